@@ -1,0 +1,145 @@
+// The exec dialect: a planned program of launches over buffers.
+#ifndef MJOLNIR_DIALECT_EXEC_EXECOPS
+#define MJOLNIR_DIALECT_EXEC_EXECOPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mjolnir/Dialect/Mj/MjBase.td"
+
+def Exec_Dialect : Dialect {
+  let name = "exec";
+  let cppNamespace = "::mjolnir::exec";
+  let summary = "Planned programs: buffers, launches, paged KV pools";
+  let description = [{
+    What the runtime replays, the same for every target: straight-line entries that launch kernels over buffers whose places
+    are attributes. `exec.arena_buffer` gets its offset from `plan-memory`; how many pages a pool has is decided at load.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::mjolnir::mj::MjDialect"];
+}
+
+class Exec_Op<string opMnemonic, list<Trait> traits = []> : Op<Exec_Dialect, opMnemonic, traits>;
+
+def Exec_BufferType : TypeDef<Exec_Dialect, "Buffer"> {
+  let mnemonic = "buffer";
+  let summary = "bytes at a place that the plan knows";
+}
+
+def Exec_BindingAttr : AttrDef<Exec_Dialect, "Binding"> {
+  let mnemonic = "binding";
+  let summary = "an input or output of an entry: its name and its type";
+  let description = [{ `#exec.binding<"tokens", tensor<4xi32>>`: the caller's memory, dense and row-major. }];
+  let parameters = (ins "::mlir::StringAttr":$name, "::mlir::TypeAttr":$type);
+  let assemblyFormat = "`<` $name `,` $type `>`";
+  let genVerifyDecl = 1;
+}
+def Exec_BindingArrayAttr : TypedArrayAttrBase<Exec_BindingAttr, "bindings">;
+
+def Exec_Access : I32EnumAttr<"Access", "what a kernel does with an operand", [
+    I32EnumAttrCase<"read", 0>, I32EnumAttrCase<"write", 1>, I32EnumAttrCase<"read_write", 2>]> {
+  let cppNamespace = "::mjolnir::exec";
+  let genSpecializedAttr = 0;
+}
+def Exec_AccessAttr : EnumAttr<Exec_Dialect, Exec_Access, "access"> {}
+def Exec_AccessArrayAttr : TypedArrayAttrBase<Exec_AccessAttr, "accesses">;
+
+def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
+  let summary = "paged memory of the KV cache";
+  let description = [{
+    A page holds `page_size` tokens of all layers: `[layers][K, V][heads][page_size][head_dim]` elements. `bytes_per_page` is
+    stated so that plans can be read and checked. The number of pages is left to the load.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, I64Attr:$layers, I64Attr:$heads, I64Attr:$head_dim,
+                       I64Attr:$page_size, I64Attr:$bytes_per_page);
+  let assemblyFormat = [{
+    $sym_name `:` $element_type `layers` $layers `heads` $heads `head_dim` $head_dim `page_size` $page_size
+    `bytes_per_page` $bytes_per_page attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Bytes from one layer of a page to the next.
+    int64_t getLayerBytes();
+  }];
+}
+
+def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
+  let summary = "a kernel: a region, its schedule, its number of tiles";
+  let description = [{
+    The body is that of the `mj.fusion` it came from, layers counted from zero: which layer is meant is the offset of the pool
+    operand of each launch. Operands of a launch are the body's arguments, each batch, sampling and cache argument replaced by
+    the buffers it stands for, then one buffer for each tensor result; `accesses` says what happens to each.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, Mj_ScheduleAttr:$schedule, I64Attr:$tiles, Exec_AccessArrayAttr:$accesses,
+                       OptionalAttr<StrAttr>:$ops);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+}
+
+def Exec_ReturnOp : Exec_Op<"return", [Pure, Terminator, ReturnLike, HasParent<"KernelOp">]> {
+  let summary = "the results of a kernel's body";
+  let arguments = (ins Variadic<AnyType>:$results);
+  let assemblyFormat = "($results^ `:` type($results))? attr-dict";
+}
+
+def Exec_EntryOp : Exec_Op<"entry", [Symbol, IsolatedFromAbove, SingleBlock, NoTerminator]> {
+  let summary = "an entry point: launches in order over buffers";
+  let description = [{
+    Block arguments are the inputs, then the outputs. `ragged` entries carry their bucket: token rows, sequences, pages a
+    sequence. `arena_bytes` and the offsets of arena buffers come from `plan-memory`.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, Exec_BindingArrayAttr:$inputs, Exec_BindingArrayAttr:$outputs,
+                       OptionalAttr<DenseI64ArrayAttr>:$ragged, OptionalAttr<I64Attr>:$arena_bytes,
+                       OptionalAttr<I64Attr>:$arena_alignment);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name (`ragged` $ragged^)? (`arena` $arena_bytes^)? (`align` $arena_alignment^)? `inputs` $inputs `outputs` $outputs
+    attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+}
+
+def Exec_ArenaBufferOp : Exec_Op<"arena_buffer", [HasParent<"EntryOp">]> {
+  let summary = "memory that lives within one run of an entry";
+  let arguments = (ins I64Attr:$bytes, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Exec_BufferType:$result);
+  let assemblyFormat = "$bytes (`at` $offset^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Exec_WeightBufferOp : Exec_Op<"weight_buffer", [Pure, HasParent<"EntryOp">]> {
+  let summary = "a weight of the package: an `mj.weight` or `mj.prepare`";
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs Exec_BufferType:$result);
+  let assemblyFormat = "$weight attr-dict";
+}
+
+def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [Pure, HasParent<"EntryOp">]> {
+  let summary = "one layer of a KV pool";
+  let description = [{ `offset` is the byte offset of the layer within every page. }];
+  let arguments = (ins FlatSymbolRefAttr:$pool, I64Attr:$offset);
+  let results = (outs Exec_BufferType:$result);
+  let assemblyFormat = "$pool `at` $offset attr-dict";
+}
+
+def Exec_LaunchOp : Exec_Op<"launch", [HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "runs a kernel's tiles over buffers";
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_BufferType>:$operands);
+  let assemblyFormat = "$kernel `(` $operands `)` attr-dict";
+}
+
+def Exec_CopyOp : Exec_Op<"copy", [HasParent<"EntryOp">]> {
+  let summary = "copies bytes from one buffer to another";
+  let arguments = (ins Exec_BufferType:$source, Exec_BufferType:$destination, I64Attr:$bytes);
+  let assemblyFormat = "$source `to` $destination `bytes` $bytes attr-dict";
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,115 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Registration and verifiers of the exec dialect.
+#include "mjolnir/Dialect/Exec/ExecDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mjolnir::exec;
+
+#include "mjolnir/Dialect/Exec/ExecDialect.cpp.inc"
+#include "mjolnir/Dialect/Exec/ExecEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "mjolnir/Dialect/Exec/ExecAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "mjolnir/Dialect/Exec/ExecTypes.cpp.inc"
+#define GET_OP_CLASSES
+#include "mjolnir/Dialect/Exec/ExecOps.cpp.inc"
+
+void ExecDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "mjolnir/Dialect/Exec/ExecOps.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "mjolnir/Dialect/Exec/ExecTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "mjolnir/Dialect/Exec/ExecAttrs.cpp.inc"
+      >();
+}
+
+LogicalResult BindingAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringAttr name, TypeAttr type) {
+  auto tensor = dyn_cast<RankedTensorType>(type.getValue());
+  if (!tensor || !tensor.hasStaticShape())
+    return emitError() << "binding '" << name.getValue() << "' needs a tensor type of static shape, not "
+                       << type.getValue();
+  return success();
+}
+
+int64_t KvPoolOp::getLayerBytes() { return getBytesPerPage() / getLayers(); }
+
+LogicalResult KvPoolOp::verify() {
+  if (getLayers() <= 0 || getHeads() <= 0 || getHeadDim() <= 0 || getPageSize() <= 0)
+    return emitOpError("needs positive sizes");
+  if (!getElementType().isIntOrFloat())
+    return emitOpError("needs a number type, not ") << getElementType();
+  uint64_t bytes = 2 * getLayers() * getHeads() * getPageSize() * getHeadDim() * getElementType().getIntOrFloatBitWidth() / 8;
+  if (getBytesPerPage() != bytes)
+    return emitOpError("states ") << getBytesPerPage() << " bytes a page, which are " << bytes;
+  return success();
+}
+
+LogicalResult KernelOp::verify() {
+  if (getTiles() <= 0)
+    return emitOpError("needs at least one tile");
+  if (getBody().empty() || !isa<ReturnOp>(getBody().front().back()))
+    return emitOpError("must end in exec.return");
+  return success();
+}
+
+LogicalResult EntryOp::verify() {
+  if (auto ragged = getRagged(); ragged && ragged->size() != 3)
+    return emitOpError("needs token rows, sequences and pages a sequence as its ragged bucket");
+  Block &block = getBody().front();
+  if (block.getNumArguments() != getInputs().size() + getOutputs().size())
+    return emitOpError("needs a block argument for each of ") << getInputs().size() << " inputs and "
+                                                              << getOutputs().size() << " outputs";
+  for (Type type : block.getArgumentTypes())
+    if (!isa<BufferType>(type))
+      return emitOpError("takes buffers, not ") << type;
+  llvm::StringSet<> names;
+  for (ArrayAttr bindings : {getInputs(), getOutputs()}) {
+    names.clear();
+    for (auto binding : bindings.getAsRange<BindingAttr>())
+      if (!names.insert(binding.getName()).second)
+        return emitOpError("binds '") << binding.getName().getValue() << "' twice";
+  }
+  return success();
+}
+
+LogicalResult ArenaBufferOp::verify() {
+  if (getBytes() <= 0)
+    return emitOpError("needs a positive size");
+  if (auto offset = getOffset()) {
+    if (*offset < 0)
+      return emitOpError("has a negative offset");
+    auto arena = (*this)->getParentOfType<EntryOp>().getArenaBytes();
+    if (arena && *offset + getBytes() > *arena)
+      return emitOpError("ends at byte ") << *offset + getBytes() << " of an arena of " << *arena;
+  }
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("refers to @") << getKernel() << ", which is no exec.kernel";
+  if (kernel.getAccesses().size() != getOperands().size())
+    return emitOpError("gives ") << getOperands().size() << " buffers to @" << getKernel() << ", which takes "
+                                 << kernel.getAccesses().size();
+  return success();
+}
+
+LogicalResult CopyOp::verify() {
+  if (getBytes() <= 0)
+    return emitOpError("needs a positive number of bytes");
+  return success();
+}

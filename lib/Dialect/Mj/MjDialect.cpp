@@ -1,0 +1,96 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Registration of the mj dialect; its types and attributes.
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mjolnir::mj;
+
+#include "mjolnir/Dialect/Mj/MjDialect.cpp.inc"
+#include "mjolnir/Dialect/Mj/MjEnums.cpp.inc"
+#include "mjolnir/Dialect/Mj/MjInterfaces.cpp.inc"
+
+/// A size: a positive integer or `?`. Sizes are written with spaces around `x`, which keeps them apart from hexadecimal.
+static ParseResult parseDim(AsmParser &parser, int64_t &dim) {
+  if (succeeded(parser.parseOptionalQuestion())) {
+    dim = ShapedType::kDynamic;
+    return success();
+  }
+  return parser.parseInteger(dim);
+}
+static void printDim(AsmPrinter &printer, int64_t dim) {
+  if (ShapedType::isDynamic(dim))
+    printer << '?';
+  else
+    printer << dim;
+}
+
+#define GET_ATTRDEF_CLASSES
+#include "mjolnir/Dialect/Mj/MjAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "mjolnir/Dialect/Mj/MjTypes.cpp.inc"
+
+void MjDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "mjolnir/Dialect/Mj/MjOps.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "mjolnir/Dialect/Mj/MjTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "mjolnir/Dialect/Mj/MjAttrs.cpp.inc"
+      >();
+}
+
+static bool isSize(int64_t dim) { return ShapedType::isDynamic(dim) || dim > 0; }
+
+bool BatchType::isStatic() const {
+  return !ShapedType::isDynamic(getTokens()) && !ShapedType::isDynamic(getSequences()) &&
+         !ShapedType::isDynamic(getPages());
+}
+
+LogicalResult BatchType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tokens, int64_t sequences,
+                                int64_t pages) {
+  if (!isSize(tokens) || !isSize(sequences) || !isSize(pages))
+    return emitError() << "sizes of a batch must be positive or '?'";
+  if (!ShapedType::isDynamic(tokens) && !ShapedType::isDynamic(sequences) && tokens < sequences)
+    return emitError() << "a batch of " << sequences << " sequences needs at least as many token rows, not " << tokens;
+  return success();
+}
+
+LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t layers, int64_t heads,
+                             int64_t headDim, Type elementType) {
+  if (layers <= 0 || heads <= 0 || headDim <= 0)
+    return emitError() << "a KV cache needs positive sizes";
+  if (!elementType.isF32() && !elementType.isF16() && !elementType.isBF16() && !isa<Float8E4M3FNType>(elementType))
+    return emitError() << "a KV cache holds f32, f16, bf16 or f8E4M3FN, not " << elementType;
+  return success();
+}
+
+RankedTensorType mjolnir::mj::getFieldType(BatchType batch, BatchField field) {
+  Type i32 = IntegerType::get(batch.getContext(), 32);
+  int64_t sequences = batch.getSequences();
+  switch (field) {
+  case BatchField::tokens:
+  case BatchField::positions:
+  case BatchField::slots:
+    return RankedTensorType::get({batch.getTokens()}, i32);
+  case BatchField::sequence_offsets:
+    return RankedTensorType::get({ShapedType::isDynamic(sequences) ? sequences : sequences + 1}, i32);
+  case BatchField::context_lengths:
+  case BatchField::logit_rows:
+    return RankedTensorType::get({sequences}, i32);
+  case BatchField::block_tables:
+    return RankedTensorType::get({sequences, batch.getPages()}, i32);
+  }
+  llvm_unreachable("all fields are covered");
+}

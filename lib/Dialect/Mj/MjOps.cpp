@@ -1,0 +1,308 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Verifiers, folders and syntax of the mj operations.
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "mlir/IR/OpImplementation.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mjolnir::mj;
+
+#define GET_OP_CLASSES
+#include "mjolnir/Dialect/Mj/MjOps.cpp.inc"
+
+static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// Two sizes agree when they are equal or one is still symbolic.
+static bool agree(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b; }
+
+static bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) {
+           return agree(std::get<0>(pair), std::get<1>(pair));
+         });
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  auto type = cast<RankedTensorType>(getType());
+  if (!type.hasStaticShape() || type.getNumElements() == 0)
+    return emitOpError("needs a static shape without zero sizes, not ") << type;
+  if (type.getEncoding())
+    return emitOpError("names a tensor of the checkpoint, which is row-major: it can have no encoding");
+  return success();
+}
+
+LogicalResult PrepareOp::verify() {
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  if (yield.getNumOperands() != 1 || yield.getOperand(0).getType() != getType())
+    return emitOpError("must yield one tensor of its type ") << getType();
+  return success();
+}
+
+LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Operation *symbol = symbols.lookupNearestSymbolFrom(*this, getWeightAttr());
+  Type type;
+  if (auto weight = dyn_cast_or_null<WeightOp>(symbol))
+    type = weight.getType();
+  else if (auto prepare = dyn_cast_or_null<PrepareOp>(symbol))
+    type = prepare.getType();
+  else
+    return emitOpError("refers to @") << getWeight() << ", which is no mj.weight or mj.prepare";
+  if (type != getType())
+    return emitOpError("has type ") << getType() << " but @" << getWeight() << " is " << type;
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  auto source = tensorOf(getSource()), result = tensorOf(getResult());
+  if (source.getShape() != result.getShape() || source.getElementType() != result.getElementType())
+    return emitOpError("may change the encoding only: ") << source << " to " << result;
+  return success();
+}
+
+OpFoldResult PackOp::fold(FoldAdaptor) { return getSource().getType() == getType() ? getSource() : Value(); }
+
+LogicalResult RopeTableOp::verify() {
+  auto type = getType();
+  if (!type.hasStaticShape() || type.getDimSize(2) != 2)
+    return emitOpError("makes a tensor<positions x pairs x 2 x f32>, not ") << type;
+  if (getTheta().convertToDouble() <= 1.0)
+    return emitOpError("needs theta above 1");
+  if (getLinear().convertToDouble() <= 0.0)
+    return emitOpError("needs a positive linear scaling");
+  if (auto llama3 = getLlama3()) {
+    if (llama3->size() != 4)
+      return emitOpError("needs four llama3 numbers: factor, low_freq_factor, high_freq_factor, "
+                         "original_max_position_embeddings");
+    ArrayRef<double> scaling = *llama3;
+    if (!(scaling[0] > 0 && scaling[1] > 0 && scaling[2] > scaling[1] && scaling[3] > 0))
+      return emitOpError("needs positive llama3 numbers with low_freq_factor below high_freq_factor");
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The batch
+//===----------------------------------------------------------------------===//
+
+LogicalResult BatchFieldOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
+                                             SmallVectorImpl<Type> &results) {
+  results.push_back(getFieldType(cast<BatchType>(adaptor.getBatch().getType()), adaptor.getField()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor operations
+//===----------------------------------------------------------------------===//
+
+Value GatherOp::getLeadingDimSource() { return getIndices(); }
+
+LogicalResult GatherOp::verify() {
+  auto table = tensorOf(getTable()), result = tensorOf(getResult()), indices = tensorOf(getIndices());
+  if (table.getRank() != result.getRank() || table.getRank() < 1)
+    return emitOpError("takes rows of a table of the result's rank: ") << table << " gives " << result;
+  if (!agree(table.getShape().drop_front(), result.getShape().drop_front()))
+    return emitOpError("must keep the rows of ") << table << ", not make " << result;
+  if (!agree(indices.getDimSize(0), result.getDimSize(0)))
+    return emitOpError("makes one row for each of ") << indices << ", not " << result;
+  return success();
+}
+
+Value MatmulOp::getLeadingDimSource() { return getX(); }
+
+LogicalResult MatmulOp::verify() {
+  auto x = tensorOf(getX()), weight = tensorOf(getWeight()), result = tensorOf(getResult());
+  if (x.getRank() != 2 || weight.getRank() != 2 || result.getRank() != 2)
+    return emitOpError("takes matrices, not ") << x << " and " << weight << " -> " << result;
+  int64_t k = weight.getDimSize(getTransposeB() ? 1 : 0), n = weight.getDimSize(getTransposeB() ? 0 : 1);
+  if (!agree(x.getDimSize(1), k))
+    return emitOpError("contracts ") << x.getDimSize(1) << " columns of x with " << k << " of the weight";
+  if (!agree(result.getShape(), {x.getDimSize(0), n}))
+    return emitOpError("makes ") << x.getDimSize(0) << " x " << n << " elements, not " << result;
+  return success();
+}
+
+Value NormOp::getLeadingDimSource() { return getX(); }
+
+LogicalResult NormOp::verify() {
+  auto x = tensorOf(getX()), result = tensorOf(getResult());
+  if (x.getRank() < 1 || !agree(x.getShape(), result.getShape()))
+    return emitOpError("keeps the shape: ") << x << " gives " << result;
+  for (Value affine : {getWeight(), getBias()})
+    if (affine && tensorOf(affine).getShape() != x.getShape().take_back())
+      return emitOpError("needs one weight and bias for each of the last axis of ") << x << ", not " << affine.getType();
+  if (getBias() && getKind() == NormKind::rms)
+    return emitOpError("of kind rms has no bias");
+  if (!(getEps().convertToFloat() >= 0))
+    return emitOpError("needs eps of at least 0");
+  return success();
+}
+
+Value ReshapeOp::getLeadingDimSource() { return getSource(); }
+
+LogicalResult ReshapeOp::verify() {
+  auto source = tensorOf(getSource()), result = tensorOf(getResult());
+  if (source.getElementType() != result.getElementType())
+    return emitOpError("keeps the element type");
+  if (source.getRank() < 1 || result.getRank() < 1 || !agree(source.getDimSize(0), result.getDimSize(0)))
+    return emitOpError("keeps the leading dimension: ") << source << " to " << result;
+  auto trailing = [](RankedTensorType type) {
+    return ShapedType::isDynamicShape(type.getShape().drop_front())
+               ? -1
+               : ShapedType::getNumElements(type.getShape().drop_front());
+  };
+  if (trailing(source) != trailing(result) || trailing(source) < 0)
+    return emitOpError("keeps the number of elements a row: ") << source << " to " << result;
+  return success();
+}
+
+OpFoldResult ReshapeOp::fold(FoldAdaptor) {
+  if (getSource().getType() == getType())
+    return getSource();
+  // A reshape of a reshape reads the first source.
+  if (auto inner = getSource().getDefiningOp<ReshapeOp>()) {
+    getSourceMutable().assign(inner.getSource());
+    return getResult();
+  }
+  return {};
+}
+
+Value BroadcastOp::getLeadingDimSource() { return getLike(); }
+
+LogicalResult BroadcastOp::verify() {
+  auto source = tensorOf(getSource()), like = tensorOf(getLike()), result = tensorOf(getResult());
+  if (source.getElementType() != result.getElementType())
+    return emitOpError("keeps the element type");
+  if (source.getRank() > result.getRank() ||
+      !agree(source.getShape(), result.getShape().take_back(source.getRank())))
+    return emitOpError("needs the source's shape to be the trailing part of the result's: ") << source << " to " << result;
+  if (like.getRank() < 1 || result.getRank() < 1 || !agree(like.getDimSize(0), result.getDimSize(0)))
+    return emitOpError("takes its leading dimension from ") << like << ", which " << result << " does not have";
+  return success();
+}
+
+Value RopeOp::getLeadingDimSource() { return getX(); }
+
+LogicalResult RopeOp::verify() {
+  auto x = tensorOf(getX()), table = tensorOf(getTable()), positions = tensorOf(getPositions());
+  if (!agree(x.getShape(), tensorOf(getResult()).getShape()))
+    return emitOpError("keeps the shape: ") << x << " gives " << getType();
+  if (!agree(x.getDimSize(0), positions.getDimSize(0)))
+    return emitOpError("needs a position for each row of ") << x << ", not " << positions;
+  if (x.getDimSize(2) % 2 || table.getDimSize(1) != x.getDimSize(2) / 2 || table.getDimSize(2) != 2)
+    return emitOpError("needs a table of ") << x.getDimSize(2) << " / 2 pairs of cosine and sine, not " << table;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Attention and its state
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyLayer(Operation *op, KvType kv, int64_t layer) {
+  if (layer < 0 || layer >= kv.getLayers())
+    return op->emitOpError("uses layer ") << layer << " of a cache of " << kv.getLayers();
+  return success();
+}
+
+LogicalResult KvAppendOp::verify() {
+  KvType kv = getKv().getType();
+  if (getType() != kv)
+    return emitOpError("returns the type of the cache it extends");
+  for (Value rows : {getKey(), getValue()})
+    if (!agree(tensorOf(rows).getShape(), {getBatch().getType().getTokens(), kv.getHeads(), kv.getHeadDim()}))
+      return emitOpError("appends rows of ") << kv.getHeads() << " x " << kv.getHeadDim()
+                                             << " for each token of the batch, not " << rows.getType();
+  return verifyLayer(*this, kv, getLayer());
+}
+
+Value AttentionOp::getLeadingDimSource() { return getQuery(); }
+
+LogicalResult AttentionOp::verify() {
+  KvType kv = getKv().getType();
+  auto query = tensorOf(getQuery());
+  if (!agree(query.getShape(), tensorOf(getResult()).getShape()))
+    return emitOpError("keeps the query's shape: ") << query << " gives " << getType();
+  if (!agree(query.getDimSize(0), getBatch().getType().getTokens()))
+    return emitOpError("needs a query row for each token of the batch, not ") << query;
+  if (query.getDimSize(2) != kv.getHeadDim())
+    return emitOpError("has queries of ") << query.getDimSize(2) << " elements over keys of " << kv.getHeadDim();
+  if (query.getDimSize(1) % kv.getHeads())
+    return emitOpError("has ") << query.getDimSize(1) << " heads, which " << kv.getHeads() << " kv heads do not divide";
+  if (auto window = getWindow(); window && *window <= 0)
+    return emitOpError("needs a positive window");
+  return verifyLayer(*this, kv, getLayer());
+}
+
+LogicalResult SampleOp::verify() {
+  int64_t sequences = getSampling().getType().getSequences();
+  if (!agree(sequences, getBatch().getType().getSequences()) || !agree(sequences, tensorOf(getLogits()).getDimSize(0)) ||
+      !agree(sequences, tensorOf(getResult()).getDimSize(0)))
+    return emitOpError("needs logits, sampling parameters and a result for each sequence of the batch");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Regions
+//===----------------------------------------------------------------------===//
+
+void FusionOp::build(OpBuilder &builder, OperationState &state, TypeRange results, ValueRange inputs) {
+  state.addTypes(results);
+  state.addOperands(inputs);
+  Block &block = state.addRegion()->emplaceBlock();
+  for (Value input : inputs)
+    block.addArgument(input.getType(), input.getLoc());
+}
+
+void FusionOp::print(OpAsmPrinter &printer) {
+  printer << '(';
+  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer, [&](auto pair) {
+    auto [argument, input] = pair;
+    printer << argument << " = " << input << " : " << input.getType();
+  });
+  printer << ')';
+  printer.printOptionalArrowTypeList(getResultTypes());
+  if (getSchedule())
+    printer << " schedule " << *getSchedule();
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"schedule"});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+ParseResult FusionOp::parse(OpAsmParser &parser, OperationState &result) {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  auto parseInput = [&]() -> ParseResult {
+    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
+                   parser.parseOperand(operands.emplace_back()) || parser.parseColonType(arguments.back().type));
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseInput) ||
+      parser.parseOptionalArrowTypeList(result.types))
+    return failure();
+  for (auto [argument, operand] : llvm::zip(arguments, operands))
+    if (parser.resolveOperand(operand, argument.type, result.operands))
+      return failure();
+  ScheduleAttr schedule;
+  if (succeeded(parser.parseOptionalKeyword("schedule"))) {
+    if (parser.parseAttribute(schedule))
+      return failure();
+    result.addAttribute("schedule", schedule);
+  }
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.parseRegion(*result.addRegion(), arguments))
+    return failure();
+  ensureTerminator(*result.regions.front(), parser.getBuilder(), result.location);
+  return success();
+}
+
+LogicalResult FusionOp::verify() {
+  if (getBody().getArgumentTypes() != getInputs().getTypes())
+    return emitOpError("needs a body argument of the same type for each input");
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  if (yield.getOperandTypes() != getResultTypes())
+    return emitOpError("must yield its results");
+  return success();
+}
