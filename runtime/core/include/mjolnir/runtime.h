@@ -1,3 +1,5 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
 // Mjolnir's runtime, C API. Loads a package (.mjp) and runs its entry points.
 //
 // Rules that hold for every function here:
@@ -5,7 +7,7 @@
 //    person, valid until the next call on the same thread.
 //  - Handles are opaque. A package is immutable and may be shared by threads; a session belongs to one thread at a time;
 //    sessions of one package are independent of each other.
-//  - mj_session_run neither allocates nor locks.
+//  - mj_session_run neither allocates nor locks (one that fails allocates its message).
 //  - Strings are UTF-8; those returned live as long as the handle they came from.
 #ifndef MJOLNIR_RUNTIME_H
 #define MJOLNIR_RUNTIME_H
@@ -38,6 +40,8 @@ typedef enum mj_status {
 
 /// The message of the last failure on this thread; "" if there was none.
 MJ_API const char *mj_last_error(void);
+/// For libraries over this one: makes `message` the last error of this thread and returns `status`. Null counts as "".
+MJ_API mj_status mj_fail(mj_status status, const char *message);
 /// The runtime's version, "0.1.0".
 MJ_API const char *mj_version(void);
 /// The package format this runtime reads: other majors and newer minors are refused.
@@ -114,11 +118,14 @@ MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
 /// exactly the binding's dtype and shape, at an address aligned to its element. Nothing is copied: kernels read and write the
 /// caller's memory. An output may be null when the caller does not want it (the session then provides scratch memory).
 /// Index inputs of ragged entries are checked before anything runs: tokens below the vocabulary, offsets ascending and at most
-/// T, slots and pages inside the pool, context lengths inside the block table.
+/// T, slots and pages inside the pool, context lengths inside the block table. Of a block table only the pages that the
+/// context length needs are looked at. Padding: a sequence without tokens has context length 0 and an empty range of offsets;
+/// tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may be -1, which stores nothing.
 MJ_API mj_status mj_session_run(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
                                 const DLTensor *const *outputs, size_t output_count);
 
-/// Time and work of the steps of the last mj_session_run, when profiling is on (it costs two clock reads a step).
+/// Time and work of the steps of the last mj_session_run, when profiling is on (it costs two clock reads a step). A copy has
+/// the kernel "copy". The list lives until the next run; it is empty when profiling was off or the run failed.
 typedef struct mj_step_profile {
   const char *kernel;
   uint32_t tiles;

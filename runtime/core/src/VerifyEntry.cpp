@@ -1,0 +1,269 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The semantic verifier of one entry: its bindings, its steps, and the fixed form of entries that serve a language
+// model.
+#include "RaggedForm.h"
+#include "VerifyProgram.h"
+
+#include "mjolnir/format/Format.h"
+
+#include <unordered_set>
+#include <vector>
+
+namespace mjolnir::runtime {
+namespace {
+
+using Bindings = flatbuffers::Vector<flatbuffers::Offset<fb::Binding>>;
+
+std::string shapeText(const flatbuffers::Vector<uint64_t> &shape) {
+  std::string text = "[";
+  for (uint32_t i = 0; i < shape.size(); ++i)
+    text += (i ? "," : "") + std::to_string(shape.Get(i));
+  return text + "]";
+}
+
+class EntryVerifier {
+public:
+  EntryVerifier(const fb::Program &program, const fb::Entry &entry)
+      : program(program), entry(entry), what("entry " + quote(entry.name()->string_view())) {}
+
+  Status run();
+
+private:
+  Status bindings(const Bindings &list, const char *role, std::vector<uint64_t> &bytes);
+  Status arena();
+  Status launch(const std::string &step, const fb::Launch &launch);
+  Status copy(const std::string &step, const fb::Copy &copy);
+  Status operand(const std::string &name, const fb::Operand &operand);
+  Status ragged();
+  Status raggedBindings(const Bindings &list, const char *role, const RaggedBinding *form, size_t count);
+
+  const fb::Program &program;
+  const fb::Entry &entry;
+  const std::string what;
+  std::vector<uint64_t> inputBytes, outputBytes;
+};
+
+Status EntryVerifier::run() {
+  if (Status status = bindings(*entry.inputs(), "input", inputBytes))
+    return status;
+  if (Status status = bindings(*entry.outputs(), "output", outputBytes))
+    return status;
+  if (Status status = arena())
+    return status;
+  switch (entry.kind()) {
+  case fb::EntryKind::plain:
+    break;
+  case fb::EntryKind::ragged:
+    if (Status status = ragged())
+      return status;
+    break;
+  default:
+    return malformed(what, " is of the unknown kind ", unsigned(entry.kind()));
+  }
+
+  for (uint32_t i = 0; i < entry.steps()->size(); ++i) {
+    const fb::Step &step = *entry.steps()->Get(i);
+    std::string name = concat(what, " step ", i);
+    Status status;
+    if (const fb::Launch *asLaunch = step.kind_as_Launch())
+      status = launch(name, *asLaunch);
+    else if (const fb::Copy *asCopy = step.kind_as_Copy())
+      status = copy(name, *asCopy);
+    else
+      status = malformed(name, " is of the unknown kind ", unsigned(step.kind_type()));
+    if (status)
+      return status;
+  }
+  return Status::ok();
+}
+
+Status EntryVerifier::bindings(const Bindings &list, const char *role, std::vector<uint64_t> &bytes) {
+  std::unordered_set<std::string_view> seen;
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    const fb::Binding &binding = *list.Get(i);
+    if (Status status = verifyName(concat(what, " ", role, " ", i), binding.name()))
+      return status;
+    std::string name = concat(what, " ", role, " ", quote(binding.name()->string_view()));
+    if (!seen.insert(binding.name()->string_view()).second)
+      return malformed(name, " is there twice");
+    bytes.push_back(0);
+    if (Status status = verifyShape(name, binding.dtype(), *binding.shape(), bytes.back()))
+      return status;
+  }
+  return Status::ok();
+}
+
+Status EntryVerifier::arena() {
+  if (entry.arena_bytes() == 0)
+    return Status::ok();
+  uint32_t alignment = entry.arena_alignment();
+  if (alignment < format::DataAlignment || alignment > format::MemberAlignment || (alignment & (alignment - 1)) != 0)
+    return malformed(what, " wants its arena aligned to ", alignment, ", which is not a power of two from ",
+                     format::DataAlignment, " to ", format::MemberAlignment);
+  if (entry.arena_bytes() > INT64_MAX)
+    return malformed(what, " wants an arena of ", entry.arena_bytes(), " bytes, more than any machine has");
+  return Status::ok();
+}
+
+Status EntryVerifier::launch(const std::string &step, const fb::Launch &launch) {
+  if (launch.kernel() >= program.kernels()->size())
+    return malformed(step, " launches kernel ", launch.kernel(), ", but there are ", program.kernels()->size());
+  const fb::Kernel &kernel = *program.kernels()->Get(launch.kernel());
+  std::string name = quote(kernel.name()->string_view());
+  if (launch.tiles() == 0)
+    return malformed(step, " launches no tile of kernel ", name);
+  if (launch.tiles() > INT32_MAX)
+    return malformed(step, " launches ", launch.tiles(), " tiles of kernel ", name, ", more than ", INT32_MAX);
+  if (launch.operands()->size() != kernel.operand_count())
+    return malformed(step, " gives ", launch.operands()->size(), " operands to kernel ", name, ", which takes ",
+                     kernel.operand_count());
+  for (uint32_t i = 0; i < launch.operands()->size(); ++i)
+    if (Status status = operand(concat(step, " operand ", i, " of kernel ", name), *launch.operands()->Get(i)))
+      return status;
+  return Status::ok();
+}
+
+Status EntryVerifier::copy(const std::string &step, const fb::Copy &copy) {
+  const fb::Operand &source = *copy.source(), &destination = *copy.destination();
+  if (source.space() == fb::Space::pool || destination.space() == fb::Space::pool)
+    return malformed(step, " copies a KV pool, which only kernels may touch");
+  if (Status status = operand(step + " source", source))
+    return status;
+  if (Status status = operand(step + " destination", destination))
+    return status;
+  if (destination.space() == fb::Space::input || destination.space() == fb::Space::weight)
+    return malformed(step, " copies into ", destination.space() == fb::Space::input ? "an input" : "a weight",
+                     ", which is read-only");
+  if (source.bytes() != destination.bytes())
+    return malformed(step, " copies ", source.bytes(), " bytes into ", destination.bytes());
+  if (source.space() == destination.space() && source.index() == destination.index() &&
+      source.offset() < destination.offset() + destination.bytes() &&
+      destination.offset() < source.offset() + source.bytes())
+    return malformed(step, " copies between ranges that overlap");
+  return Status::ok();
+}
+
+Status EntryVerifier::operand(const std::string &name, const fb::Operand &operand) {
+  auto index = [&](const char *list, uint32_t size) -> Status {
+    if (operand.index() < size)
+      return Status::ok();
+    return malformed(name, " is ", list, " ", operand.index(), ", but there are ", size);
+  };
+  std::string memory;
+  uint64_t limit = 0, alignment = format::DataAlignment;
+  switch (operand.space()) {
+  case fb::Space::input:
+  case fb::Space::output: {
+    bool isInput = operand.space() == fb::Space::input;
+    const Bindings &list = isInput ? *entry.inputs() : *entry.outputs();
+    if (Status status = index(isInput ? "input" : "output", list.size()))
+      return status;
+    const fb::Binding &binding = *list.Get(operand.index());
+    memory = (isInput ? "input " : "output ") + quote(binding.name()->string_view());
+    limit = (isInput ? inputBytes : outputBytes)[operand.index()];
+    alignment = format::elementBytes(binding.dtype()); // the caller's memory promises no more
+    break;
+  }
+  case fb::Space::arena:
+    if (operand.index() != 0)
+      return malformed(name, " is in arena ", operand.index(), ", but an entry has one");
+    memory = "the arena";
+    limit = entry.arena_bytes();
+    break;
+  case fb::Space::weight:
+    if (Status status = index("weight", program.weights()->size()))
+      return status;
+    memory = "weight " + quote(program.weights()->Get(operand.index())->name()->string_view());
+    limit = program.weights()->Get(operand.index())->bytes();
+    break;
+  case fb::Space::pool:
+    if (Status status = index("KV pool", program.kv_pools()->size()))
+      return status;
+    if (operand.offset() != 0 || operand.bytes() != 0)
+      return malformed(name, " is ", operand.bytes(), " bytes at ", operand.offset(),
+                       " of a KV pool; a pool is given whole (offset 0, bytes 0)");
+    return Status::ok();
+  default:
+    return malformed(name, " is in the unknown space ", unsigned(operand.space()));
+  }
+  if (operand.bytes() == 0)
+    return malformed(name, " is empty");
+  if (operand.offset() % alignment != 0)
+    return malformed(name, " is at ", operand.offset(), " of ", memory, ", not at a multiple of ", alignment);
+  if (operand.offset() > limit || operand.bytes() > limit - operand.offset())
+    return malformed(name, " is ", operand.bytes(), " bytes at ", operand.offset(), " of ", memory, ", which has ",
+                     limit);
+  return Status::ok();
+}
+
+Status EntryVerifier::ragged() {
+  if (entry.tokens() == 0 || entry.sequences() == 0 || entry.pages_per_sequence() == 0)
+    return malformed(what, " is ragged with ", entry.tokens(), " tokens, ", entry.sequences(), " sequences and ",
+                     entry.pages_per_sequence(), " pages a sequence; none of them may be 0");
+  if (program.kv_pools()->size() == 0)
+    return malformed(what, " is ragged, but the program has no KV pool");
+  if (!program.language_model() || program.language_model()->vocabulary() == 0)
+    return malformed(what, " is ragged, but the program does not say how large the vocabulary is");
+  if (Status status = raggedBindings(*entry.inputs(), "input", RaggedInputs, RaggedInputCount))
+    return status;
+  return raggedBindings(*entry.outputs(), "output", RaggedOutputs, RaggedOutputCount);
+}
+
+Status EntryVerifier::raggedBindings(const Bindings &list, const char *role, const RaggedBinding *form, size_t count) {
+  auto extent = [&](RaggedExtent extent) -> uint64_t {
+    switch (extent) {
+    case RaggedExtent::Tokens:
+      return entry.tokens();
+    case RaggedExtent::Sequences:
+      return entry.sequences();
+    case RaggedExtent::SequencesPlusOne:
+      return uint64_t(entry.sequences()) + 1;
+    case RaggedExtent::Pages:
+      return entry.pages_per_sequence();
+    case RaggedExtent::Vocabulary:
+      return program.language_model()->vocabulary();
+    case RaggedExtent::None:
+      break;
+    }
+    return 0;
+  };
+  for (size_t i = 0; i < count; ++i) {
+    const fb::Binding *found = nullptr;
+    for (const fb::Binding *binding : list)
+      if (binding->name()->string_view() == form[i].name)
+        found = binding;
+    if (!found)
+      return malformed(what, " is ragged, but has no ", role, " '", form[i].name, "'");
+    std::vector<uint64_t> shape;
+    for (RaggedExtent e : form[i].shape)
+      if (e != RaggedExtent::None)
+        shape.push_back(extent(e));
+    bool same = found->dtype() == form[i].dtype && found->shape()->size() == shape.size();
+    std::string wanted;
+    for (size_t d = 0; d < shape.size(); ++d) {
+      same = same && found->shape()->Get(static_cast<uint32_t>(d)) == shape[d];
+      wanted += (d ? "," : "") + std::to_string(shape[d]);
+    }
+    if (!same)
+      return malformed(what, " ", role, " '", form[i].name, "' is ", fb::EnumNameDType(found->dtype()),
+                       shapeText(*found->shape()), "; a ragged entry has ", fb::EnumNameDType(form[i].dtype), "[",
+                       wanted, "]");
+  }
+  if (list.size() != count)
+    for (const fb::Binding *binding : list) {
+      bool known = false;
+      for (size_t i = 0; i < count; ++i)
+        known |= binding->name()->string_view() == form[i].name;
+      if (!known)
+        return malformed(what, " is ragged and has the ", role, " ", quote(binding->name()->string_view()),
+                         ", which ragged entries do not have");
+    }
+  return Status::ok();
+}
+
+} // namespace
+
+Status verifyEntry(const fb::Program &program, const fb::Entry &entry) { return EntryVerifier(program, entry).run(); }
+
+} // namespace mjolnir::runtime

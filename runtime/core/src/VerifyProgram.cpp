@@ -1,0 +1,257 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The semantic verifier of what entries share: target, images, kernels, weights, KV pools.
+#include "VerifyProgram.h"
+#include "PackageView.h"
+
+#include "mjolnir/format/Format.h"
+
+#include <unordered_set>
+
+namespace mjolnir::runtime {
+namespace {
+
+using Names = std::unordered_set<std::string_view>;
+
+bool isUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    unsigned char lead = static_cast<unsigned char>(text[i]);
+    size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (lead >= 0x80 && lead < 0xc2)
+      return false;
+    if (length == 0 || length > text.size() - i)
+      return false;
+    for (size_t k = 1; k < length; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80)
+        return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string_view view(const flatbuffers::String *text) { return text ? text->string_view() : std::string_view(); }
+
+/// a * b, or false when it does not fit 63 bits.
+bool multiply(uint64_t a, uint64_t b, uint64_t &product) {
+  return !__builtin_mul_overflow(a, b, &product) && product <= INT64_MAX;
+}
+
+class ProgramVerifier {
+public:
+  ProgramVerifier(const fb::Program &program, const PackageView &package) : program(program), package(package) {}
+
+  Status run() {
+    for (auto step : {&ProgramVerifier::target, &ProgramVerifier::images, &ProgramVerifier::kernels,
+                      &ProgramVerifier::weightsMember, &ProgramVerifier::weights, &ProgramVerifier::pools,
+                      &ProgramVerifier::entries})
+      if (Status status = (this->*step)())
+        return status;
+    return Status::ok();
+  }
+
+private:
+  Status target();
+  Status images();
+  Status kernels();
+  Status weightsMember();
+  Status weights();
+  Status pools();
+  Status entries();
+
+  const fb::Program &program;
+  const PackageView &package;
+};
+
+Status ProgramVerifier::target() {
+  const fb::Target &target = *program.target();
+  if (Status status = verifyName("the target's kind", target.kind()))
+    return status;
+  if (view(target.kind()) != "host")
+    return failure(MJ_ERROR_UNSUPPORTED, "the package is for target ", quote(view(target.kind())),
+                   "; this runtime has device 'host' only");
+  if (view(target.triple()).empty())
+    return malformed("the target 'host' has no triple: the machine that the code is for is unknown");
+  return Status::ok();
+}
+
+Status ProgramVerifier::images() {
+  Names seen;
+  for (uint32_t i = 0; i < program.images()->size(); ++i) {
+    std::string_view member = view(program.images()->Get(i)->member());
+    if (!package.find(member))
+      return malformed("image ", i, " is the member ", quote(member), ", which the file does not have");
+    if (member == format::ProgramMember)
+      return malformed("image ", i, " is the program itself");
+    if (!seen.insert(member).second)
+      return malformed("image ", i, ": the member ", quote(member), " is an image twice");
+  }
+  return Status::ok();
+}
+
+Status ProgramVerifier::kernels() {
+  Names seen;
+  for (uint32_t i = 0; i < program.kernels()->size(); ++i) {
+    const fb::Kernel &kernel = *program.kernels()->Get(i);
+    if (Status status = verifyName(concat("kernel ", i), kernel.name()))
+      return status;
+    std::string name = quote(view(kernel.name()));
+    if (!seen.insert(view(kernel.name())).second)
+      return malformed("two kernels are called ", name);
+    if (view(kernel.symbol()).empty() || view(kernel.symbol()).find('\0') != std::string_view::npos)
+      return malformed("kernel ", name, " has no symbol");
+    if (kernel.image() >= program.images()->size())
+      return malformed("kernel ", name, " is in image ", kernel.image(), ", but there are ", program.images()->size());
+    if (kernel.operand_count() == 0)
+      return malformed("kernel ", name, " has no operands, so it could not do anything");
+  }
+  return Status::ok();
+}
+
+/// The member's place and size, and that its safetensors header ends where the program says; of the file this reads 9
+/// bytes.
+Status ProgramVerifier::weightsMember() {
+  std::string_view name = view(program.weights_member());
+  if (name.empty()) {
+    if (program.weights()->size() != 0)
+      return malformed("the program has ", program.weights()->size(), " weights but names no member that holds them");
+    return Status::ok();
+  }
+  const ZipMember *member = package.find(name);
+  if (!member)
+    return malformed("the weights are in the member ", quote(name), ", which the file does not have");
+  if (name == format::ProgramMember)
+    return malformed("the weights' member is the program itself");
+  for (const fb::Image *image : *program.images())
+    if (view(image->member()) == name)
+      return malformed("the member ", quote(name), " is named as weights and as an image");
+
+  uint64_t start = program.weights_data_offset(), bytes = program.weights_bytes();
+  if (start % format::DataAlignment != 0)
+    return malformed("tensor data starts at ", start, " of ", quote(name), ", not at a multiple of ",
+                     format::DataAlignment);
+  if (start > member->size || bytes != member->size - start)
+    return malformed("the program wants ", bytes, " bytes of tensor data from offset ", start, " of ", quote(name),
+                     ", which has ", member->size, " bytes");
+  ByteSpan data = package.bytes(*member);
+  uint64_t headerBytes = 0;
+  if (start >= 10)
+    for (int byte = 7; byte >= 0; --byte)
+      headerBytes = headerBytes << 8 | data.data[byte];
+  if (start < 10 || headerBytes != start - 8 || data.data[8] != '{')
+    return malformed("the member ", quote(name), " has no safetensors header that ends at ", start);
+  return Status::ok();
+}
+
+Status ProgramVerifier::weights() {
+  Names seen;
+  for (uint32_t i = 0; i < program.weights()->size(); ++i) {
+    const fb::Weight &weight = *program.weights()->Get(i);
+    if (Status status = verifyName(concat("weight ", i), weight.name()))
+      return status;
+    std::string what = "weight " + quote(view(weight.name()));
+    if (!seen.insert(view(weight.name())).second)
+      return malformed("two weights are called ", quote(view(weight.name())));
+    uint64_t dense = 0;
+    if (Status status = verifyShape(what, weight.dtype(), *weight.shape(), dense))
+      return status;
+    if (weight.bytes() == 0)
+      return malformed(what, " has no bytes");
+    if (view(weight.encoding()).empty() && weight.bytes() != dense)
+      return malformed(what, " is row-major and has ", weight.bytes(), " bytes, but its shape needs ", dense);
+    if (weight.offset() % format::DataAlignment != 0)
+      return malformed(what, " starts at ", weight.offset(), ", not at a multiple of ", format::DataAlignment);
+    uint64_t limit = program.weights_bytes();
+    if (weight.offset() > limit || weight.bytes() > limit - weight.offset())
+      return malformed(what, " (", weight.bytes(), " bytes at ", weight.offset(), ") does not fit the ", limit,
+                       " bytes of tensor data");
+  }
+  return Status::ok();
+}
+
+Status ProgramVerifier::pools() {
+  Names seen;
+  uint64_t allPages = 0;
+  for (uint32_t i = 0; i < program.kv_pools()->size(); ++i) {
+    const fb::KvPool &pool = *program.kv_pools()->Get(i);
+    if (Status status = verifyName(concat("KV pool ", i), pool.name()))
+      return status;
+    std::string what = "KV pool " + quote(view(pool.name()));
+    if (!seen.insert(view(pool.name())).second)
+      return malformed("two KV pools are called ", quote(view(pool.name())));
+    uint64_t element = format::elementBytes(pool.dtype());
+    if (element == 0)
+      return malformed(what, " has the unknown dtype ", unsigned(pool.dtype()));
+    if (pool.layers() == 0 || pool.heads() == 0 || pool.head_dim() == 0 || pool.page_size() == 0)
+      return malformed(what, " has an empty page: layers ", pool.layers(), ", heads ", pool.heads(), ", head_dim ",
+                       pool.head_dim(), ", page_size ", pool.page_size());
+    uint64_t bytes = 2; // K and V
+    for (uint64_t factor : {uint64_t(pool.layers()), uint64_t(pool.heads()), uint64_t(pool.page_size()),
+                            uint64_t(pool.head_dim()), element})
+      if (!multiply(bytes, factor, bytes))
+        return malformed(what, ": the size of a page overflows");
+    if (pool.bytes_per_page() != bytes)
+      return malformed(what, " says ", pool.bytes_per_page(), " bytes a page; its layout makes ", bytes);
+    if (bytes % format::DataAlignment != 0)
+      return malformed(what, ": a page of ", bytes, " bytes is not a multiple of ", format::DataAlignment,
+                       " bytes, so later pages would not be aligned");
+    if (pool.page_size() != program.kv_pools()->Get(0)->page_size())
+      return malformed(what, " has pages of ", pool.page_size(), " tokens, the first pool ",
+                       program.kv_pools()->Get(0)->page_size(), "; block tables serve all pools, so they must agree");
+    if (__builtin_add_overflow(allPages, bytes, &allPages) || allPages > INT64_MAX)
+      return malformed("a page of all KV pools together has too many bytes");
+  }
+  return Status::ok();
+}
+
+Status ProgramVerifier::entries() {
+  if (program.entries()->size() == 0)
+    return malformed("the program has no entry, so there is nothing to run");
+  Names seen;
+  for (uint32_t i = 0; i < program.entries()->size(); ++i) {
+    const fb::Entry &entry = *program.entries()->Get(i);
+    if (Status status = verifyName(concat("entry ", i), entry.name()))
+      return status;
+    if (!seen.insert(view(entry.name())).second)
+      return malformed("two entries are called ", quote(view(entry.name())));
+    if (Status status = verifyEntry(program, entry))
+      return status;
+  }
+  return Status::ok();
+}
+
+} // namespace
+
+Status verifyName(std::string_view what, const flatbuffers::String *name) {
+  constexpr size_t MaxBytes = 1024;
+  std::string_view text = view(name);
+  if (text.empty())
+    return malformed(what, " has no name");
+  bool plain = text.size() <= MaxBytes && isUtf8(text);
+  for (char c : text)
+    plain &= static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+  if (!plain)
+    return malformed(what, ": the name ", quote(text), " is not plain UTF-8 of at most ", MaxBytes, " bytes");
+  return Status::ok();
+}
+
+Status verifyShape(std::string_view what, fb::DType type, const flatbuffers::Vector<uint64_t> &shape, uint64_t &bytes) {
+  constexpr uint32_t MaxRank = 16;
+  bytes = format::elementBytes(type);
+  if (bytes == 0)
+    return malformed(what, " has the unknown dtype ", unsigned(type));
+  if (shape.size() > MaxRank)
+    return malformed(what, " has ", shape.size(), " dimensions, more than ", MaxRank);
+  for (uint32_t i = 0; i < shape.size(); ++i) {
+    if (shape.Get(i) == 0)
+      return malformed(what, ": dimension ", i, " is 0");
+    if (!multiply(bytes, shape.Get(i), bytes))
+      return malformed(what, ": the size of its shape overflows at dimension ", i);
+  }
+  return Status::ok();
+}
+
+Status verifyProgram(const fb::Program &program, const PackageView &package) {
+  return ProgramVerifier(program, package).run();
+}
+
+} // namespace mjolnir::runtime
