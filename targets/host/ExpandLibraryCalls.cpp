@@ -1,0 +1,128 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Replaces what LLVM would lower to a call into libm or the compiler's runtime: a kernel's object has no undefined symbol.
+// Numeric effect: transcendental functions become polynomials of about 1e-7 relative error; bf16 conversions are exact
+// (round to nearest even, NaN stays NaN).
+#include "targets/host/Lowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+
+namespace mjolnir::host {
+namespace {
+
+Type withElement(Type type, Type element) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.clone(element);
+  return element;
+}
+
+Value splat(OpBuilder &builder, Location loc, Type type, int64_t value) {
+  auto element = cast<IntegerType>(getElementTypeOrSelf(type));
+  TypedAttr attribute = builder.getIntegerAttr(element, value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attribute = DenseElementsAttr::get(vector, ArrayRef<Attribute>(attribute));
+  return arith::ConstantOp::create(builder, loc, attribute);
+}
+
+struct ExtendBf16 : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::ExtFOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getIn()).isBF16() || !getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "not bf16 to f32");
+    Location loc = op.getLoc();
+    Type wide = withElement(op.getType(), rewriter.getI32Type());
+    Value bits = arith::BitcastOp::create(rewriter, loc, withElement(op.getType(), rewriter.getI16Type()), op.getIn());
+    bits = arith::ExtUIOp::create(rewriter, loc, wide, bits);
+    bits = arith::ShLIOp::create(rewriter, loc, bits, splat(rewriter, loc, wide, 16));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), bits);
+    return success();
+  }
+};
+
+struct TruncateToBf16 : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isBF16() || !getElementTypeOrSelf(op.getIn()).isF32())
+      return rewriter.notifyMatchFailure(op, "not f32 to bf16");
+    Location loc = op.getLoc();
+    Type wide = withElement(op.getType(), rewriter.getI32Type());
+    auto constant = [&](int64_t value) { return splat(rewriter, loc, wide, value); };
+    Value bits = arith::BitcastOp::create(rewriter, loc, wide, op.getIn());
+    // Half of the last kept bit, less one unless that bit is odd: ties go to even.
+    Value odd = arith::AndIOp::create(rewriter, loc, arith::ShRUIOp::create(rewriter, loc, bits, constant(16)),
+                                      constant(1));
+    Value rounded = arith::AddIOp::create(
+        rewriter, loc, bits, arith::AddIOp::create(rewriter, loc, odd, constant(0x7fff)));
+    // The carry could turn a NaN into an infinity: keep its upper bits and make it quiet.
+    Value quiet = arith::OrIOp::create(rewriter, loc, bits, constant(0x400000));
+    Value isNan = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
+    Value kept = arith::SelectOp::create(rewriter, loc, isNan, quiet, rounded);
+    kept = arith::ShRUIOp::create(rewriter, loc, kept, constant(16));
+    kept = arith::TruncIOp::create(rewriter, loc, withElement(op.getType(), rewriter.getI16Type()), kept);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), kept);
+    return success();
+  }
+};
+
+// memref.copy would become a call to memcpy or to MLIR's runner library.
+struct ExpandCopy : OpRewritePattern<memref::CopyOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(memref::CopyOp op, PatternRewriter &rewriter) const override {
+    auto type = dyn_cast<MemRefType>(op.getSource().getType());
+    if (!type)
+      return rewriter.notifyMatchFailure(op, "unranked");
+    Location loc = op.getLoc();
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+    Value one = arith::ConstantIndexOp::create(rewriter, loc, 1);
+    SmallVector<Value> indices;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      Value extent = rewriter.createOrFold<memref::DimOp>(loc, op.getSource(), dim);
+      auto loop = scf::ForOp::create(rewriter, loc, zero, extent, one);
+      indices.push_back(loop.getInductionVar());
+      rewriter.setInsertionPointToStart(loop.getBody());
+    }
+    Value element = memref::LoadOp::create(rewriter, loc, op.getSource(), indices);
+    memref::StoreOp::create(rewriter, loc, element, op.getTarget(), indices);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ExpandLibraryCallsPass : PassWrapper<ExpandLibraryCallsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandLibraryCallsPass)
+  StringRef getArgument() const override { return "mjolnir-host-expand-library-calls"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    // Two rounds: expansions produce functions that the approximations replace, and those conversions of their own.
+    RewritePatternSet expansions(context);
+    math::populateExpansionPatterns(expansions, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi",
+                                                 "exp2", "round"});
+    if (failed(applyPatternsGreedily(getOperation(), std::move(expansions))))
+      return signalPassFailure();
+    RewritePatternSet patterns(context);
+    populateMathPolynomialApproximationPatterns(patterns);
+    patterns.add<ExtendBf16, TruncateToBf16, ExpandCopy>(context);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createExpandLibraryCallsPass() { return std::make_unique<ExpandLibraryCallsPass>(); }
+
+} // namespace mjolnir::host
