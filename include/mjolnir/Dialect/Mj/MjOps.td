@@ -250,7 +250,7 @@ def Mj_FusionOp : Mj_Op<"fusion", [IsolatedFromAbove, Pure, SingleBlockImplicitT
 def Mj_YieldOp : Mj_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["FusionOp", "PrepareOp"]>]> {
   let summary = "ends the body of a fusion or of a prepared weight";
   let arguments = (ins Variadic<AnyType>:$results);
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
   let assemblyFormat = "($results^ `:` type($results))? attr-dict";
 }
 
