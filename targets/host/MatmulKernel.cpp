@@ -2,11 +2,13 @@
 //
 // Emits matmul kernels over packed weights.
 //
-// A tile is a range of rows times a range of 16-column blocks. For each piece of K that fits the caches, and each block of R
-// rows, X is widened once into a scratch that the microkernel broadcasts from; the microkernel keeps R x C accumulators
-// of 16 lanes in registers and walks K. Between pieces of K accumulators rest in a second scratch, from which the epilogue
-// takes them at the end. Every accumulator is one chain of FMAs in the order of k, so neither R, C nor the pieces change
-// a bit of the result.
+// A tile is a range of rows times a range of 16-column blocks; it walks K in pieces that fit the caches. The microkernel keeps
+// R x C accumulators of 16 lanes in registers and walks a piece; between pieces they rest in a scratch, from which the
+// epilogue takes them at the end. X is widened to f32 once a piece, to be broadcast from. Two loop orders:
+//  - few rows (decode): weights stream from memory through registers, widened on the way;
+//  - many rows (prefill): a panel of C column blocks is widened into L1 and meets all rows of the tile, whose X is in L2.
+// Every accumulator is one chain of FMAs in the order of k, so neither R, C, the pieces nor the order change a bit of the
+// result.
 #include "targets/host/MatmulKernel.h"
 #include "targets/host/KernelBuilder.h"
 
@@ -24,6 +26,7 @@ constexpr int64_t kLanes = MatmulEncoding::kRows;
 
 /// Sizes of a kernel's loops, in rows, 16-column blocks and columns of X.
 struct Schedule {
+  bool panels;         ///< the order for many rows
   int64_t microRows;   ///< R: rows of the microkernel
   int64_t microBlocks; ///< C: column blocks of the microkernel
   int64_t tileRows;    ///< multiple of R
@@ -32,49 +35,52 @@ struct Schedule {
   int64_t rowTiles, blockTiles;
 };
 
-int64_t microBlocksFor(int64_t rows, const HostTarget &target) {
-  // Registers left for accumulators once the weights, a broadcast and a mask have theirs.
-  int64_t registersPerBlock = kLanes / target.vectorLanes;
-  int64_t budget = target.vectorRegisters == 16 ? 12 : 24;
-  int64_t blocks = budget / (rows * registersPerBlock);
-  // More than four streams of weights outrun the prefetchers.
-  return std::clamp<int64_t>(blocks, 1, 4);
+/// The R up to `most` that takes the fewest steps over M, counting one row's worth of overhead a step.
+int64_t chooseRows(int64_t m, int64_t most) {
+  int64_t result = 1, best = std::numeric_limits<int64_t>::max();
+  for (int64_t rows = 1; rows <= most; ++rows) {
+    int64_t cost = llvm::divideCeil(m, rows) * (rows + 1);
+    if (cost <= best) {
+      best = cost;
+      result = rows;
+    }
+  }
+  return result;
 }
 
 Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
   Schedule s;
-  int64_t maxRows = target.vectorRegisters == 16 ? 6 : target.vectorLanes == 16 ? 8 : 5;
-  // The fewest steps over M, counting one row's worth of overhead a step.
-  s.microRows = 1;
-  int64_t best = std::numeric_limits<int64_t>::max();
-  for (int64_t rows = 1; rows <= maxRows; ++rows) {
-    int64_t cost = llvm::divideCeil(config.m, rows) * (rows + 1);
-    if (cost <= best) {
-      best = cost;
-      s.microRows = rows;
-    }
-  }
-  int64_t blocks = llvm::divideCeil(config.n, kLanes);
-  s.microBlocks = std::min(microBlocksFor(s.microRows, target), blocks);
+  const int64_t blocks = llvm::divideCeil(config.n, kLanes);
+  const int64_t registersPerBlock = kLanes / target.vectorLanes;
+  const bool fewRegisters = target.vectorRegisters == 16;
+  // Registers for accumulators, once the weights, a broadcast and what widening needs have theirs.
+  s.panels = config.m > 6;
+  const int64_t mostRows = s.panels ? (fewRegisters ? 6 : target.vectorLanes == 16 ? 8 : 5) : fewRegisters ? 5 : 6;
+  const int64_t accumulators = fewRegisters ? 12 : 24;
+  s.microRows = chooseRows(config.m, mostRows);
+  // More than four streams of weights outrun the prefetchers.
+  s.microBlocks = std::clamp<int64_t>(accumulators / (s.microRows * registersPerBlock), 1, 4);
+  s.microBlocks = std::min(s.microBlocks, blocks);
 
-  // The widened piece of X stays in L1.
-  constexpr int64_t kPieceBytes = 12 * 1024;
-  s.pieceK = std::min<int64_t>(llvm::alignTo(config.k, 16), kPieceBytes / 4 / s.microRows / 16 * 16);
-  // One row streams through whole weight rows; pieces would only cut the streams.
-  if (config.m <= s.microRows)
-    s.pieceK = std::min<int64_t>(llvm::alignTo(config.k, 16), 32 * 1024 / s.microRows / 16 * 16);
-
-  // A tile's weights (all of K if rows are few, else a piece) fill a part of L2, its accumulators a part of L1 and L2.
   s.rowTiles = llvm::divideCeil(config.m, 132);
   s.tileRows = llvm::alignTo(llvm::divideCeil(config.m, s.rowTiles), s.microRows);
   s.rowTiles = llvm::divideCeil(config.m, s.tileRows);
-  int64_t blockBytes = kLanes * config.k * elementBytes(config.weight) * config.weights;
-  int64_t tileBlocks = std::max<int64_t>(1, 192 * 1024 / blockBytes);
-  tileBlocks = std::min(tileBlocks, std::max<int64_t>(1, 14 * 1024 / (s.tileRows * kLanes * config.weights)));
-  // Enough tiles to balance a few threads, unless there is hardly any work.
-  tileBlocks = std::min(tileBlocks, std::max<int64_t>(s.microBlocks, blocks * s.rowTiles / 32));
-  tileBlocks = llvm::alignTo(tileBlocks, s.microBlocks);
-  s.tileBlocks = std::min<int64_t>(tileBlocks, llvm::alignTo(blocks, s.microBlocks));
+
+  const int64_t wholeK = llvm::alignTo(config.k, 16);
+  int64_t tileBlocks;
+  if (s.panels) {
+    // A widened panel fills half of L1; X's piece and the accumulators fill a part of L2. Narrow tiles would widen X too often.
+    s.pieceK = std::min(wholeK, 256 / s.microBlocks / 16 * 16);
+    tileBlocks = std::clamp<int64_t>(blocks * s.rowTiles / 32, 4, 8);
+    tileBlocks = std::max<int64_t>(1, std::min(tileBlocks, 1024 / s.tileRows / config.weights));
+  } else {
+    // Rows stream whole: pieces would cut the streams. About 128 KiB of weights a tile, yet 32 tiles to balance threads.
+    s.pieceK = std::min<int64_t>(wholeK, 16 * 1024 / s.microRows / 16 * 16);
+    int64_t blockBytes = kLanes * config.k * elementBytes(config.weight) * config.weights;
+    tileBlocks = std::max<int64_t>(1, 192 * 1024 / blockBytes);
+    tileBlocks = std::min(tileBlocks, std::max<int64_t>(1, blocks / 32));
+  }
+  s.tileBlocks = std::min<int64_t>(llvm::alignTo(tileBlocks, s.microBlocks), llvm::alignTo(blocks, s.microBlocks));
   s.blockTiles = llvm::divideCeil(blocks, s.tileBlocks);
   return s;
 }
@@ -101,34 +107,67 @@ public:
     rowsEnd = k.min(k.add(firstRow, s.tileRows), k.index(config.m));
     blocksEnd = k.min(k.add(firstBlock, s.tileBlocks), k.index(blocks));
 
-    // One more than needed in a row: an odd K is padded, and rows do not fall into the same cache sets.
-    int64_t pitch = s.pieceK + 16;
-    xScratch = useDot ? k.stack({s.microRows, pitch}, elementType(Element::BF16, k.builder().getContext()))
-                      : k.stack({s.microRows, pitch}, k.f32());
+    // Longer than a piece: an odd K is padded, and rows do not fall into the same cache sets.
+    int64_t pitch = s.pieceK + 16, scratchRows = s.panels ? s.tileRows : s.microRows;
+    Type bf16 = elementType(Element::BF16, k.builder().getContext());
+    xScratch = k.stack({scratchRows, pitch}, useDot ? bf16 : k.f32());
     sums = k.stack({config.weights, s.tileRows, s.tileBlocks, kLanes}, k.f32());
+    bool widenPanels = s.panels && !useDot && config.weight == Element::BF16;
+    if (widenPanels)
+      panel = k.stack({s.microBlocks, s.pieceK + 16, kLanes}, k.f32());
     singlePiece = config.k <= s.pieceK;
     if (!singlePiece)
       clearSums();
 
-    auto piece = [&](Value firstK) {
-      Value lengthK = k.min(k.index(s.pieceK), k.sub(k.index(config.k), firstK));
-      k.loop(firstRow, rowsEnd, s.microRows, [&](Value row) {
-        widenX(row, firstK, lengthK);
-        k.loop(firstBlock, blocksEnd, s.microBlocks, [&](Value block) {
-          for (int64_t w = 0; w < config.weights; ++w)
-            microkernel(w, row, block, firstK, lengthK);
+    Value zero = k.index(0);
+    k.loop(zero, k.index(config.k), s.pieceK, [&](Value firstK) {
+      Piece piece{firstK, k.min(k.index(s.pieceK), k.sub(k.index(config.k), firstK))};
+      if (!s.panels) {
+        k.loop(firstRow, rowsEnd, s.microRows, [&](Value row) {
+          widenX(row, s.microRows, piece);
+          k.loop(firstBlock, blocksEnd, s.microBlocks, [&](Value block) {
+            for (int64_t w = 0; w < config.weights; ++w)
+              microkernel(w, row, zero, sourcesFrom(w, block), block, piece);
+          });
         });
+        return;
+      }
+      widenX(firstRow, s.tileRows, piece);
+      k.loop(firstBlock, blocksEnd, s.microBlocks, [&](Value block) {
+        for (int64_t w = 0; w < config.weights; ++w) {
+          Sources sources = sourcesFrom(w, block);
+          if (widenPanels)
+            sources = widenPanel(sources, piece);
+          k.loop(firstRow, rowsEnd, s.microRows,
+                 [&](Value row) { microkernel(w, row, k.sub(row, firstRow), sources, block, piece); });
+        }
       });
-    };
-    if (singlePiece)
-      piece(k.index(0));
-    else
-      k.loop(k.index(0), k.index(config.k), s.pieceK, piece);
+    });
     epilogue();
     k.done();
   }
 
 private:
+  /// Columns [first, first + length) of X.
+  struct Piece {
+    Value first, length;
+  };
+  /// Where the microkernel finds its C column blocks: `memref` at [blocks[c], firstStep + step, 0], `pair` neighbours of k a
+  /// step.
+  struct Sources {
+    Value memref;
+    SmallVector<Value> blocks;
+    bool fromStart; ///< the first step of the piece is step 0 of the memref
+    int64_t pair;
+  };
+
+  Sources sourcesFrom(int64_t w, Value block) {
+    Sources sources{weights[w], {}, false, encoding.pair()};
+    for (int64_t c = 0; c < s.microBlocks; ++c) // blocks past the end repeat the last
+      sources.blocks.push_back(c == 0 ? block : k.min(k.add(block, c), k.index(blocks - 1)));
+    return sources;
+  }
+
   /// Packed pairs of a lane row as one dimension, to load 16 lanes x pair elements at once.
   Value flattened(Value packed) {
     if (encoding.pair() == 1)
@@ -146,91 +185,107 @@ private:
       });
   }
 
-  /// Copies R rows of X from `row` on, columns [firstK, firstK + lengthK), to the scratch. Rows past the end repeat the last:
-  /// they are computed and never stored.
-  void widenX(Value row, Value firstK, Value lengthK) {
+  /// Copies rows of X from `row` on to the scratch, the piece's columns. Rows past the end repeat the last: they are computed
+  /// and never stored.
+  void widenX(Value row, int64_t rows, Piece piece) {
     Value zero = k.index(0);
-    k.loop(zero, k.index(s.microRows), 1, [&](Value r) {
+    k.loop(zero, k.index(rows), 1, [&](Value r) {
       Value source = k.min(k.add(row, r), k.index(config.m - 1));
-      Value whole = k.sub(lengthK, k.rem(lengthK, kLanes));
+      Value whole = k.sub(piece.length, k.rem(piece.length, kLanes));
       k.loop(zero, whole, kLanes, [&](Value col) {
-        Value v = k.load(x, {source, k.add(firstK, col)}, kLanes);
+        Value v = k.load(x, {source, k.add(piece.first, col)}, kLanes);
         k.storeVector(useDot ? v : k.toF32(v), xScratch, {r, col});
       });
-      k.loop(whole, lengthK, 1, [&](Value col) {
-        Value v = k.load(x, {source, k.add(firstK, col)});
-        k.store(useDot ? v : k.toF32(v), xScratch, {r, col});
-      });
+      if (config.k % kLanes != 0)
+        k.loop(whole, piece.length, 1, [&](Value col) {
+          Value v = k.load(x, {source, k.add(piece.first, col)});
+          k.store(useDot ? v : k.toF32(v), xScratch, {r, col});
+        });
       if (config.k % encoding.pair() != 0) // only ever read behind the last column
-        k.store(k.constant(cast<MemRefType>(xScratch.getType()).getElementType(), 0.0), xScratch, {r, lengthK});
+        k.store(k.constant(cast<MemRefType>(xScratch.getType()).getElementType(), 0.0), xScratch, {r, piece.length});
     });
   }
 
-  void microkernel(int64_t w, Value row, Value block, Value firstK, Value lengthK) {
-    int64_t rows = s.microRows, columns = s.microBlocks;
+  /// Steps of `pair` columns in a piece, the last one padded.
+  Value stepsOf(Piece piece, int64_t pair) { return k.div(k.add(piece.length, pair - 1), pair); }
+
+  /// The two halves of packed bf16 pairs as f32: element p of each pair.
+  Value widen(Value packed, int64_t p) {
+    Value bits = k.bitcastVector(k.vec(k.i32(), kLanes), packed);
+    bits = p == 0 ? k.shl(bits, 16) : k.bitAnd(bits, k.constant(bits.getType(), int64_t(-65536)));
+    return k.bitcastVector(k.vec(k.f32(), kLanes), bits);
+  }
+
+  Sources widenPanel(const Sources &packed, Piece piece) {
+    Sources wide{panel, {}, true, 1};
+    Value firstStep = k.div(piece.first, packed.pair);
+    for (int64_t c = 0; c < s.microBlocks; ++c)
+      wide.blocks.push_back(k.index(c));
+    k.loop(k.index(0), stepsOf(piece, packed.pair), 1, [&](Value step) {
+      for (int64_t c = 0; c < s.microBlocks; ++c) {
+        Value v = k.load(packed.memref, {packed.blocks[c], k.add(firstStep, step), k.index(0)}, kLanes * packed.pair);
+        for (int64_t p = 0; p < packed.pair; ++p)
+          k.storeVector(widen(v, p), panel, {wide.blocks[c], k.add(k.mul(step, packed.pair), p), k.index(0)});
+      }
+    });
+    return wide;
+  }
+
+  /// Rows `row` on of the result, which are rows `scratchRow` on of xScratch, times the sources, which are blocks `block` on.
+  void microkernel(int64_t w, Value row, Value scratchRow, const Sources &sources, Value block, Piece piece) {
+    int64_t rows = s.microRows, columns = s.microBlocks, pair = sources.pair;
     Value localRow = k.sub(row, firstRow), localBlock = k.sub(block, firstBlock);
     auto sumIndices = [&](int64_t r, int64_t c) {
       return SmallVector<Value>{k.index(w), k.add(localRow, r), k.add(localBlock, c), k.index(0)};
     };
-    SmallVector<Value> sources; // blocks past the end repeat the last
-    for (int64_t c = 0; c < columns; ++c)
-      sources.push_back(c == 0 ? block : k.min(k.add(block, c), k.index(blocks - 1)));
-
     SmallVector<Value> accumulators;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c)
         accumulators.push_back(singlePiece ? k.constant(k.vec(k.f32(), kLanes), 0.0)
                                            : k.load(sums, sumIndices(r, c), kLanes));
 
-    int64_t pair = encoding.pair();
-    Value steps = k.div(k.add(lengthK, pair - 1), pair);
-    Value firstStep = k.div(firstK, pair);
-    accumulators = k.loop(k.index(0), steps, 1, accumulators, [&](Value step, ValueRange carried) {
-      SmallVector<Value> next(carried);
-      SmallVector<Value> raw;
-      for (int64_t c = 0; c < columns; ++c)
-        raw.push_back(
-            k.load(weights[w], {sources[c], k.add(firstStep, step), k.index(0)}, kLanes * pair));
-      Value scratchCol = k.mul(step, pair);
-      if (useDot)
-        dotStep(raw, scratchCol, next);
-      else
-        for (int64_t p = 0; p < pair; ++p)
-          fmaStep(raw, p, k.add(scratchCol, p), next);
-      return next;
-    });
+    Value firstStep = sources.fromStart ? k.index(0) : k.div(piece.first, pair);
+    accumulators =
+        k.loop(k.index(0), stepsOf(piece, pair), 1, accumulators, [&](Value step, ValueRange carried) {
+          SmallVector<Value> next(carried), raw;
+          for (Value source : sources.blocks)
+            raw.push_back(k.load(sources.memref, {source, k.add(firstStep, step), k.index(0)}, kLanes * pair));
+          Value col = k.mul(step, pair);
+          if (useDot) {
+            dotStep(raw, scratchRow, col, next);
+            return next;
+          }
+          for (int64_t p = 0; p < pair; ++p) {
+            SmallVector<Value> wide;
+            for (Value v : raw)
+              wide.push_back(pair == 1 ? v : widen(v, p));
+            fmaStep(wide, scratchRow, k.add(col, p), next);
+          }
+          return next;
+        });
 
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c)
         k.storeVector(accumulators[r * columns + c], sums, sumIndices(r, c));
   }
 
-  void fmaStep(ArrayRef<Value> raw, int64_t p, Value scratchCol, SmallVectorImpl<Value> &sums) {
-    SmallVector<Value> wide;
-    for (Value v : raw) {
-      if (encoding.pair() == 2) {
-        Value bits = k.bitcastVector(k.vec(k.i32(), kLanes), v);
-        bits = p == 0 ? k.shl(bits, 16) : k.bitAnd(bits, k.constant(bits.getType(), int64_t(-65536)));
-        v = k.bitcastVector(k.vec(k.f32(), kLanes), bits);
-      }
-      wide.push_back(v);
-    }
+  void fmaStep(ArrayRef<Value> wide, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
     for (int64_t r = 0; r < s.microRows; ++r) {
-      Value scalar = k.splat(k.load(xScratch, {k.index(r), scratchCol}), kLanes);
+      Value scalar = k.splat(k.load(xScratch, {k.add(scratchRow, r), col}), kLanes);
       for (auto [c, v] : llvm::enumerate(wide)) {
-        Value &sum = sums[r * s.microBlocks + c];
+        Value &sum = accumulators[r * s.microBlocks + c];
         sum = k.fma(scalar, v, sum);
       }
     }
   }
 
-  void dotStep(ArrayRef<Value> raw, Value scratchCol, SmallVectorImpl<Value> &sums) {
+  void dotStep(ArrayRef<Value> raw, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
     Type pairs = k.vec(elementType(Element::BF16, k.builder().getContext()), 2 * kLanes);
     for (int64_t r = 0; r < s.microRows; ++r) {
-      Value two = k.bitcastVector(k.vec(k.i32(), 1), k.load(xScratch, {k.index(r), scratchCol}, 2));
+      Value two = k.bitcastVector(k.vec(k.i32(), 1), k.load(xScratch, {k.add(scratchRow, r), col}, 2));
       Value broadcast = k.bitcastVector(pairs, k.splat(k.extract(two, 0), kLanes));
       for (auto [c, v] : llvm::enumerate(raw)) {
-        Value &sum = sums[r * s.microBlocks + c];
+        Value &sum = accumulators[r * s.microBlocks + c];
         sum = x86vector::DotBF16Op::create(k.builder(), k.loc(), sum.getType(), sum, v, broadcast);
       }
     }
@@ -264,7 +319,7 @@ private:
   int64_t blocks;
   bool useDot;
   bool singlePiece = false;
-  Value x, y, xScratch, sums, firstRow, firstBlock, rowsEnd, blocksEnd;
+  Value x, y, xScratch, panel, sums, firstRow, firstBlock, rowsEnd, blocksEnd;
   SmallVector<Value> weights, extras;
 };
 

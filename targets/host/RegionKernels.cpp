@@ -1,0 +1,253 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What the emitters of region kernels share, and those of them that only arrange operands.
+#include "targets/host/RegionKernels.h"
+
+#include "targets/host/AttentionKernel.h"
+#include "targets/host/MatmulKernel.h"
+#include "targets/host/SampleKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::host;
+
+/// Memory of a pool is as large as the load decides; the static bound never enters an address.
+static constexpr int64_t kPoolBound = int64_t(1) << 40;
+
+static Element elementOf(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isBF16() ? Element::BF16 : element.isF16() ? Element::F16 : Element::F32;
+}
+
+MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) const {
+  if (operand.kind == exec::KernelOperand::pool)
+    return MemRefType::get({kPoolBound}, pool.getElementType());
+  if (auto encoding = dyn_cast_or_null<mj::EncodingAttr>(operand.type.getEncoding()))
+    if (auto packed = MatmulEncoding::parse(encoding.getName().getValue()))
+      return MemRefType::get(packed->packedShape(operand.type.getDimSize(0), operand.type.getDimSize(1)),
+                             operand.type.getElementType());
+  return MemRefType::get(operand.type.getShape(), operand.type.getElementType());
+}
+
+func::FuncOp KernelContext::createFunction() const {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  SmallVector<Type> types;
+  for (const exec::KernelOperand &operand : operands)
+    types.push_back(memrefType(operand));
+  types.push_back(builder.getIndexType());
+  exec::KernelOp source = kernel;
+  auto function =
+      func::FuncOp::create(builder, source.getLoc(), source.getSymName(), builder.getFunctionType(types, {}));
+  function.addEntryBlock();
+  return function;
+}
+
+int64_t KernelContext::pageStride() const {
+  exec::KvPoolOp source = pool;
+  return source.getBytesPerPage() * 8 / source.getElementType().getIntOrFloatBitWidth();
+}
+
+bool host::isPointwise(Operation *op) {
+  return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
+}
+
+Value host::clonePointwise(OpBuilder &builder, Operation *op, ValueRange operands, Type shape) {
+  if (isa<arith::ExtFOp, arith::TruncFOp, mj::BroadcastOp>(op))
+    return operands.front();
+  OperationState state(op->getLoc(), op->getName());
+  state.addOperands(operands);
+  // A comparison or a boolean keeps its kind, floats are f32.
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  Type type = isa<FloatType>(element) ? shape : element;
+  if (auto vector = dyn_cast<VectorType>(shape); vector && !isa<FloatType>(element))
+    type = VectorType::get(vector.getShape(), element);
+  state.addTypes(type);
+  state.addAttributes(op->getAttrs());
+  return builder.create(state)->getResult(0);
+}
+
+Value host::widen(OpBuilder &builder, Location loc, Value value) {
+  Type element = getElementTypeOrSelf(value.getType());
+  if (element.isF32() || !isa<FloatType>(element))
+    return value;
+  Type wide = builder.getF32Type();
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    wide = VectorType::get(vector.getShape(), wide);
+  return arith::ExtFOp::create(builder, loc, wide, value);
+}
+
+Value host::narrow(OpBuilder &builder, Location loc, Value value, Type element) {
+  Type source = getElementTypeOrSelf(value.getType());
+  if (source == element || !isa<FloatType>(element))
+    return value;
+  Type type = element;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = VectorType::get(vector.getShape(), element);
+  return arith::TruncFOp::create(builder, loc, type, value);
+}
+
+/// Calls `inner` (made private) with the arguments of the kernel's function that `order` names, and the tile.
+static void emitCall(KernelContext &context, func::FuncOp inner, ArrayRef<unsigned> order) {
+  inner.setPrivate();
+  func::FuncOp function = context.createFunction();
+  OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
+  SmallVector<Value> arguments;
+  for (unsigned index : order)
+    arguments.push_back(function.getArgument(index));
+  arguments.push_back(function.getArguments().back());
+  func::CallOp::create(builder, function.getLoc(), inner, arguments);
+  func::ReturnOp::create(builder, function.getLoc());
+}
+
+//===----------------------------------------------------------------------===//
+// Matmul
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A region of matmuls of one input and pointwise operations on their results.
+struct MatmulRegion {
+  SmallVector<mj::MatmulOp> matmuls;
+  SmallVector<Operation *> pointwise;
+  SmallVector<unsigned> extras; ///< operands that the pointwise operations read
+};
+} // namespace
+
+static MatmulRegion analyze(KernelContext &context) {
+  MatmulRegion region;
+  llvm::SmallSetVector<unsigned, 4> extras;
+  for (Operation &op : context.body().without_terminator()) {
+    if (auto matmul = dyn_cast<mj::MatmulOp>(op)) {
+      region.matmuls.push_back(matmul);
+      continue;
+    }
+    region.pointwise.push_back(&op);
+    auto broadcast = dyn_cast<mj::BroadcastOp>(op);
+    for (Value operand : op.getOperands())
+      if (auto argument = dyn_cast<BlockArgument>(operand); argument && !(broadcast && operand == broadcast.getLike()))
+        extras.insert(argument.getArgNumber());
+  }
+  region.extras = extras.takeVector();
+  return region;
+}
+
+/// Builds the pointwise operations of a region on 16 columns.
+static Value buildEpilogue(const MatmulRegion &region, const MatmulEpilogue &epilogue, exec::KernelOp kernel) {
+  OpBuilder &builder = epilogue.builder;
+  auto shape = VectorType::get({16}, builder.getF32Type());
+  IRMapping mapping;
+  for (auto [matmul, accumulator] : llvm::zip(region.matmuls, epilogue.accumulators))
+    mapping.map(matmul.getResult(), accumulator);
+  auto operandOf = [&](Value value) -> Value {
+    if (Value mapped = mapping.lookupOrNull(value))
+      return mapped;
+    auto argument = cast<BlockArgument>(value);
+    const unsigned *found = llvm::find(region.extras, argument.getArgNumber());
+    Value loaded = epilogue.load(epilogue.extras[found - region.extras.begin()]);
+    return widen(builder, epilogue.loc, loaded);
+  };
+  for (Operation *op : region.pointwise) {
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      auto splat = cast<SplatElementsAttr>(constant.getValue());
+      APFloat value = splat.getSplatValue<APFloat>();
+      bool lossy;
+      value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lossy);
+      mapping.map(constant.getResult(),
+                  arith::ConstantOp::create(builder, epilogue.loc, SplatElementsAttr::get(shape, value)));
+      continue;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : isa<mj::BroadcastOp>(op) ? op->getOperands().take_front() : op->getOperands())
+      operands.push_back(operandOf(operand));
+    mapping.map(op->getResult(0), clonePointwise(builder, op, operands, shape));
+  }
+  return mapping.lookup(kernel.getBody().front().getTerminator()->getOperand(0));
+}
+
+LogicalResult host::emitRegionMatmul(KernelContext &context) {
+  MatmulRegion region = analyze(context);
+  Operation *terminator = context.body().getTerminator();
+  if (terminator->getNumOperands() != 1)
+    return context.kernel.emitOpError("has ") << terminator->getNumOperands() << " results; schedule "
+                                              << kMatmulSchedule << " makes one";
+  mj::MatmulOp first = region.matmuls.front();
+  auto x = cast<RankedTensorType>(first.getX().getType());
+  auto weight = cast<RankedTensorType>(first.getWeight().getType());
+  auto y = cast<RankedTensorType>(terminator->getOperand(0).getType());
+
+  MatmulConfig config;
+  config.m = x.getDimSize(0);
+  config.k = x.getDimSize(1);
+  config.n = weight.getDimSize(0);
+  config.x = elementOf(x);
+  config.weight = elementOf(weight);
+  config.y = elementOf(y);
+  config.weights = region.matmuls.size();
+
+  SmallVector<unsigned> order;
+  order.push_back(cast<BlockArgument>(first.getX()).getArgNumber());
+  for (mj::MatmulOp matmul : region.matmuls)
+    order.push_back(cast<BlockArgument>(matmul.getWeight()).getArgNumber());
+  for (unsigned extra : region.extras) {
+    order.push_back(extra);
+    config.extras.push_back(context.memrefType(context.operands[extra]));
+  }
+  order.push_back(context.operands.size() - 1);
+  if (!region.pointwise.empty())
+    config.epilogue = [&](const MatmulEpilogue &epilogue) { return buildEpilogue(region, epilogue, context.kernel); };
+
+  OpBuilder builder = OpBuilder::atBlockEnd(context.module.getBody());
+  FailureOr<func::FuncOp> inner =
+      emitMatmul(builder, context.module, (context.kernel.getSymName() + ".matmul").str(), config, context.target);
+  if (failed(inner))
+    return failure();
+  emitCall(context, *inner, order);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Attention, sampling
+//===----------------------------------------------------------------------===//
+
+LogicalResult host::emitRegionAttention(KernelContext &context) {
+  auto attention = *context.body().getOps<mj::AttentionOp>().begin();
+  mj::BatchType batch = attention.getBatch().getType();
+  mj::KvType kv = attention.getKv().getType();
+  AttentionConfig config;
+  config.rows = batch.getTokens();
+  config.sequences = batch.getSequences();
+  config.pages = batch.getPages();
+  config.queryHeads = cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1);
+  config.kvHeads = kv.getHeads();
+  config.headDim = kv.getHeadDim();
+  config.pageSize = context.pool.getPageSize();
+  config.pageStride = context.pageStride();
+  config.window = attention.getWindow().value_or(0);
+  config.scale = attention.getScale().convertToFloat();
+  config.element = elementOf(kv.getElementType());
+  OpBuilder builder = OpBuilder::atBlockEnd(context.module.getBody());
+  FailureOr<func::FuncOp> inner = emitAttention(
+      builder, context.module, (context.kernel.getSymName() + ".attention").str(), config, context.target);
+  if (failed(inner))
+    return failure();
+  SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, context.operands.size()));
+  emitCall(context, *inner, order);
+  return success();
+}
+
+LogicalResult host::emitRegionSample(KernelContext &context) {
+  auto sample = *context.body().getOps<mj::SampleOp>().begin();
+  auto logits = cast<RankedTensorType>(sample.getLogits().getType());
+  SampleConfig config{logits.getDimSize(0), logits.getDimSize(1)};
+  OpBuilder builder = OpBuilder::atBlockEnd(context.module.getBody());
+  FailureOr<func::FuncOp> inner =
+      emitSample(builder, context.module, (context.kernel.getSymName() + ".sample").str(), config, context.target);
+  if (failed(inner))
+    return failure();
+  SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, context.operands.size()));
+  emitCall(context, *inner, order);
+  return success();
+}

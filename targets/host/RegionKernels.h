@@ -1,0 +1,68 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// From the region of an exec.kernel to a kernel function, one emitter a schedule.
+#ifndef MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
+#define MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
+
+#include "targets/host/HostTarget.h"
+
+#include "mjolnir/Dialect/Exec/ExecDialect.h"
+#include "mjolnir/Dialect/Exec/KernelSignature.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mjolnir::host {
+
+/// Names of the host's schedules.
+inline constexpr llvm::StringLiteral kRowsSchedule = "host.rows";
+inline constexpr llvm::StringLiteral kMatmulSchedule = "host.matmul";
+inline constexpr llvm::StringLiteral kAttentionSchedule = "host.attention";
+inline constexpr llvm::StringLiteral kSampleSchedule = "host.sample";
+inline constexpr llvm::StringLiteral kPlainMatmulSchedule = "host.plain_matmul";
+inline constexpr llvm::StringLiteral kPlainAttentionSchedule = "host.plain_attention";
+
+/// A kernel that is being emitted: its region and its function, whose arguments are the buffers in the order of
+/// getKernelOperands and then the tile.
+struct KernelContext {
+  exec::KernelOp kernel;
+  llvm::SmallVector<exec::KernelOperand> operands;
+  mlir::ModuleOp module;  ///< where kernel functions go
+  exec::KvPoolOp pool;    ///< null if the program has none
+  const HostTarget &target;
+
+  mlir::Block &body() { return kernel.getBody().front(); }
+  /// Memory of an operand: its shape row-major, of a packed weight the packed shape, of a pool a line of elements.
+  mlir::MemRefType memrefType(const exec::KernelOperand &operand) const;
+  /// An empty public function of the kernel's name, with a block.
+  mlir::func::FuncOp createFunction() const;
+  /// Elements from one page of the pool to the next.
+  int64_t pageStride() const;
+};
+
+/// Each appends the kernel's function to the module, or emits a diagnostic on the kernel.
+mlir::LogicalResult emitRows(KernelContext &context);
+mlir::LogicalResult emitRegionMatmul(KernelContext &context);
+mlir::LogicalResult emitRegionAttention(KernelContext &context);
+mlir::LogicalResult emitRegionSample(KernelContext &context);
+mlir::LogicalResult emitPlainMatmul(KernelContext &context);
+mlir::LogicalResult emitPlainAttention(KernelContext &context);
+
+/// Tiles of a launch.
+int64_t countRowTiles(mlir::Block &body);
+int64_t countPlainMatmulTiles(mlir::Block &body);
+
+/// Whether `op` computes each element from the same element of its operands: what an epilogue can do.
+bool isPointwise(mlir::Operation *op);
+
+/// Repeats a pointwise operation on f32 values of another shape (scalars, vectors). Conversions are the identity: inside a
+/// kernel nothing is rounded. `shape` is the type of the new values.
+mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands, mlir::Type shape);
+
+/// `value` (a scalar or vector of floats) as f32.
+mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+/// `value` (f32) rounded to `element`, or itself.
+mlir::Value narrow(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element);
+
+} // namespace mjolnir::host
+
+#endif // MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
