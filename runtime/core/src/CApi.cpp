@@ -74,6 +74,8 @@ mj_status describeBinding(const mj_package *package, size_t entry, size_t index,
 
 const char *mj_last_error(void) { return LastError.c_str(); }
 
+mj_status mj_fail(mj_status status, const char *message) { return report(status, message ? message : ""); }
+
 const char *mj_version(void) { return "0.1.0"; }
 
 void mj_package_format(uint32_t *major, uint32_t *minor) {

@@ -1,0 +1,116 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Implements PackageProgram.h. The core has verified the form of ragged entries when it opened the package: names,
+// types, shapes.
+
+#include "PackageProgram.h"
+
+#include "Error.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace mjolnir::llm {
+
+namespace {
+
+void check(mj_status status) {
+  if (status != MJ_OK)
+    throw Error(status, mj_last_error());
+}
+
+} // namespace
+
+PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options) {
+  mj_kv_info kv;
+  check(mj_package_kv(package, &kv));
+  Info info;
+  std::vector<mj_entry_info> raggedEntries;
+  uint64_t maxContext = kv.max_context ? kv.max_context : UINT32_MAX;
+  for (size_t i = 0, count = mj_package_entry_count(package); i < count; ++i) {
+    mj_entry_info entry;
+    check(mj_package_entry(package, i, &entry));
+    if (entry.kind != MJ_ENTRY_RAGGED)
+      continue;
+    info.entries.push_back({entry.tokens, entry.sequences, entry.pages_per_sequence});
+    raggedEntries.push_back(entry);
+    entries.emplace_back();
+    entries.back().index = i;
+    maxContext = std::min(maxContext, uint64_t(entry.pages_per_sequence) * kv.page_size);
+  }
+  if (entries.empty() || kv.pools == 0)
+    throw Error(MJ_ERROR_UNSUPPORTED,
+                "the package holds no language model: it has no ragged entries; run its entries with "
+                "mj_session_run, or mjolnir-run --entry");
+  check(mj_session_create(package, &options, &session));
+  info.pageSize = kv.page_size;
+  info.pages = mj_session_kv_pages(session);
+  info.vocabulary = kv.vocabulary;
+  info.maxContext = static_cast<uint32_t>(maxContext);
+  describe(std::move(info));
+  for (size_t i = 0; i < entries.size(); ++i)
+    bind(package, raggedEntries[i], entries[i], step(i));
+}
+
+PackageProgram::~PackageProgram() { mj_session_destroy(session); }
+
+void PackageProgram::bind(const mj_package *package, const mj_entry_info &info, Entry &entry, RaggedStep &step) {
+  const std::pair<std::string_view, void *> places[] = {
+      {"tokens", step.tokens.data()},
+      {"positions", step.positions.data()},
+      {"sequence_offsets", step.sequenceOffsets.data()},
+      {"context_lengths", step.contextLengths.data()},
+      {"block_tables", step.blockTables.data()},
+      {"slots", step.slots.data()},
+      {"logit_rows", step.logitRows.data()},
+      {"temperature", step.temperature.data()},
+      {"top_k", step.topK.data()},
+      {"top_p", step.topP.data()},
+      {"seeds", step.seeds.data()},
+      {"next_tokens", step.nextTokens.data()},
+      {"logits", nullptr}, // has memory once a step wants it
+  };
+  size_t count = info.inputs + info.outputs;
+  std::vector<mj_binding_info> bindings(count);
+  for (size_t i = 0; i < count; ++i) {
+    bool isInput = i < info.inputs;
+    check(isInput ? mj_entry_input(package, entry.index, i, &bindings[i])
+                  : mj_entry_output(package, entry.index, i - info.inputs, &bindings[i]));
+    entry.shapes.insert(entry.shapes.end(), bindings[i].shape, bindings[i].shape + bindings[i].ndim);
+  }
+  entry.tensors.resize(count);
+  int64_t *shape = entry.shapes.data();
+  for (size_t i = 0; i < count; ++i) {
+    std::string_view name = bindings[i].name;
+    auto place = std::find_if(std::begin(places), std::end(places), [&](const auto &p) { return p.first == name; });
+    if (place == std::end(places))
+      throw Error(MJ_ERROR_UNSUPPORTED, std::string("entry '") + info.name + "' has the binding '" + bindings[i].name +
+                                            "', which this runtime does not know how to fill");
+    DLTensor &tensor = entry.tensors[i];
+    tensor = {};
+    tensor.data = place->second;
+    tensor.device = {kDLCPU, 0};
+    tensor.ndim = bindings[i].ndim;
+    tensor.dtype = bindings[i].dtype;
+    tensor.shape = shape;
+    shape += bindings[i].ndim;
+    if (i < info.inputs) {
+      entry.inputs.push_back(&tensor);
+      continue;
+    }
+    if (name == "logits")
+      entry.logits = entry.outputs.size();
+    entry.outputs.push_back(&tensor);
+  }
+}
+
+void PackageProgram::execute(size_t index, RaggedStep &step, bool wantLogits) {
+  Entry &entry = entries[index];
+  DLTensor &logits = entry.tensors[entry.inputs.size() + entry.logits];
+  logits.data = step.logits.data();
+  entry.outputs[entry.logits] = wantLogits ? &logits : nullptr; // the session has scratch memory for what is not wanted
+  check(mj_session_run(session, entry.index, entry.inputs.data(), entry.inputs.size(), entry.outputs.data(),
+                       entry.outputs.size()));
+}
+
+} // namespace mjolnir::llm

@@ -1,0 +1,76 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Implements Ragged.h.
+
+#include "Ragged.h"
+
+#include "BlockPool.h"
+
+#include <algorithm>
+
+namespace mjolnir::llm {
+
+RaggedStep::RaggedStep(RaggedShape shape, uint32_t pageSize, uint32_t vocabulary)
+    : shape(shape), pageSize(pageSize), vocabulary(vocabulary), tokens(shape.tokens), positions(shape.tokens),
+      sequenceOffsets(shape.sequences + 1), contextLengths(shape.sequences),
+      blockTables(size_t(shape.sequences) * shape.pagesPerSequence), slots(shape.tokens), logitRows(shape.sequences),
+      topK(shape.sequences), temperature(shape.sequences), topP(shape.sequences), seeds(shape.sequences),
+      nextTokens(shape.sequences) {}
+
+void RaggedStep::clear() {
+  used = rows = 0;
+  sequenceOffsets[0] = 0;
+}
+
+void RaggedStep::add(const int32_t *newTokens, uint32_t count, uint32_t position, const std::vector<int32_t> &pages,
+                     const Sampling &sampling) {
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t place = position + i;
+    tokens[rows + i] = newTokens[i];
+    positions[rows + i] = static_cast<int32_t>(place);
+    slots[rows + i] = static_cast<int32_t>(pages[place / pageSize] * pageSize + place % pageSize);
+  }
+  rows += count;
+  uint32_t length = position + count;
+  contextLengths[used] = static_cast<int32_t>(length);
+  int32_t *table = &blockTables[size_t(used) * shape.pagesPerSequence];
+  size_t needed = pagesFor(length, pageSize);
+  std::copy_n(pages.begin(), needed, table);
+  std::fill(table + needed, table + shape.pagesPerSequence, 0);
+  logitRows[used] = static_cast<int32_t>(rows - 1);
+  temperature[used] = sampling.temperature;
+  topK[used] = sampling.topK;
+  topP[used] = sampling.topP;
+  seeds[used] = static_cast<int64_t>(sampling.seed);
+  sequenceOffsets[++used] = static_cast<int32_t>(rows);
+}
+
+void RaggedStep::finish() {
+  std::fill(tokens.begin() + rows, tokens.end(), 0);
+  std::fill(positions.begin() + rows, positions.end(), 0);
+  std::fill(slots.begin() + rows, slots.end(), -1);
+  std::fill(sequenceOffsets.begin() + used + 1, sequenceOffsets.end(), static_cast<int32_t>(rows));
+  std::fill(contextLengths.begin() + used, contextLengths.end(), 0);
+  std::fill(blockTables.begin() + size_t(used) * shape.pagesPerSequence, blockTables.end(), 0);
+  std::fill(logitRows.begin() + used, logitRows.end(), 0);
+  std::fill(temperature.begin() + used, temperature.end(), 0.0f);
+  std::fill(topK.begin() + used, topK.end(), 0);
+  std::fill(topP.begin() + used, topP.end(), 1.0f);
+  std::fill(seeds.begin() + used, seeds.end(), 0);
+}
+
+void Program::describe(Info info) {
+  description = std::move(info);
+  steps.clear();
+  for (RaggedShape shape : description.entries)
+    steps.push_back(std::make_unique<RaggedStep>(shape, description.pageSize, description.vocabulary));
+}
+
+void Program::run(size_t entry, bool wantLogits) {
+  RaggedStep &step = *steps[entry];
+  if (wantLogits && step.logits.empty())
+    step.logits.resize(size_t(step.shape.sequences) * step.vocabulary);
+  execute(entry, step, wantLogits);
+}
+
+} // namespace mjolnir::llm
