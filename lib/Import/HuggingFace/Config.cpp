@@ -117,6 +117,7 @@ static constexpr std::pair<StringLiteral, StringLiteral> kRelevant[] = {
     {"no_rope_layers", "null"},
     {"num_experts", "null"},
     {"num_local_experts", "null"},
+    {"original_max_position_embeddings", "null"},
     {"parallel_residual", "false"},
     {"partial_rotary_factor", "1"},
     {"pruned_heads", "{}"},
@@ -136,74 +137,22 @@ static constexpr std::pair<StringLiteral, StringLiteral> kRelevant[] = {
 
 // Settings that every configuration may have and that change nothing here: training, generation (which reads
 // generation_config.json), bookkeeping. `max_window_layers` means nothing without `use_sliding_window`.
-static constexpr StringLiteral kIrrelevant[] = {"_attn_implementation",
-                                                "_attn_implementation_autoset",
-                                                "_name_or_path",
-                                                "_num_labels",
-                                                "architectures",
-                                                "attention_dropout",
-                                                "attn_implementation",
-                                                "auto_map",
-                                                "bad_words_ids",
-                                                "bos_token_id",
-                                                "chunk_size_feed_forward",
-                                                "decoder_start_token_id",
-                                                "diversity_penalty",
-                                                "do_sample",
-                                                "dtype",
-                                                "early_stopping",
-                                                "embd_pdrop",
-                                                "encoder_no_repeat_ngram_size",
-                                                "eos_token_id",
-                                                "exponential_decay_length_penalty",
-                                                "finetuning_task",
-                                                "forced_bos_token_id",
-                                                "forced_eos_token_id",
-                                                "hidden_dropout",
-                                                "id2label",
-                                                "initializer_range",
-                                                "is_decoder",
-                                                "label2id",
-                                                "length_penalty",
-                                                "max_length",
-                                                "max_window_layers",
-                                                "min_length",
-                                                "model_type",
-                                                "no_repeat_ngram_size",
-                                                "num_beam_groups",
-                                                "num_beams",
-                                                "num_return_sequences",
-                                                "output_attentions",
-                                                "output_hidden_states",
-                                                "output_scores",
-                                                "pad_token_id",
-                                                "prefix",
-                                                "pretraining_tp",
-                                                "problem_type",
-                                                "remove_invalid_values",
-                                                "repetition_penalty",
-                                                "resid_pdrop",
-                                                "return_dict",
-                                                "return_dict_in_generate",
-                                                "sep_token_id",
-                                                "suppress_tokens",
-                                                "task_specific_params",
-                                                "temperature",
-                                                "tf_legacy_loss",
-                                                "tie_encoder_decoder",
-                                                "tokenizer_class",
-                                                "top_k",
-                                                "top_p",
-                                                "torch_dtype",
-                                                "torchscript",
-                                                "transformers_version",
-                                                "typical_p",
-                                                "use_bfloat16",
-                                                "use_cache",
-                                                "cross_attention_hidden_size",
-                                                "begin_suppress_tokens",
-                                                "unsloth_fixed",
-                                                "unsloth_version"};
+static constexpr StringLiteral kIrrelevant[] = {
+    // clang-format off
+    "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "_num_labels", "architectures",
+    "attention_dropout", "attn_implementation", "bad_words_ids", "begin_suppress_tokens", "bos_token_id",
+    "chunk_size_feed_forward", "cross_attention_hidden_size", "decoder_start_token_id", "diversity_penalty",
+    "do_sample", "dtype", "early_stopping", "embd_pdrop", "encoder_no_repeat_ngram_size", "eos_token_id",
+    "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id", "forced_eos_token_id",
+    "hidden_dropout", "id2label", "initializer_range", "is_decoder", "label2id", "length_penalty", "max_length",
+    "max_window_layers", "min_length", "model_type", "no_repeat_ngram_size", "num_beam_groups", "num_beams",
+    "num_return_sequences", "output_attentions", "output_hidden_states", "output_scores", "pad_token_id", "prefix",
+    "pretraining_tp", "problem_type", "remove_invalid_values", "repetition_penalty", "resid_pdrop", "return_dict",
+    "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params", "temperature",
+    "tf_legacy_loss", "tie_encoder_decoder", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript",
+    "transformers_version", "typical_p", "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache",
+    // clang-format on
+};
 
 std::vector<std::string> ConfigReader::checkUnread() {
   std::vector<std::string> unknown;
@@ -300,10 +249,11 @@ DecoderConfig mjolnir::hf::readDecoderConfig(ConfigReader &reader, std::optional
 }
 
 void mjolnir::hf::readLayerWindows(ConfigReader &reader, DecoderConfig &config) {
-  bool use = reader.flag("use_sliding_window", false);
+  // A window of null is none; one that is not mentioned is the default of transformers.
+  bool hasWindow = reader.has("sliding_window") || !reader.mentions("sliding_window");
+  bool use = reader.flag("use_sliding_window", false) && hasWindow;
   int64_t window = use ? reader.size("sliding_window", 4096) : 0;
   int64_t first = use ? reader.size("max_window_layers", 28, 0) : config.layers;
-  reader.has("sliding_window");
   const json::Array *types = reader.list("layer_types");
   if (!types) {
     // transformers: the layers from max_window_layers on have the window.
@@ -320,7 +270,7 @@ void mjolnir::hf::readLayerWindows(ConfigReader &reader, DecoderConfig &config) 
       return reader.refuse("has a layer of type " + toText(type) + "; known are full_attention and sliding_attention");
     if (!use)
       return reader.refuse("asks for sliding_attention in layer " + Twine(layer) +
-                           " without setting use_sliding_window to true");
+                           " without use_sliding_window set to true and a sliding_window");
     config.windows[layer] = window;
   }
 }
