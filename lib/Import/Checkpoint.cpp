@@ -8,6 +8,9 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 
+#include <map>
+#include <set>
+
 using namespace llvm;
 using namespace mjolnir;
 

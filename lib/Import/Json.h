@@ -6,6 +6,9 @@
 
 #include "llvm/Support/JSON.h"
 
+#include <optional>
+#include <string>
+
 namespace mjolnir {
 
 /// Parses `text`, the JSON of the file `path`. Refuses nesting that would exhaust the stack of a recursive parser.
