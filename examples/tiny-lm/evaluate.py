@@ -136,7 +136,7 @@ def main():
         following = greedy(model, promptIds, STEPS)
         full = teacherForced(model, promptIds, following)
         if full.argmax(-1).tolist() != following:
-            raise SystemExit(f"evaluate: cached and uncached greedy text differ after {prompt!r}; choose another prompt")
+            raise SystemExit(f"evaluate: with and without a cache, greedy text differs after {prompt!r}")
         rounded = teacherForced(half, promptIds, following)
         best = full.topk(2, dim=-1).values
         margins.append((best[:, 0] - best[:, 1]).numpy())

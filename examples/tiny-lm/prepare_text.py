@@ -9,8 +9,8 @@ Run it on a Debian with `apt-get`; nothing is installed, the packages are only f
 for the program that unpacks the Bible.  Writes train.txt, validation.txt, heldout.txt and sources.json.
 
 A document is one chapter, without its heading; a paragraph (for the Bible: a verse) is one line.  Documents follow each
-other directly, each closed by <|endoftext|> and no newline.  Of each book's chapters one in 50 goes to validation, which picks the checkpoint, and
-another one in 50 to the held-out text, which only the final perplexity sees.
+other directly, each closed by <|endoftext|> and no newline.  Of each source's chapters one in 50 goes to validation,
+which picks the checkpoint, and another one in 50 to the held-out text, which only the final perplexity sees.
 """
 
 import argparse

@@ -3,8 +3,8 @@
 """Trains a byte-level BPE tokenizer and a small Qwen3-architecture language model on what prepare_text.py made.
 
 Writes to --out a checkpoint that transformers loads as it is (config.json, generation_config.json, tokenizer.json,
-tokenizer_config.json, model.safetensors in bf16) and, beside it, loss.csv and training.json.  Master weights are f32 under
-bf16 autocast.  The text is small (about two million tokens), so there is dropout on the embedding and on each residual
+tokenizer_config.json, model.safetensors in bf16) and, beside it, loss.csv and training.json.  Master weights are f32
+under bf16 autocast.  The text is small (about two million tokens), so there is dropout on the embedding and on each residual
 branch, which is there only while training and leaves no trace in the architecture, and the checkpoint that is kept is
 the one with the lowest loss on the validation text.  What the model is worth on text that nothing saw is evaluate.py's
 to say.
@@ -142,7 +142,7 @@ def train(model, trainTokens, validationTokens, arguments, device):
     length, rows, best, bestLoss, bad = arguments.length, [], None, math.inf, 0
     begin, running = time.time(), []
     for step in range(arguments.steps):
-        # On a machine too slow for all the steps the cosine still reaches its end, since an unfinished one is worth little.
+        # Where the time is too short for all the steps, the cosine still reaches its end: cut off, it is worth little.
         progress = max((step + 1) / arguments.steps, (time.time() - begin) / (60 * arguments.minutes))
         for group in optimizer.param_groups:
             group["lr"] = learningRate(step, min(1.0, progress), arguments)
@@ -252,7 +252,7 @@ def main():
     model.to(device=device, dtype=torch.float32).train()
     addDropout(model, arguments.dropout)
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"{parameters} parameters; {len(tokens['train'])} training tokens, {len(tokens['validation'])} for validation")
+    print(f"{parameters} parameters; tokens:", {part: len(ids) for part, ids in tokens.items()}, flush=True)
 
     begin = time.time()
     best, rows = train(model, tokens["train"], tokens["validation"], arguments, device)
