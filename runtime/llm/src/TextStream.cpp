@@ -10,7 +10,7 @@ namespace mjolnir::llm {
 
 TextStream::TextStream(const Tokenizer &tokenizer, bool skipSpecialTokens, std::vector<std::string> stops)
     : decoder(tokenizer, skipSpecialTokens), stops(std::move(stops)) {
-  held.reserve(256);
+  held.reserve(1024);
 }
 
 bool TextStream::push(int32_t id, std::string &text) {

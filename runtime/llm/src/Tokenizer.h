@@ -59,7 +59,9 @@ private:
 class IncrementalDecoder {
 public:
   IncrementalDecoder(const Tokenizer &tokenizer, bool skipSpecialTokens)
-      : tokenizer(&tokenizer), skipSpecialTokens(skipSpecialTokens) {}
+      : tokenizer(&tokenizer), skipSpecialTokens(skipSpecialTokens) {
+    pending.reserve(512); // no token is longer, or hardly one
+  }
 
   /// Appends to `text` what `id` makes certain.
   void push(int32_t id, std::string &text);

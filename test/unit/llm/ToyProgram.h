@@ -1,0 +1,135 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A language model for tests: what it draws depends on every token of the context, read back through block tables and
+// slots from its own paged memory, so that any mistake in feeding it shows. It also checks each rule of the ragged
+// form.
+#ifndef MJOLNIR_TEST_UNIT_LLM_TOYPROGRAM_H
+#define MJOLNIR_TEST_UNIT_LLM_TOYPROGRAM_H
+
+#include "Error.h"
+#include "Ragged.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace mjolnir::llm {
+
+struct ToyModel {
+  static uint64_t mix(uint64_t hash, uint64_t value) {
+    hash ^= value + 0x9E3779B97F4A7C15u + (hash << 6) + (hash >> 2);
+    return hash * 0xBF58476D1CE4E5B9u ^ hash >> 31;
+  }
+  /// The hash of a context.
+  static uint64_t read(const std::vector<int32_t> &tokens) {
+    uint64_t hash = 1;
+    for (size_t i = 0; i < tokens.size(); ++i)
+      hash = mix(mix(hash, i), static_cast<uint64_t>(tokens[i]));
+    return hash;
+  }
+  static float logit(uint64_t hash, uint32_t token) { return static_cast<float>(mix(hash, token) >> 40); }
+  static int32_t draw(uint64_t hash, uint32_t vocabulary, const Sampling &sampling, size_t length) {
+    if (sampling.temperature == 0)
+      return static_cast<int32_t>(hash % vocabulary);
+    return static_cast<int32_t>(mix(mix(hash, sampling.seed), length) % vocabulary);
+  }
+  /// What the model continues `prompt` with.
+  static std::vector<int32_t> continuation(std::vector<int32_t> prompt, size_t count, uint32_t vocabulary,
+                                           const Sampling &sampling = {}) {
+    std::vector<int32_t> result;
+    for (size_t i = 0; i < count; ++i) {
+      result.push_back(draw(read(prompt), vocabulary, sampling, prompt.size()));
+      prompt.push_back(result.back());
+    }
+    return result;
+  }
+};
+
+class ToyProgram : public Program {
+public:
+  explicit ToyProgram(Info info) : tokens(size_t(info.pages) * info.pageSize, -1), places(tokens.size(), -1) {
+    describe(std::move(info));
+  }
+
+  std::vector<size_t> ran;       // the entries, in order
+  std::vector<uint32_t> rowsRan; // and their rows
+  bool failNext = false;         // the next run throws
+  int32_t forceToken = -2;       // draw this instead, unless -2
+  bool quiet = false;            // do not record
+
+protected:
+  void execute(size_t entry, RaggedStep &step, bool wantLogits) override {
+    if (failNext) {
+      failNext = false;
+      throw Error(MJ_ERROR_IO, "the toy was told to fail");
+    }
+    if (!quiet) {
+      ran.push_back(entry);
+      rowsRan.push_back(step.usedRows());
+    }
+    uint32_t B = step.shape.sequences, T = step.shape.tokens, P = step.shape.pagesPerSequence;
+    check(step.sequenceOffsets.size() == B + 1 && step.sequenceOffsets[0] == 0, "offsets start at 0");
+    int32_t end = step.sequenceOffsets[B];
+    check(end <= static_cast<int32_t>(T), "rows fit");
+    for (uint32_t row = 0; row < T; ++row) {
+      bool padding = static_cast<int32_t>(row) >= end;
+      check(padding == (step.slots[row] == -1), "slot -1 is padding and nothing else");
+      check(!padding || (step.tokens[row] == 0 && step.positions[row] == 0), "padding holds token 0 at position 0");
+    }
+    for (uint32_t i = 0; i < B; ++i)
+      append(step, i, P);
+    for (uint32_t i = 0; i < B; ++i)
+      if (step.contextLengths[i] > 0)
+        predict(step, i, P, wantLogits);
+  }
+
+private:
+  static void check(bool holds, const char *rule) {
+    if (!holds)
+      throw Error(MJ_ERROR_INTERNAL, std::string("the toy program was fed wrongly: ") + rule);
+  }
+
+  void append(RaggedStep &step, uint32_t i, uint32_t P) {
+    int32_t begin = step.sequenceOffsets[i], end = step.sequenceOffsets[i + 1], length = step.contextLengths[i];
+    check(begin <= end, "offsets ascend");
+    check((begin == end) == (length == 0), "an unused sequence has no rows and no context");
+    if (begin == end) {
+      check(step.logitRows[i] == 0 && step.temperature[i] == 0 && step.topP[i] == 1, "an unused sequence has defaults");
+      return;
+    }
+    check(!step.shape.isDecode() || end - begin == 1, "decode entries take a row a sequence");
+    check(step.logitRows[i] == end - 1, "logits of the last row");
+    for (int32_t row = begin; row < end; ++row) {
+      int32_t position = step.positions[row];
+      check(position == length - (end - row), "positions are the last of the context");
+      int32_t page = step.blockTables[i * P + position / step.pageSize];
+      int32_t slot = page * static_cast<int32_t>(step.pageSize) + position % static_cast<int32_t>(step.pageSize);
+      check(slot == step.slots[row], "the slot is where the block table says");
+      check(static_cast<size_t>(slot) < tokens.size(), "the slot exists");
+      tokens[slot] = step.tokens[row];
+      places[slot] = position;
+    }
+  }
+
+  void predict(RaggedStep &step, uint32_t i, uint32_t P, bool wantLogits) {
+    uint64_t hash = 1;
+    int32_t length = step.contextLengths[i];
+    for (int32_t position = 0; position < length; ++position) {
+      size_t slot = static_cast<size_t>(step.blockTables[i * P + position / step.pageSize]) * step.pageSize +
+                    static_cast<size_t>(position) % step.pageSize;
+      check(places[slot] == position, "the cache holds what the block table claims");
+      hash = ToyModel::mix(ToyModel::mix(hash, static_cast<uint64_t>(position)), static_cast<uint64_t>(tokens[slot]));
+    }
+    Sampling sampling = {step.temperature[i], step.topK[i], step.topP[i], static_cast<uint64_t>(step.seeds[i])};
+    step.nextTokens[i] =
+        forceToken != -2 ? forceToken : ToyModel::draw(hash, step.vocabulary, sampling, static_cast<size_t>(length));
+    for (uint32_t v = 0; wantLogits && v < step.vocabulary; ++v)
+      step.logits[size_t(i) * step.vocabulary + v] = ToyModel::logit(hash, v);
+  }
+
+  std::vector<int32_t> tokens, places; // by slot
+};
+
+} // namespace mjolnir::llm
+
+#endif // MJOLNIR_TEST_UNIT_LLM_TOYPROGRAM_H
