@@ -4,10 +4,10 @@
 
 Writes to --out a checkpoint that transformers loads as it is (config.json, generation_config.json, tokenizer.json,
 tokenizer_config.json, model.safetensors in bf16) and, beside it, loss.csv and training.json.  Master weights are f32
-under bf16 autocast.  The text is small (about two million tokens), so there is dropout on the embedding and on each residual
-branch, which is there only while training and leaves no trace in the architecture, and the checkpoint that is kept is
-the one with the lowest loss on the validation text.  What the model is worth on text that nothing saw is evaluate.py's
-to say.
+under bf16 autocast.  The text is small (about two million tokens), so there is dropout on the embedding and on each
+residual branch, which is there only while training and leaves no trace in the architecture, and the checkpoint that is
+kept is the one with the lowest loss on the validation text.  What the model is worth on text that nothing saw is
+evaluate.py's to say.
 """
 
 import argparse

@@ -63,8 +63,8 @@ def base(architecture, modelType, **more):
     }
 
 
-# Each checkpoint: its config, the type it is stored in, the number of files, the seed of its weights.  The seeds are such
-# that greedy text neither falls into a short loop nor comes near a tie; writeReferences checks it.
+# Each checkpoint: its config, the type it is stored in, the number of files, the seed of its weights.  The seeds are
+# such that greedy text neither falls into a short loop nor comes near a tie; writeReferences checks it.
 CHECKPOINTS = {
     # The heads together are wider than the hidden size, as in Qwen3-0.6B.
     "qwen3-tied-bf16": (
