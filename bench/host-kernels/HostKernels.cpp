@@ -74,10 +74,8 @@ double seconds(const std::function<void()> &body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
+// The machine at its best on both sides of a ratio: what other processes take away only ever adds time.
+double best(const std::vector<double> &values) { return *std::max_element(values.begin(), values.end()); }
 
 // Four streams a thread, as fast as any reader here: one stream alone leaves a third of the bandwidth unused.
 __attribute__((noinline)) uint64_t sum(const uint64_t *data, int64_t count) {
@@ -173,12 +171,12 @@ struct Bench {
     const std::function<void(int64_t)> body = [&](int64_t tile) { kernel(operands, tile); };
     double flop = 2.0 * m * n * kk;
     int64_t repeat = rotate ? copies : std::max<int64_t>(1, static_cast<int64_t>(2e9 / flop));
-    for (int round = 0; round < 7; ++round) {
+    for (int round = 0; round < 9; ++round) {
       if (rotate)
         reads.push_back(readCeiling());
       else
         flops.push_back(fmaCeiling());
-      times.push_back(seconds([&] {
+      times.push_back(-seconds([&] {
                         for (int64_t index = 0; index < repeat; ++index) {
                           operands[1] = weights[index % copies].data();
                           pool.run(tiles, body);
@@ -186,14 +184,14 @@ struct Bench {
                       }) /
                       repeat);
     }
-    double time = median(times);
+    double time = -best(times);
     std::printf("matmul %5lld x %6lld x %5lld %s  %9.1f us  %6.2f GB/s", (long long)m, (long long)n, (long long)kk,
                 element == Element::F32 ? "f32 " : "bf16", time * 1e6, bytes / 1e9 / time);
     if (rotate)
-      std::printf(" (%5.1f%% of reading %5.2f)", 100 * bytes / 1e9 / time / median(reads), median(reads));
+      std::printf(" (%5.1f%% of reading %5.2f)", 100 * bytes / 1e9 / time / best(reads), best(reads));
     else
-      std::printf("  %6.1f GFLOP/s (%5.1f%% of %6.1f)", flop / 1e9 / time, 100 * flop / 1e9 / time / median(flops),
-                  median(flops));
+      std::printf("  %6.1f GFLOP/s (%5.1f%% of %6.1f)", flop / 1e9 / time, 100 * flop / 1e9 / time / best(flops),
+                  best(flops));
     std::printf("  %lld tiles, compiled in %.0f ms\n", (long long)tiles, compile * 1e3);
     std::fflush(stdout);
   }
@@ -208,14 +206,19 @@ int main(int argc, char **argv) {
     return 1;
   std::printf("%s, %d threads\n", target->cpu.c_str(), threads);
   Bench bench(threads, *target);
-  for (int64_t m : {1, 2, 4, 8})
-    for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {4096, 1024}})
-      bench.matmul(m, n, k, Element::BF16, true);
-  bench.matmul(1, 151936, 1024, Element::BF16, true);
-  bench.matmul(1, 3072, 1024, Element::F32, true);
-  for (int64_t m : {16, 128, 512})
-    for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {1024, 1024}})
-      bench.matmul(m, n, k, Element::BF16, false);
-  bench.matmul(128, 3072, 1024, Element::F32, false);
+  std::string only = argc > 3 ? argv[3] : "decode prefill";
+  if (only.find("decode") != std::string::npos) {
+    for (int64_t m : {1, 2, 4, 8})
+      for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {4096, 1024}})
+        bench.matmul(m, n, k, Element::BF16, true);
+    bench.matmul(1, 151936, 1024, Element::BF16, true);
+    bench.matmul(1, 3072, 1024, Element::F32, true);
+  }
+  if (only.find("prefill") != std::string::npos) {
+    for (int64_t m : {16, 32, 128, 512})
+      for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {1024, 1024}})
+        bench.matmul(m, n, k, Element::BF16, false);
+    bench.matmul(128, 3072, 1024, Element::F32, false);
+  }
   return 0;
 }

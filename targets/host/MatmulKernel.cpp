@@ -54,8 +54,9 @@ Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
   const int64_t registersPerBlock = kLanes / target.vectorLanes;
   const bool fewRegisters = target.vectorRegisters == 16;
   // Registers for accumulators, once the weights, a broadcast and what widening needs have theirs.
-  s.panels = config.m > 6;
-  const int64_t mostRows = s.panels ? (fewRegisters ? 6 : target.vectorLanes == 16 ? 8 : 5) : fewRegisters ? 5 : 6;
+  // Widening a panel pays once about ten row blocks share it.
+  s.panels = config.m > 48;
+  const int64_t mostRows = s.panels ? (fewRegisters ? 6 : target.vectorLanes == 16 ? 8 : 5) : fewRegisters ? 4 : 5;
   const int64_t accumulators = fewRegisters ? 12 : 24;
   s.microRows = chooseRows(config.m, mostRows);
   // More than four streams of weights outrun the prefetchers.
