@@ -1,0 +1,56 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Packages of every format version that this runtime promises to run, as they were written then. Never regenerated:
+// when the format changes, a new one is added beside them (mjolnir_write_test_packages --golden FILE).
+#include "PackageView.h"
+#include "TestPackage.h"
+
+#include "mjolnir/runtime.hpp"
+
+#include "gtest/gtest.h"
+
+using namespace mjolnir;
+using namespace mjolnir::test;
+
+namespace {
+
+constexpr char Golden10[] = MJOLNIR_TEST_GOLDEN "/1.0/test.mjp";
+
+TEST(Golden, Format10IsRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(Golden10);
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_major(), 1u);
+  EXPECT_EQ(view.program().version_minor(), 0u);
+  EXPECT_EQ(view.program().kernels()->size(), 6u);
+  EXPECT_EQ(view.program().weights()->Get(2)->encoding()->str(), "rows of 12, zero filled");
+  EXPECT_EQ(view.program().language_model()->activations()->str(), "f32");
+}
+
+TEST(Golden, Format10Runs) {
+  auto package = Package::open(Golden10);
+#if !defined(__x86_64__)
+  ASSERT_FALSE(package);
+  EXPECT_EQ(package.error().code, MJ_ERROR_UNSUPPORTED);
+#else
+  ASSERT_TRUE(package) << package.error().message;
+  auto session = Session::create(*package, 2);
+  ASSERT_TRUE(session) << session.error().message;
+  std::vector<float> a(256), b(256, 0.5f), y(256), sum(256);
+  for (int i = 0; i < 256; ++i)
+    a[i] = static_cast<float>(i);
+  DLDataType f32 = {kDLFloat, 32, 1};
+  auto error = session->run(Affine, {{a.data(), f32, {4, 64}}, {b.data(), f32, {4, 64}}},
+                            {{y.data(), f32, {4, 64}}, {sum.data(), f32, {4, 64}}});
+  ASSERT_FALSE(error) << error->message;
+  for (int i = 0; i < 256; ++i) {
+    ASSERT_EQ(sum[i], static_cast<float>(i) + 0.5f);
+    ASSERT_EQ(y[i], (static_cast<float>(i) + 0.5f) * static_cast<float>(i % 64 + 1));
+  }
+#endif
+}
+
+} // namespace

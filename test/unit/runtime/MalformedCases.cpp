@@ -1,0 +1,251 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// One broken program for each rule.
+#include "MalformedCases.h"
+
+namespace mjolnir::test {
+namespace {
+
+using fb::Operand;
+using fb::ProgramT;
+using fb::Space;
+
+fb::LaunchT &launchOf(ProgramT &program, size_t entry, size_t step) {
+  return *program.entries[entry]->steps[step]->kind.AsLaunch();
+}
+fb::CopyT &copyOf(ProgramT &program) { return *program.entries[Affine]->steps[2]->kind.AsCopy(); }
+Operand &operandOf(ProgramT &program, size_t entry, size_t step, size_t operand) {
+  return launchOf(program, entry, step).operands[operand];
+}
+
+void setIndex(Operand &o, uint32_t index) { o = Operand(o.space(), index, o.offset(), o.bytes()); }
+void setOffset(Operand &o, uint64_t offset) { o = Operand(o.space(), o.index(), offset, o.bytes()); }
+void setBytes(Operand &o, uint64_t bytes) { o = Operand(o.space(), o.index(), o.offset(), bytes); }
+
+struct ProgramCase {
+  const char *name;
+  const char *sentence;
+  void (*change)(ProgramT &);
+  mj_status code = MJ_ERROR_MALFORMED;
+};
+
+const ProgramCase ProgramCases[] = {
+    // ---- version and target ----
+    {"version-newer-major", "the package has format 2.0; this runtime reads 1.0 to 1.0: it needs a newer runtime",
+     [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
+    {"version-newer-minor", "the package has format 1.1; this runtime reads 1.0 to 1.0: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 1; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.0; this runtime reads 1.0 to 1.0: compile it again",
+     [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
+    {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
+     MJ_ERROR_UNSUPPORTED},
+    {"target-nameless", "the target's kind has no name", [](ProgramT &p) { p.target->kind = ""; }},
+    {"target-without-triple", "the target 'host' has no triple", [](ProgramT &p) { p.target->triple = ""; }},
+    {"target-other-architecture", "the package holds code for 'riscv64-unknown-linux-gnu'; this machine is",
+     [](ProgramT &p) { p.target->triple = "riscv64-unknown-linux-gnu"; }, MJ_ERROR_UNSUPPORTED},
+    {"target-other-system", "this machine runs Linux",
+     [](ProgramT &p) {
+       p.target->triple.replace(p.target->triple.find("unknown-linux-gnu"), std::string::npos, "apple-macosx");
+     },
+     MJ_ERROR_UNSUPPORTED},
+    {"target-unknown-feature", "CPU feature 'teleport', which this runtime does not know",
+     [](ProgramT &p) { p.target->features = {"teleport"}; }, MJ_ERROR_UNSUPPORTED},
+
+    // ---- images and kernels ----
+    {"image-without-member", "image 0 is the member 'nothing.so', which the file does not have",
+     [](ProgramT &p) { p.images[0]->member = "nothing.so"; }},
+    {"image-is-the-program", "image 0 is the program itself",
+     [](ProgramT &p) { p.images[0]->member = "program.fb"; }},
+    {"image-twice", "image 1: the member 'kernels.so' is an image twice",
+     [](ProgramT &p) {
+       p.images.push_back(std::make_unique<fb::ImageT>());
+       p.images[1]->member = "kernels.so";
+     }},
+    {"image-not-elf", "image 'notes.json' is too small to be an ELF file",
+     [](ProgramT &p) { p.images[0]->member = "notes.json"; }},
+    {"kernel-nameless", "kernel 1 has no name", [](ProgramT &p) { p.kernels[1]->name = ""; }},
+    {"kernel-name-with-newline", "kernel 1: the name 'sc?le' is not plain UTF-8",
+     [](ProgramT &p) { p.kernels[1]->name = "sc\nle"; }},
+    {"kernel-name-not-utf8", "kernel 2: the name", [](ProgramT &p) { p.kernels[2]->name = "\xc0\x80"; }},
+    {"kernel-twice", "two kernels are called 'add'", [](ProgramT &p) { p.kernels[1]->name = "add"; }},
+    {"kernel-without-symbol", "kernel 'scale' has no symbol", [](ProgramT &p) { p.kernels[1]->symbol = ""; }},
+    {"kernel-unknown-symbol", "kernel 'scale': image 'kernels.so' has no symbol 'test_missing'",
+     [](ProgramT &p) { p.kernels[1]->symbol = "test_missing"; }},
+    {"kernel-unknown-image", "kernel 'scale' is in image 7, but there are 1",
+     [](ProgramT &p) { p.kernels[1]->image = 7; }},
+    {"kernel-without-operands", "kernel 'scale' has no operands", [](ProgramT &p) { p.kernels[1]->operand_count = 0; }},
+
+    // ---- weights ----
+    {"weights-without-member", "the program has 3 weights but names no member that holds them",
+     [](ProgramT &p) { p.weights_member = ""; }},
+    {"weights-unknown-member", "the weights are in the member 'elsewhere', which the file does not have",
+     [](ProgramT &p) { p.weights_member = "elsewhere"; }},
+    {"weights-in-the-program", "the weights' member is the program itself",
+     [](ProgramT &p) { p.weights_member = "program.fb"; }},
+    {"weights-in-an-image", "the member 'kernels.so' is named as weights and as an image",
+     [](ProgramT &p) { p.weights_member = "kernels.so"; }},
+    {"weights-data-unaligned", "tensor data starts at 65 of 'weights.safetensors', not at a multiple of 64",
+     [](ProgramT &p) { p.weights_data_offset = 65; }},
+    {"weights-too-few-bytes", "the program wants 100000 bytes of tensor data",
+     [](ProgramT &p) { p.weights_bytes = 100000; }},
+    {"weights-data-beyond-member", "bytes of tensor data from offset 18446744073709551552",
+     [](ProgramT &p) { p.weights_data_offset = ~uint64_t(63); }},
+    {"weights-header-elsewhere", "has no safetensors header that ends at 64",
+     [](ProgramT &p) {
+       p.weights_bytes += p.weights_data_offset - 64;
+       p.weights_data_offset = 64;
+     }},
+    {"weight-nameless", "weight 0 has no name", [](ProgramT &p) { p.weights[0]->name = ""; }},
+    {"weight-twice", "two weights are called 'w'", [](ProgramT &p) { p.weights[1]->name = "w"; }},
+    {"weight-unknown-dtype", "weight 'w' has the unknown dtype 77",
+     [](ProgramT &p) { p.weights[0]->dtype = static_cast<fb::DType>(77); }},
+    {"weight-empty-dimension", "weight 'w': dimension 1 is 0", [](ProgramT &p) { p.weights[0]->shape = {64, 0}; }},
+    {"weight-overflowing-shape", "weight 'w': the size of its shape overflows at dimension 1",
+     [](ProgramT &p) { p.weights[0]->shape = {uint64_t(1) << 32, uint64_t(1) << 32}; }},
+    {"weight-many-dimensions", "weight 'w' has 17 dimensions, more than 16",
+     [](ProgramT &p) { p.weights[0]->shape.assign(17, 1); }},
+    {"weight-wrong-size", "weight 'w' is row-major and has 256 bytes, but its shape needs 260",
+     [](ProgramT &p) { p.weights[0]->shape = {65}; }},
+    {"weight-without-bytes", "weight 'packed' has no bytes", [](ProgramT &p) { p.weights[2]->bytes = 0; }},
+    {"weight-unaligned", "weight 'packed' starts at 321, not at a multiple of 64",
+     [](ProgramT &p) { p.weights[2]->offset = 321; }},
+    {"weight-beyond-data", "weight 'packed' (192 bytes at 384) does not fit the 512 bytes of tensor data",
+     [](ProgramT &p) { p.weights[2]->offset = 384; }},
+    {"weight-overflowing-offset", "weight 'packed' (192 bytes at 18446744073709551552) does not fit",
+     [](ProgramT &p) { p.weights[2]->offset = ~uint64_t(63); }},
+
+    // ---- KV pools ----
+    {"pool-nameless", "KV pool 0 has no name", [](ProgramT &p) { p.kv_pools[0]->name = ""; }},
+    {"pool-unknown-dtype", "KV pool 'kv' has the unknown dtype 200",
+     [](ProgramT &p) { p.kv_pools[0]->dtype = static_cast<fb::DType>(200); }},
+    {"pool-empty-page", "KV pool 'kv' has an empty page: layers 1, heads 1, head_dim 8, page_size 0",
+     [](ProgramT &p) { p.kv_pools[0]->page_size = 0; }},
+    {"pool-overflow", "KV pool 'kv': the size of a page overflows",
+     [](ProgramT &p) { p.kv_pools[0]->layers = p.kv_pools[0]->heads = p.kv_pools[0]->head_dim = 0xffffffff; }},
+    {"pool-wrong-size", "KV pool 'kv' says 257 bytes a page; its layout makes 256",
+     [](ProgramT &p) { p.kv_pools[0]->bytes_per_page = 257; }},
+    {"pool-unaligned-page", "KV pool 'kv': a page of 32 bytes is not a multiple of 64 bytes",
+     [](ProgramT &p) {
+       p.kv_pools[0]->head_dim = 1;
+       p.kv_pools[0]->bytes_per_page = 32;
+     }},
+    {"pools-of-different-pages", "KV pool 'window' has pages of 8 tokens, the first pool 4",
+     [](ProgramT &p) {
+       p.kv_pools.push_back(std::make_unique<fb::KvPoolT>(*p.kv_pools[0]));
+       p.kv_pools[1]->name = "window";
+       p.kv_pools[1]->page_size = 8;
+       p.kv_pools[1]->bytes_per_page = 512;
+     }},
+    {"pool-twice", "two KV pools are called 'kv'",
+     [](ProgramT &p) { p.kv_pools.push_back(std::make_unique<fb::KvPoolT>(*p.kv_pools[0])); }},
+
+    // ---- entries ----
+    {"no-entries", "the program has no entry", [](ProgramT &p) { p.entries.clear(); }},
+    {"entry-nameless", "entry 0 has no name", [](ProgramT &p) { p.entries[Affine]->name = ""; }},
+    {"entry-twice", "two entries are called 'affine'", [](ProgramT &p) { p.entries[Count]->name = "affine"; }},
+    {"entry-unknown-kind", "entry 'affine' is of the unknown kind 9",
+     [](ProgramT &p) { p.entries[Affine]->kind = static_cast<fb::EntryKind>(9); }},
+    {"input-nameless", "entry 'affine' input 1 has no name", [](ProgramT &p) { p.entries[Affine]->inputs[1]->name = ""; }},
+    {"input-twice", "entry 'affine' input 'a' is there twice",
+     [](ProgramT &p) { p.entries[Affine]->inputs[1]->name = "a"; }},
+    {"output-empty-dimension", "entry 'affine' output 'y': dimension 0 is 0",
+     [](ProgramT &p) { p.entries[Affine]->outputs[0]->shape = {0, 64}; }},
+    {"arena-alignment", "entry 'affine' wants its arena aligned to 96",
+     [](ProgramT &p) { p.entries[Affine]->arena_alignment = 96; }},
+    {"arena-enormous", "entry 'affine' wants an arena of 18446744073709551615 bytes",
+     [](ProgramT &p) { p.entries[Affine]->arena_bytes = ~uint64_t(0); }},
+
+    // ---- launches ----
+    {"launch-unknown-kernel", "entry 'affine' step 0 launches kernel 6, but there are 6",
+     [](ProgramT &p) { launchOf(p, Affine, 0).kernel = 6; }},
+    {"launch-without-tiles", "entry 'affine' step 0 launches no tile of kernel 'add'",
+     [](ProgramT &p) { launchOf(p, Affine, 0).tiles = 0; }},
+    {"launch-too-many-tiles", "entry 'affine' step 0 launches 4000000000 tiles of kernel 'add'",
+     [](ProgramT &p) { launchOf(p, Affine, 0).tiles = 4000000000u; }},
+    {"launch-operand-count", "entry 'affine' step 1 gives 2 operands to kernel 'scale', which takes 3",
+     [](ProgramT &p) { launchOf(p, Affine, 1).operands.pop_back(); }},
+    {"operand-unknown-space", "step 0 operand 0 of kernel 'add' is in the unknown space 12",
+     [](ProgramT &p) { operandOf(p, Affine, 0, 0) = Operand(static_cast<Space>(12), 0, 0, 4); }},
+    {"operand-unknown-input", "step 0 operand 1 of kernel 'add' is input 5, but there are 2",
+     [](ProgramT &p) { setIndex(operandOf(p, Affine, 0, 1), 5); }},
+    {"operand-unknown-output", "step 1 operand 0 of kernel 'scale' is output 2, but there are 2",
+     [](ProgramT &p) { setIndex(operandOf(p, Affine, 1, 0), 2); }},
+    {"operand-unknown-weight", "step 1 operand 2 of kernel 'scale' is weight 3, but there are 3",
+     [](ProgramT &p) { setIndex(operandOf(p, Affine, 1, 2), 3); }},
+    {"operand-unknown-pool", "step 0 operand 0 of kernel 'count' is KV pool 1, but there are 1",
+     [](ProgramT &p) { setIndex(operandOf(p, Count, 0, 0), 1); }},
+    {"operand-second-arena", "step 0 operand 0 of kernel 'add' is in arena 1, but an entry has one",
+     [](ProgramT &p) { setIndex(operandOf(p, Affine, 0, 0), 1); }},
+    {"operand-part-of-pool", "step 0 operand 0 of kernel 'count' is 256 bytes at 0 of a KV pool",
+     [](ProgramT &p) { setBytes(operandOf(p, Count, 0, 0), 256); }},
+    {"operand-empty", "step 0 operand 1 of kernel 'add' is empty",
+     [](ProgramT &p) { setBytes(operandOf(p, Affine, 0, 1), 0); }},
+    {"operand-unaligned-arena", "operand 0 of kernel 'add' is at 1000 of the arena, not at a multiple of 64",
+     [](ProgramT &p) { setOffset(operandOf(p, Affine, 0, 0), 1000); }},
+    {"operand-unaligned-input", "operand 1 of kernel 'add' is at 2 of input 'a', not at a multiple of 4",
+     [](ProgramT &p) { operandOf(p, Affine, 0, 1) = Operand(Space::input, 0, 2, 4); }},
+    {"operand-beyond-input", "operand 1 of kernel 'add' is 1028 bytes at 0 of input 'a', which has 1024",
+     [](ProgramT &p) { setBytes(operandOf(p, Affine, 0, 1), 1028); }},
+    {"operand-beyond-output", "operand 0 of kernel 'scale' is 1024 bytes at 4 of output 'y', which has 1024",
+     [](ProgramT &p) { setOffset(operandOf(p, Affine, 1, 0), 4); }},
+    {"operand-beyond-arena", "operand 0 of kernel 'add' is 1024 bytes at 1088 of the arena, which has 2048",
+     [](ProgramT &p) { setOffset(operandOf(p, Affine, 0, 0), 1088); }},
+    {"operand-beyond-weight", "operand 2 of kernel 'scale' is 256 bytes at 64 of weight 'w', which has 256",
+     [](ProgramT &p) { setOffset(operandOf(p, Affine, 1, 2), 64); }},
+    {"operand-overflow", "operand 0 of kernel 'add' is 18446744073709551615 bytes at 1024 of the arena",
+     [](ProgramT &p) { setBytes(operandOf(p, Affine, 0, 0), ~uint64_t(0)); }},
+
+    // ---- copies ----
+    {"copy-of-unequal-sizes", "entry 'affine' step 2 copies 512 bytes into 1024",
+     [](ProgramT &p) { setBytes(*copyOf(p).source, 512); }},
+    {"copy-into-input", "entry 'affine' step 2 copies into an input",
+     [](ProgramT &p) { *copyOf(p).destination = Operand(Space::input, 0, 0, 1024); }},
+    {"copy-into-weight", "entry 'affine' step 2 copies into a weight",
+     [](ProgramT &p) {
+       *copyOf(p).source = Operand(Space::arena, 0, 0, 256);
+       *copyOf(p).destination = Operand(Space::weight, 0, 0, 256);
+     }},
+    {"copy-of-pool", "entry 'affine' step 2 copies a KV pool",
+     [](ProgramT &p) { *copyOf(p).source = Operand(Space::pool, 0, 0, 0); }},
+    {"copy-onto-itself", "entry 'affine' step 2 copies between ranges that overlap",
+     [](ProgramT &p) { *copyOf(p).destination = Operand(Space::arena, 0, 512, 1024); }},
+    {"copy-source-beyond-arena", "entry 'affine' step 2 source is 1024 bytes at 2048 of the arena, which has 2048",
+     [](ProgramT &p) { setOffset(*copyOf(p).source, 2048); }},
+
+    // ---- ragged entries ----
+    {"ragged-without-tokens", "entry 'step' is ragged with 0 tokens", [](ProgramT &p) { p.entries[Step]->tokens = 0; }},
+    {"ragged-without-pool", "entry 'step' is ragged, but the program has no KV pool",
+     [](ProgramT &p) {
+       p.kv_pools.clear();
+       p.entries.erase(p.entries.begin(), p.entries.begin() + Step);
+     }},
+    {"ragged-without-vocabulary", "entry 'step' is ragged, but the program does not say how large the vocabulary is",
+     [](ProgramT &p) { p.language_model->vocabulary = 0; }},
+    {"ragged-without-slots", "entry 'step' is ragged, but has no input 'slots'",
+     [](ProgramT &p) { p.entries[Step]->inputs[5]->name = "slot"; }},
+    {"ragged-wrong-dtype", "entry 'step' input 'seeds' is i32[2]; a ragged entry has i64[2]",
+     [](ProgramT &p) { p.entries[Step]->inputs[10]->dtype = fb::DType::i32; }},
+    {"ragged-wrong-shape", "entry 'step' input 'block_tables' is i32[4,2]; a ragged entry has i32[2,4]",
+     [](ProgramT &p) { p.entries[Step]->inputs[4]->shape = {4, 2}; }},
+    {"ragged-extra-input", "entry 'step' is ragged and has the input 'extra'",
+     [](ProgramT &p) {
+       p.entries[Step]->inputs.push_back(std::make_unique<fb::BindingT>(*p.entries[Step]->inputs[0]));
+       p.entries[Step]->inputs.back()->name = "extra";
+     }},
+    {"ragged-without-logits", "entry 'step' is ragged, but has no output 'logits'",
+     [](ProgramT &p) { p.entries[Step]->outputs[1]->name = "scores"; }},
+    {"ragged-logits-of-other-vocabulary", "entry 'step' output 'logits' is f32[2,16]; a ragged entry has f32[2,17]",
+     [](ProgramT &p) { p.language_model->vocabulary = 17; }},
+};
+
+} // namespace
+
+std::vector<MalformedCase> makeMalformedPrograms(const std::string &image) {
+  std::vector<MalformedCase> cases;
+  for (const ProgramCase &source : ProgramCases)
+    cases.push_back(
+        {source.name, source.code, source.sentence, zipMembers(makeMembers(makeProgram(), image, source.change))});
+  return cases;
+}
+
+} // namespace mjolnir::test

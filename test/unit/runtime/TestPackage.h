@@ -1,0 +1,58 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A small package that has everything a package can have, for tests to run, and to break.
+#ifndef MJOLNIR_TEST_TESTPACKAGE_H
+#define MJOLNIR_TEST_TESTPACKAGE_H
+
+#include "mjolnir/Package/PackageWriter.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mjolnir::test {
+
+// Entries of the package, in order.
+//   affine: a, b f32[4,64] -> y = (a + b) * w, sum = a + b, both f32[4,64]; w[i] = i + 1
+//   count:  x f32[1] -> total f32[8]; adds x to each of 8 counters in the session's KV pool
+//   stack:  -> done f32[16]; 16 tiles that each use 6 MiB of stack; done[i] = i
+//   step:   ragged, T = 8, B = 2, P = 4, pages of 4 tokens, vocabulary 16: next_tokens[b] is the sum of all tokens of
+//   sequence b,
+//           logits[b][v] that sum plus v
+enum TestEntry : size_t { Affine, Count, Stack, Step };
+
+/// The program; weights' offsets and the like are the writer's to fill in. Features of this machine are not asked for.
+fb::ProgramT makeProgram();
+
+/// The bytes of weight `index` of makeProgram().
+std::string weightBytes(size_t index);
+
+/// Writes the package with the real writer; `image` is what the kernels are in.
+package::Error writeTestPackage(const std::string &path, const std::string &image,
+                                fb::ProgramT program = makeProgram());
+
+// ---- packages that the real writer would refuse ----
+
+using Members = std::vector<std::pair<std::string, std::string>>;
+
+/// The members of the package for `program`, in the order that the writer has. `changeWeights` is called before the
+/// program is serialized, when offsets and sizes of weights are filled in.
+Members makeMembers(fb::ProgramT program, const std::string &image,
+                    const std::function<void(fb::ProgramT &)> &change = nullptr);
+
+/// The bytes of a ZIP file of `members`, with nothing verified.
+std::string zipMembers(const Members &members);
+
+// ---- files ----
+
+std::string readFile(const std::string &path);
+void writeFile(const std::string &path, const std::string &bytes);
+/// A path in the test's own folder, which is removed when the process ends.
+std::string temporaryPath(const std::string &name);
+/// The shared object with the kernels of kernels.c.
+std::string testImage();
+
+} // namespace mjolnir::test
+
+#endif // MJOLNIR_TEST_TESTPACKAGE_H
