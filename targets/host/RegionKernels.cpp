@@ -23,7 +23,7 @@ static Element elementOf(Type type) {
   return element.isBF16() ? Element::BF16 : element.isF16() ? Element::F16 : Element::F32;
 }
 
-MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) const {
+MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) {
   if (operand.kind == exec::KernelOperand::pool)
     return MemRefType::get({kPoolBound}, pool.getElementType());
   if (auto encoding = dyn_cast_or_null<mj::EncodingAttr>(operand.type.getEncoding()))
@@ -33,22 +33,20 @@ MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) const {
   return MemRefType::get(operand.type.getShape(), operand.type.getElementType());
 }
 
-func::FuncOp KernelContext::createFunction() const {
+func::FuncOp KernelContext::createFunction() {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   SmallVector<Type> types;
   for (const exec::KernelOperand &operand : operands)
     types.push_back(memrefType(operand));
   types.push_back(builder.getIndexType());
-  exec::KernelOp source = kernel;
   auto function =
-      func::FuncOp::create(builder, source.getLoc(), source.getSymName(), builder.getFunctionType(types, {}));
+      func::FuncOp::create(builder, kernel.getLoc(), kernel.getSymName(), builder.getFunctionType(types, {}));
   function.addEntryBlock();
   return function;
 }
 
-int64_t KernelContext::pageStride() const {
-  exec::KvPoolOp source = pool;
-  return source.getBytesPerPage() * 8 / source.getElementType().getIntOrFloatBitWidth();
+int64_t KernelContext::pageStride() {
+  return pool.getBytesPerPage() * 8 / pool.getElementType().getIntOrFloatBitWidth();
 }
 
 bool host::isPointwise(Operation *op) {
@@ -135,7 +133,7 @@ static MatmulRegion analyze(KernelContext &context) {
 }
 
 /// Builds the pointwise operations of a region on 16 columns.
-static Value buildEpilogue(const MatmulRegion &region, const MatmulEpilogue &epilogue, exec::KernelOp kernel) {
+static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue, exec::KernelOp kernel) {
   OpBuilder &builder = epilogue.builder;
   auto shape = VectorType::get({16}, builder.getF32Type());
   IRMapping mapping;

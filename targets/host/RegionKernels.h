@@ -32,11 +32,11 @@ struct KernelContext {
 
   mlir::Block &body() { return kernel.getBody().front(); }
   /// Memory of an operand: its shape row-major, of a packed weight the packed shape, of a pool a line of elements.
-  mlir::MemRefType memrefType(const exec::KernelOperand &operand) const;
+  mlir::MemRefType memrefType(const exec::KernelOperand &operand);
   /// An empty public function of the kernel's name, with a block.
-  mlir::func::FuncOp createFunction() const;
+  mlir::func::FuncOp createFunction();
   /// Elements from one page of the pool to the next.
-  int64_t pageStride() const;
+  int64_t pageStride();
 };
 
 /// Each appends the kernel's function to the module, or emits a diagnostic on the kernel.

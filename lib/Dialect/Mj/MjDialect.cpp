@@ -76,6 +76,12 @@ LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError, int64
   return success();
 }
 
+LogicalResult SamplingType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t sequences) {
+  if (!isSize(sequences))
+    return emitError() << "the sequences of sampling parameters must be positive or '?'";
+  return success();
+}
+
 RankedTensorType mjolnir::mj::getFieldType(BatchType batch, BatchField field) {
   Type i32 = IntegerType::get(batch.getContext(), 32);
   int64_t sequences = batch.getSequences();

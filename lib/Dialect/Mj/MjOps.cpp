@@ -137,6 +137,9 @@ LogicalResult NormOp::verify() {
       return emitOpError("needs one weight and bias for each of the last axis of ") << x << ", not " << affine.getType();
   if (getBias() && getKind() == NormKind::rms)
     return emitOpError("of kind rms has no bias");
+  // The text could not tell the two apart.
+  if (getBias() && !getWeight())
+    return emitOpError("with a bias needs a weight");
   if (!(getEps().convertToFloat() >= 0))
     return emitOpError("needs eps of at least 0");
   return success();

@@ -26,6 +26,7 @@ def Exec_Dialect : Dialect {
 class Exec_Op<string opMnemonic, list<Trait> traits = []> : Op<Exec_Dialect, opMnemonic, traits>;
 
 def Exec_BufferType : TypeDef<Exec_Dialect, "Buffer"> {
+  let builderCall = "::mjolnir::exec::BufferType::get($_builder.getContext())";
   let mnemonic = "buffer";
   let summary = "bytes at a place that the plan knows";
 }
@@ -38,6 +39,12 @@ def Exec_BindingAttr : AttrDef<Exec_Dialect, "Binding"> {
   let assemblyFormat = "`<` $name `,` $type `>`";
   let genVerifyDecl = 1;
 }
+def I8ElementsAttr : ElementsAttrBase<CPred<"::llvm::isa<::mlir::DenseIntElementsAttr>($_self) && "
+    "::llvm::cast<::mlir::DenseIntElementsAttr>($_self).getElementType().isInteger(8)">, "bytes"> {
+  let storageType = "::mlir::DenseIntElementsAttr";
+  let returnType = "::mlir::DenseIntElementsAttr";
+}
+
 def Exec_BindingArrayAttr : TypedArrayAttrBase<Exec_BindingAttr, "bindings">;
 
 def Exec_Access : I32EnumAttr<"Access", "what a kernel does with an operand", [
@@ -65,6 +72,13 @@ def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
     /// Bytes from one layer of a page to the next.
     int64_t getLayerBytes();
   }];
+}
+
+def Exec_ImageOp : Exec_Op<"image", [Symbol]> {
+  let summary = "compiled kernels";
+  let description = [{ The bytes of a member of the package that holds kernels: for the host an ELF shared object. }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$member, I8ElementsAttr:$data);
+  let assemblyFormat = "$sym_name `member` $member attr-dict `:` $data";
 }
 
 def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {

@@ -68,6 +68,7 @@ def Mj_SamplingType : Mj_Type<"Sampling", "sampling"> {
   }];
   let parameters = (ins "int64_t":$sequences);
   let assemblyFormat = "`<` custom<Dim>($sequences) `>`";
+  let genVerifyDecl = 1;
 }
 
 class Mj_Attr<string name, string attrMnemonic> : AttrDef<Mj_Dialect, name> { let mnemonic = attrMnemonic; }

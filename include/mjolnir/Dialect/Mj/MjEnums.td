@@ -10,22 +10,16 @@ def Mj_BatchField : I32EnumAttr<"BatchField", "a field of a ragged batch", [
     I32EnumAttrCase<"context_lengths", 3>, I32EnumAttrCase<"block_tables", 4>, I32EnumAttrCase<"slots", 5>,
     I32EnumAttrCase<"logit_rows", 6>]> {
   let cppNamespace = "::mjolnir::mj";
-  let genSpecializedAttr = 0;
 }
-def Mj_BatchFieldAttr : EnumAttr<Mj_Dialect, Mj_BatchField, "field"> { let assemblyFormat = "`` $value"; }
 
 def Mj_NormKind : I32EnumAttr<"NormKind", "what a norm divides by", [
     I32EnumAttrCase<"rms", 0>, I32EnumAttrCase<"layer", 1>]> {
   let cppNamespace = "::mjolnir::mj";
-  let genSpecializedAttr = 0;
 }
-def Mj_NormKindAttr : EnumAttr<Mj_Dialect, Mj_NormKind, "norm_kind"> { let assemblyFormat = "`` $value"; }
 
 def Mj_RopePairs : I32EnumAttr<"RopePairs", "which elements a rotary embedding rotates together", [
     I32EnumAttrCase<"half", 0>, I32EnumAttrCase<"interleaved", 1>]> {
   let cppNamespace = "::mjolnir::mj";
-  let genSpecializedAttr = 0;
 }
-def Mj_RopePairsAttr : EnumAttr<Mj_Dialect, Mj_RopePairs, "rope_pairs"> { let assemblyFormat = "`` $value"; }
 
 #endif

@@ -90,7 +90,7 @@ def Mj_RopeTableOp : Mj_Op<"rope_table", [Pure]> {
 def Mj_BatchFieldOp : Mj_Op<"batch_field", [Pure, InferTypeOpAdaptor]> {
   let summary = "one field of the batch as a tensor";
   let description = [{ See `!mj.batch` for the fields and their types. }];
-  let arguments = (ins Mj_BatchType:$batch, Mj_BatchFieldAttr:$field);
+  let arguments = (ins Mj_BatchType:$batch, Mj_BatchField:$field);
   let results = (outs RankedTensorOf<[I32]>:$result);
   let assemblyFormat = "$batch `[` $field `]` attr-dict `:` type($batch)";
 }
@@ -127,7 +127,7 @@ def Mj_NormOp : Mj_TensorOp<"norm", [AttrSizedOperandSegments]> {
     `rms`: `x / sqrt(mean(x^2) + eps) * weight`. `layer`: `(x - mean(x)) / sqrt(var(x) + eps) * weight + bias`, the variance
     being the mean of squared deviations. Computed in f32, rounded once.
   }];
-  let arguments = (ins Mj_NormKindAttr:$kind, Mj_FloatTensor:$x, Optional<Mj_FloatTensor>:$weight,
+  let arguments = (ins Mj_NormKind:$kind, Mj_FloatTensor:$x, Optional<Mj_FloatTensor>:$weight,
                        Optional<Mj_FloatTensor>:$bias, F32Attr:$eps);
   let results = (outs Mj_FloatTensor:$result);
   let assemblyFormat = [{
@@ -163,7 +163,7 @@ def Mj_RopeOp : Mj_TensorOp<"rope"> {
     (2i, 2i + 1). `x` is [T, heads, D], `table` as `mj.rope_table` makes it. Computed in f32, rounded once.
   }];
   let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$x, Mj_IndexTensor:$positions, TensorRankOf<[F32], [3]>:$table,
-                       Mj_RopePairsAttr:$pairs);
+                       Mj_RopePairs:$pairs);
   let results = (outs TensorRankOf<[F32, F16, BF16], [3]>:$result);
   let assemblyFormat = [{
     $pairs $x `at` $positions `,` $table attr-dict `:` type($x) `,` type($positions) `,` type($table) `->` type($result)

@@ -1,0 +1,38 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The compiler as a library: from a model to a package.
+#ifndef MJOLNIR_PIPELINE_COMPILE_H
+#define MJOLNIR_PIPELINE_COMPILE_H
+
+#include "mjolnir/Pipeline/Pipeline.h"
+
+#include <functional>
+
+namespace mjolnir {
+
+struct CompileRequest {
+  /// A Hugging Face folder, or a file of IR (with compileFrom).
+  std::string model;
+  /// Where the package goes; unused when the compilation stops before it.
+  std::string output;
+  /// With a file of IR: the folder that its weights and tokenizer come from; may be empty.
+  std::string checkpoint;
+  PipelineOptions options;
+  /// The phase that the file of IR is in; empty: what its mj.phase says.
+  std::optional<Phase> compileFrom;
+  /// Stop after this phase and write its IR to `output` ("-": standard output).
+  std::optional<Phase> compileTo;
+  /// Write the IR after every phase into this folder, numbered.
+  std::string dumpPhases;
+  /// Told of what is being done: a phase's name, or how many weights of how many are written.
+  std::function<void(llvm::StringRef what, size_t done, size_t total)> progress;
+  /// Adjusts a pass manager before it runs (timing, remarks, printing).
+  std::function<void(mlir::PassManager &)> configure;
+};
+
+/// Compiles. Errors are diagnostics of `context`.
+llvm::LogicalResult compile(mlir::MLIRContext &context, const CompileRequest &request);
+
+} // namespace mjolnir
+
+#endif // MJOLNIR_PIPELINE_COMPILE_H

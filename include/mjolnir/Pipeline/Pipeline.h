@@ -1,0 +1,40 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The way from an imported model to planned programs, phase by phase.
+#ifndef MJOLNIR_PIPELINE_PIPELINE_H
+#define MJOLNIR_PIPELINE_PIPELINE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include <optional>
+#include <string>
+
+namespace mjolnir {
+
+/// What is done between two phases is a pipeline; each ends in a verification of what the next may rely on.
+enum class Phase { input, graph, numerics, fusion, schedule, plan, code };
+
+llvm::StringRef stringifyPhase(Phase phase);
+std::optional<Phase> symbolizePhase(llvm::StringRef name);
+
+struct PipelineOptions {
+  std::string target = "host";
+  /// f32 activations, one region an operation, plain schedules.
+  bool oracle = false;
+  llvm::SmallVector<int64_t> decode = {1};        ///< sequences of the decode entries
+  llvm::SmallVector<int64_t> prefill = {128};     ///< token rows of the prefill entries
+  int64_t maxBatch = 1;                           ///< sequences of a prefill entry
+  int64_t pageSize = 16;                          ///< tokens a page
+  int64_t maxContext = 0;                         ///< tokens a sequence may hold; 0: what the model allows
+};
+
+/// Adds the passes that lead from the phase before `phase` to it. Phases input and code have none.
+void buildPhase(mlir::OpPassManager &manager, Phase phase, const PipelineOptions &options);
+
+/// The phase that a module is in, by its `mj.phase`; nullopt where it does not say.
+std::optional<Phase> getPhase(mlir::ModuleOp module);
+void setPhase(mlir::ModuleOp module, Phase phase);
+
+} // namespace mjolnir
+
+#endif // MJOLNIR_PIPELINE_PIPELINE_H

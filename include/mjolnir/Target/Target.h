@@ -1,0 +1,77 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What the passes and the package writer ask of a kind of chip. A target lives in its own folder under targets/ and
+// registers itself; nothing else names it.
+#ifndef MJOLNIR_TARGET_TARGET_H
+#define MJOLNIR_TARGET_TARGET_H
+
+#include "mjolnir/Dialect/Exec/ExecDialect.h"
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace mjolnir {
+
+/// What a package says of the chip it was made for.
+struct TargetDescription {
+  std::string kind;                  ///< "host"
+  std::string triple;                ///< LLVM's spelling; empty where it has no meaning
+  std::vector<std::string> features; ///< what the machine must have, LLVM's spelling
+};
+
+/// Code for one target: the bytes of a member of the package.
+struct Image {
+  std::string member; ///< "kernels.so"
+  llvm::SmallVector<char, 0> bytes;
+};
+
+class Target {
+public:
+  virtual ~Target();
+
+  virtual TargetDescription describe() const = 0;
+
+  /// Alignment in bytes of arena buffers and weights.
+  virtual int64_t bufferAlignment() const = 0;
+
+  /// The encoding in which the target wants a weight that is the right operand of `mj.matmul`, or null for row-major. It
+  /// must serve every matmul that reads the weight and, when `gathered`, row gathers too.
+  virtual mj::EncodingAttr chooseEncoding(mlir::RankedTensorType weight, bool gathered) const = 0;
+
+  /// Bytes that a weight takes in the package; the type may carry an encoding of this target.
+  virtual llvm::FailureOr<int64_t> storageBytes(mlir::RankedTensorType type) const = 0;
+
+  /// Writes the row-major `source` of type `from` as `to`, which differs in encoding only, into `packed`,
+  /// storageBytes(to) bytes. The result does not depend on the machine that runs it.
+  virtual llvm::LogicalResult pack(mlir::RankedTensorType from, llvm::ArrayRef<char> source, mlir::RankedTensorType to,
+                                   llvm::MutableArrayRef<char> packed) const = 0;
+
+  /// The schedule of a region, or a diagnostic on it that says what the target lacks. With `oracle` the plain one that
+  /// follows the definition of the operations.
+  virtual llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, bool oracle) const = 0;
+
+  /// How many tiles a launch of `body` has under `schedule`.
+  virtual int64_t countTiles(mj::ScheduleAttr schedule, mlir::Block &body) const = 0;
+
+  /// Compiles every kernel of `module`.
+  virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module) const = 0;
+};
+
+/// Makes a target from a specification "kind" or "kind:detail"; null with a sentence in `error` if it cannot.
+using TargetFactory = std::function<std::unique_ptr<Target>(llvm::StringRef specification, std::string &error)>;
+
+/// Makes targets of `kind` known to createTarget. `help` is a line for people.
+void registerTarget(llvm::StringRef kind, llvm::StringRef help, TargetFactory factory);
+std::unique_ptr<Target> createTarget(llvm::StringRef specification, std::string &error);
+/// The registered kinds with their help, one a line.
+std::string describeTargets();
+
+/// Bytes of a dense row-major tensor of static shape.
+int64_t denseBytes(mlir::RankedTensorType type);
+
+} // namespace mjolnir
+
+#endif // MJOLNIR_TARGET_TARGET_H

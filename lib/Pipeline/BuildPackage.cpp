@@ -1,0 +1,304 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// From a module in phase code to a package: the exec program as FlatBuffers, images, weights, the tokenizer's files.
+#include "lib/Pipeline/BuildPackage.h"
+
+#include "lib/Pipeline/Prepare.h"
+#include "mjolnir/Package/PackageWriter.h"
+
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace mjolnir;
+
+static FailureOr<fb::DType> dtypeOf(Operation *op, Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (element.isF32())
+    return fb::DType::f32;
+  if (element.isF16())
+    return fb::DType::f16;
+  if (element.isBF16())
+    return fb::DType::bf16;
+  if (isa<Float8E4M3FNType>(element))
+    return fb::DType::f8e4m3fn;
+  if (element.isInteger(32))
+    return fb::DType::i32;
+  if (element.isInteger(64))
+    return fb::DType::i64;
+  if (element.isInteger(8))
+    return fb::DType::i8;
+  return op->emitError() << "a package cannot hold elements of type " << element;
+}
+
+static std::vector<uint64_t> shapeOf(Type type) {
+  auto shape = cast<RankedTensorType>(type).getShape();
+  return {shape.begin(), shape.end()};
+}
+
+namespace {
+
+class PackageBuilder {
+public:
+  PackageBuilder(ModuleOp module, const Target &target, const Checkpoint *checkpoint)
+      : module(module), symbols(module), target(target), checkpoint(checkpoint) {}
+
+  LogicalResult build(StringRef path, const ProgressFn &progress) {
+    describe();
+    if (failed(addImages()) || failed(addPools()) || failed(addKernels()))
+      return failure();
+    for (auto entry : module.getOps<exec::EntryOp>())
+      if (failed(addEntry(entry)))
+        return failure();
+    if (failed(addFiles()))
+      return failure();
+
+    WeightEvaluator evaluator(module, target, [&](mj::WeightOp weight) { return readTensor(weight); });
+    contents.weight = [&](size_t index, const package::AppendBytes &append) -> package::Error {
+      FailureOr<TensorBytes> bytes = evaluator.evaluate(weightNames[index]);
+      if (failed(bytes))
+        return package::Error("weight '" + weightNames[index] + "' could not be computed");
+      package::Error error = append({bytes->bytes().data(), bytes->bytes().size()});
+      releaseTensors();
+      if (progress)
+        progress(index + 1, weightNames.size());
+      return error;
+    };
+    if (package::Error error = package::writePackage(path.str(), contents))
+      return module.emitError() << error.message();
+    return success();
+  }
+
+private:
+  void describe() {
+    fb::ProgramT &program = contents.program;
+    program.producer = "mjolnir 0.1.0";
+    TargetDescription chip = target.describe();
+    program.target = std::make_unique<fb::TargetT>();
+    program.target->kind = chip.kind;
+    program.target->triple = chip.triple;
+    program.target->features = chip.features;
+    auto model = module->getAttrOfType<DictionaryAttr>("mj.model");
+    if (!model)
+      return;
+    program.language_model = std::make_unique<fb::LanguageModelT>();
+    if (auto architecture = model.getAs<StringAttr>("architecture"))
+      program.language_model->architecture = architecture.str();
+    if (auto vocabulary = model.getAs<IntegerAttr>("vocabulary"))
+      program.language_model->vocabulary = vocabulary.getInt();
+    if (auto context = model.getAs<IntegerAttr>("max_context"))
+      program.language_model->max_context = context.getInt();
+  }
+
+  LogicalResult addImages() {
+    for (auto image : module.getOps<exec::ImageOp>()) {
+      auto table = std::make_unique<fb::ImageT>();
+      table->member = image.getMember().str();
+      contents.program.images.push_back(std::move(table));
+      ArrayRef<char> bytes = image.getData().getRawData();
+      contents.images.emplace_back(bytes.data(), bytes.size());
+    }
+    if (contents.images.empty())
+      return module.emitError("holds no exec.image: it is not in phase code");
+    return success();
+  }
+
+  LogicalResult addPools() {
+    for (auto pool : module.getOps<exec::KvPoolOp>()) {
+      FailureOr<fb::DType> dtype = dtypeOf(pool, pool.getElementType());
+      if (failed(dtype))
+        return failure();
+      auto table = std::make_unique<fb::KvPoolT>();
+      table->name = pool.getSymName().str();
+      table->dtype = *dtype;
+      table->layers = pool.getLayers();
+      table->heads = pool.getHeads();
+      table->head_dim = pool.getHeadDim();
+      table->page_size = pool.getPageSize();
+      table->bytes_per_page = pool.getBytesPerPage();
+      poolIndices[pool] = contents.program.kv_pools.size();
+      contents.program.kv_pools.push_back(std::move(table));
+      if (contents.program.language_model)
+        contents.program.language_model->activations = pool.getElementType().isBF16() ? "bf16" : "f32";
+    }
+    return success();
+  }
+
+  LogicalResult addKernels() {
+    for (auto kernel : module.getOps<exec::KernelOp>()) {
+      auto table = std::make_unique<fb::KernelT>();
+      table->name = kernel.getSymName().str();
+      table->symbol = kernel.getSymName().str();
+      table->operand_count = kernel.getAccesses().size();
+      table->ops = kernel.getOps().value_or("").str();
+      table->schedule = kernel.getSchedule().getName().str();
+      kernelIndices[kernel] = contents.program.kernels.size();
+      contents.program.kernels.push_back(std::move(table));
+    }
+    return success();
+  }
+
+  FailureOr<std::unique_ptr<fb::BindingT>> makeBinding(exec::EntryOp entry, exec::BindingAttr attribute) {
+    FailureOr<fb::DType> dtype = dtypeOf(entry, attribute.getType().getValue());
+    if (failed(dtype))
+      return failure();
+    auto binding = std::make_unique<fb::BindingT>();
+    binding->name = attribute.getName().str();
+    binding->dtype = *dtype;
+    binding->shape = shapeOf(attribute.getType().getValue());
+    return binding;
+  }
+
+  LogicalResult addEntry(exec::EntryOp entry) {
+    auto table = std::make_unique<fb::EntryT>();
+    table->name = entry.getSymName().str();
+    if (auto ragged = entry.getRagged()) {
+      table->kind = fb::EntryKind::ragged;
+      table->tokens = (*ragged)[0];
+      table->sequences = (*ragged)[1];
+      table->pages_per_sequence = (*ragged)[2];
+    }
+    for (auto [bindings, list] : {std::pair{entry.getInputs(), &table->inputs}, {entry.getOutputs(), &table->outputs}})
+      for (auto attribute : bindings.getAsRange<exec::BindingAttr>()) {
+        auto binding = makeBinding(entry, attribute);
+        if (failed(binding))
+          return failure();
+        list->push_back(std::move(*binding));
+      }
+    if (!entry.getArenaBytes())
+      return entry.emitOpError("has no arena size: run plan-memory first");
+    table->arena_bytes = *entry.getArenaBytes();
+    table->arena_alignment = entry.getArenaAlignment().value_or(64);
+    for (Operation &op : entry.getBody().front()) {
+      auto step = std::make_unique<fb::StepT>();
+      if (auto launch = dyn_cast<exec::LaunchOp>(op)) {
+        auto kernel = symbols.lookup<exec::KernelOp>(launch.getKernel());
+        fb::LaunchT record;
+        record.kernel = kernelIndices.lookup(kernel);
+        record.tiles = kernel.getTiles();
+        for (Value operand : launch.getOperands()) {
+          FailureOr<fb::Operand> place = placeOf(operand, entry);
+          if (failed(place))
+            return failure();
+          record.operands.push_back(*place);
+        }
+        step->kind.Set(std::move(record));
+      } else if (auto copy = dyn_cast<exec::CopyOp>(op)) {
+        FailureOr<fb::Operand> from = placeOf(copy.getSource(), entry), to = placeOf(copy.getDestination(), entry);
+        if (failed(from) || failed(to))
+          return failure();
+        fb::CopyT record;
+        record.source = std::make_unique<fb::Operand>(*from);
+        record.destination = std::make_unique<fb::Operand>(*to);
+        step->kind.Set(std::move(record));
+      } else {
+        continue;
+      }
+      table->steps.push_back(std::move(step));
+    }
+    contents.program.entries.push_back(std::move(table));
+    return success();
+  }
+
+  FailureOr<fb::Operand> placeOf(Value buffer, exec::EntryOp entry) {
+    if (auto argument = dyn_cast<BlockArgument>(buffer)) {
+      unsigned index = argument.getArgNumber(), inputs = entry.getInputs().size();
+      bool isInput = index < inputs;
+      Attribute binding = isInput ? entry.getInputs()[index] : entry.getOutputs()[index - inputs];
+      auto type = cast<RankedTensorType>(cast<exec::BindingAttr>(binding).getType().getValue());
+      return fb::Operand(isInput ? fb::Space::input : fb::Space::output, isInput ? index : index - inputs, 0,
+                         denseBytes(type));
+    }
+    Operation *producer = buffer.getDefiningOp();
+    if (auto arena = dyn_cast<exec::ArenaBufferOp>(producer)) {
+      if (!arena.getOffset())
+        return arena.emitOpError("has no offset: run plan-memory first");
+      return fb::Operand(fb::Space::arena, 0, *arena.getOffset(), arena.getBytes());
+    }
+    if (auto pool = dyn_cast<exec::PoolBufferOp>(producer))
+      return fb::Operand(fb::Space::pool, poolIndices.lookup(symbols.lookup(pool.getPool())), pool.getOffset(), 0);
+    return placeOfWeight(cast<exec::WeightBufferOp>(producer));
+  }
+
+  FailureOr<fb::Operand> placeOfWeight(exec::WeightBufferOp op) {
+    Operation *symbol = symbols.lookup(op.getWeight());
+    auto weight = dyn_cast_or_null<mj::WeightOp>(symbol);
+    auto prepare = dyn_cast_or_null<mj::PrepareOp>(symbol);
+    if (!weight && !prepare)
+      return op.emitOpError("refers to @") << op.getWeight() << ", which is no mj.weight or mj.prepare";
+    auto type = cast<RankedTensorType>(weight ? weight.getType() : prepare.getType());
+    FailureOr<int64_t> bytes = target.storageBytes(type);
+    FailureOr<fb::DType> dtype = dtypeOf(op, type);
+    if (failed(bytes))
+      return op.emitOpError("has an encoding that the target does not know: ") << type;
+    if (failed(dtype))
+      return failure();
+    auto [found, isNew] = weightIndices.try_emplace(op.getWeight(), weightNames.size());
+    if (isNew) {
+      weightNames.push_back(op.getWeight().str());
+      auto table = std::make_unique<fb::WeightT>();
+      table->name = op.getWeight().str();
+      table->dtype = *dtype;
+      table->shape = shapeOf(type);
+      if (auto encoding = dyn_cast_or_null<mj::EncodingAttr>(type.getEncoding()))
+        table->encoding = encoding.getName().str();
+      table->bytes = *bytes;
+      contents.program.weights.push_back(std::move(table));
+    }
+    return fb::Operand(fb::Space::weight, found->second, 0, *bytes);
+  }
+
+  /// What a text generator needs beside the program.
+  LogicalResult addFiles() {
+    if (!checkpoint)
+      return success();
+    for (StringRef name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "config.json"}) {
+      auto file = checkpoint->file(name);
+      if (!file)
+        return module.emitError() << llvm::toString(file.takeError());
+      if (!*file)
+        continue;
+      contents.members.push_back({name.str(), {(*file)->getBufferStart(), (*file)->getBufferSize()}});
+      files.push_back(std::move(*file));
+    }
+    return success();
+  }
+
+  FailureOr<ArrayRef<char>> readTensor(mj::WeightOp weight) {
+    const TensorInfo *tensor = checkpoint ? checkpoint->find(weight.getSource()) : nullptr;
+    if (!tensor)
+      return weight.emitOpError("names the tensor '")
+             << weight.getSource() << "', which " << (checkpoint ? "the checkpoint does not hold"
+                                                                 : "needs a checkpoint: give its folder");
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (int64_t(tensor->bytes.size()) != denseBytes(type))
+      return weight.emitOpError("is ") << type << ", but tensor '" << weight.getSource() << "' of the checkpoint has "
+                                       << tensor->bytes.size() << " bytes";
+    readTensors.push_back(tensor);
+    return tensor->bytes;
+  }
+
+  void releaseTensors() {
+    for (const TensorInfo *tensor : readTensors)
+      checkpoint->release(*tensor);
+    readTensors.clear();
+  }
+
+  ModuleOp module;
+  SymbolTable symbols;
+  const Target &target;
+  const Checkpoint *checkpoint;
+  package::PackageContents contents;
+  std::vector<std::unique_ptr<llvm::MemoryBuffer>> files;
+  llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices;
+  llvm::StringMap<unsigned> weightIndices;
+  std::vector<std::string> weightNames;
+  SmallVector<const TensorInfo *> readTensors;
+};
+
+} // namespace
+
+LogicalResult mjolnir::buildPackage(ModuleOp module, const Target &target, const Checkpoint *checkpoint, StringRef path,
+                                    const ProgressFn &progress) {
+  return PackageBuilder(module, target, checkpoint).build(path, progress);
+}

@@ -1,0 +1,172 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The compiler as a library: import, the phases, code, package.
+#include "mjolnir/Pipeline/Compile.h"
+
+#include "lib/Pipeline/BuildPackage.h"
+#include "mjolnir/Import/HuggingFace.h"
+#include "mjolnir/Target/Target.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using namespace mjolnir;
+
+namespace {
+
+class Compiler {
+public:
+  Compiler(MLIRContext &context, const CompileRequest &request)
+      : context(context), request(request), options(request.options), loc(UnknownLoc::get(&context)) {}
+
+  LogicalResult run() {
+    std::string error;
+    target = createTarget(options.target, error);
+    if (!target)
+      return emitError(loc) << error;
+    if (failed(load()))
+      return failure();
+    if (failed(finishPhase(first)))
+      return failure();
+    if (isDone(first))
+      return success();
+    for (int index = static_cast<int>(first) + 1; index <= static_cast<int>(Phase::code); ++index) {
+      auto phase = static_cast<Phase>(index);
+      tell(stringifyPhase(phase));
+      if (failed(phase == Phase::code ? generateCode() : runPasses(phase)))
+        return failure();
+      setPhase(*module, phase);
+      if (failed(finishPhase(phase)))
+        return failure();
+      if (isDone(phase))
+        return success();
+    }
+    return buildPackage(*module, *target, checkpoint.get(), request.output,
+                        [&](size_t done, size_t total) { tell("weights", done, total); });
+  }
+
+private:
+  void tell(StringRef what, size_t done = 0, size_t total = 0) {
+    if (request.progress)
+      request.progress(what, done, total);
+  }
+
+  bool isDone(Phase phase) { return request.compileTo && *request.compileTo == phase; }
+
+  LogicalResult openCheckpoint(StringRef folder) {
+    auto opened = Checkpoint::open(folder);
+    if (!opened)
+      return emitError(loc) << llvm::toString(opened.takeError());
+    checkpoint = std::move(*opened);
+    for (const std::string &warning : checkpoint->warnings())
+      emitWarning(loc) << warning;
+    return success();
+  }
+
+  LogicalResult load() {
+    if (llvm::sys::fs::is_directory(request.model)) {
+      if (request.compileFrom)
+        return emitError(loc) << "'" << request.model << "' is a folder: a compilation that starts at phase "
+                              << stringifyPhase(*request.compileFrom) << " needs a file of IR";
+      tell("import");
+      if (failed(openCheckpoint(request.model)))
+        return failure();
+      ImportOptions import;
+      if (options.maxContext > 0)
+        import.maxContext = options.maxContext;
+      auto imported = importHuggingFace(&context, *checkpoint, import);
+      if (!imported)
+        return emitError(loc) << llvm::toString(imported.takeError());
+      module = std::move(*imported);
+      first = Phase::input;
+      return success();
+    }
+    std::string message;
+    auto file = openInputFile(request.model, &message);
+    if (!file)
+      return emitError(loc) << message;
+    if (!request.compileFrom && !StringRef(request.model).ends_with(".mlir") &&
+        !StringRef(request.model).ends_with(".mlirbc"))
+      return emitError(loc) << "'" << request.model
+                            << "' is neither a Hugging Face folder nor a file of IR (.mlir, .mlirbc)";
+    auto sources = std::make_shared<llvm::SourceMgr>();
+    sources->AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+    module = parseSourceFile<ModuleOp>(sources, &context);
+    if (!module)
+      return failure();
+    std::optional<Phase> stated = getPhase(*module);
+    if (!stated && !request.compileFrom)
+      return module->emitError("does not say its phase: give --compile-from, or the attribute mj.phase");
+    first = request.compileFrom.value_or(stated.value_or(Phase::input));
+    if (!request.checkpoint.empty())
+      return openCheckpoint(request.checkpoint);
+    return success();
+  }
+
+  LogicalResult runPasses(Phase phase) {
+    PassManager manager(&context);
+    if (request.configure)
+      request.configure(manager);
+    buildPhase(manager, phase, options);
+    return manager.run(*module);
+  }
+
+  LogicalResult generateCode() {
+    FailureOr<SmallVector<Image>> images = target->generateCode(*module);
+    if (failed(images))
+      return failure();
+    OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());
+    for (const Image &image : *images) {
+      auto type = RankedTensorType::get({int64_t(image.bytes.size())}, builder.getI8Type());
+      auto bytes = DenseIntElementsAttr::getFromRawBuffer(type, image.bytes);
+      exec::ImageOp::create(builder, loc, llvm::sys::path::stem(image.member), image.member,
+                            cast<DenseIntElementsAttr>(bytes));
+    }
+    return success();
+  }
+
+  /// Writes what was asked for of a phase that just ended.
+  LogicalResult finishPhase(Phase phase) {
+    if (!request.dumpPhases.empty()) {
+      if (std::error_code error = llvm::sys::fs::create_directories(request.dumpPhases))
+        return emitError(loc) << "cannot make the folder '" << request.dumpPhases << "': " << error.message();
+      SmallString<128> path(request.dumpPhases);
+      llvm::sys::path::append(path, llvm::formatv("{0}-{1}.mlir", static_cast<int>(phase), stringifyPhase(phase)).str());
+      if (failed(print(path)))
+        return failure();
+    }
+    return isDone(phase) ? print(request.output.empty() ? "-" : StringRef(request.output)) : success();
+  }
+
+  LogicalResult print(StringRef path) {
+    std::string message;
+    auto file = openOutputFile(path, &message);
+    if (!file)
+      return emitError(loc) << message;
+    module->print(file->os(), OpPrintingFlags().useLocalScope());
+    file->os() << "\n";
+    file->keep();
+    return success();
+  }
+
+  MLIRContext &context;
+  const CompileRequest &request;
+  PipelineOptions options;
+  Location loc;
+  Phase first = Phase::input;
+  std::unique_ptr<Target> target;
+  std::unique_ptr<Checkpoint> checkpoint;
+  OwningOpRef<ModuleOp> module;
+};
+
+} // namespace
+
+LogicalResult mjolnir::compile(MLIRContext &context, const CompileRequest &request) {
+  return Compiler(context, request).run();
+}

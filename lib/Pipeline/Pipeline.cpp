@@ -1,0 +1,96 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The pipeline, as prose.
+#include "mjolnir/Pipeline/Pipeline.h"
+
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+#include "passes/Passes.h"
+
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace mjolnir;
+
+static constexpr llvm::StringLiteral phaseNames[] = {"input",    "graph", "numerics", "fusion",
+                                                     "schedule", "plan",  "code"};
+
+llvm::StringRef mjolnir::stringifyPhase(Phase phase) { return phaseNames[static_cast<int>(phase)]; }
+
+std::optional<Phase> mjolnir::symbolizePhase(llvm::StringRef name) {
+  for (auto [index, phase] : llvm::enumerate(phaseNames))
+    if (phase == name)
+      return static_cast<Phase>(index);
+  return std::nullopt;
+}
+
+std::optional<Phase> mjolnir::getPhase(ModuleOp module) {
+  auto name = module->getAttrOfType<StringAttr>(mj::kPhaseAttr);
+  return name ? symbolizePhase(name) : std::nullopt;
+}
+
+void mjolnir::setPhase(ModuleOp module, Phase phase) {
+  module->setAttr(mj::kPhaseAttr, StringAttr::get(module.getContext(), stringifyPhase(phase)));
+}
+
+/// graph: what every target profits from, on static shapes.
+static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
+  SpecializeBucketsOptions buckets;
+  buckets.decode = options.decode;
+  buckets.prefill = options.prefill;
+  buckets.maxBatch = options.maxBatch;
+  buckets.pageSize = options.pageSize;
+  buckets.maxContext = options.maxContext;
+  manager.addPass(createSpecializeBuckets(buckets));
+  // Layers read the same fields and tables: once is enough.
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+}
+
+/// numerics: in which precision things are stored. The oracle keeps what was imported.
+static void buildNumerics(OpPassManager &manager, const PipelineOptions &options) {
+  if (!options.oracle)
+    manager.addPass(createNarrowActivations());
+}
+
+/// fusion: which operations become one kernel.
+static void buildFusion(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createFormFusions(FormFusionsOptions{options.oracle}));
+}
+
+/// schedule: how each region becomes a kernel, how each weight is stored, and what packaging computes.
+static void buildSchedule(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createSelectSchedules(SelectSchedulesOptions{options.target, options.oracle}));
+  // After the encodings are known: packing is work on weights too.
+  manager.addPass(createHoistWeightComputation());
+}
+
+/// plan: buffers at offsets, launches, pages.
+static void buildPlan(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createLowerToExec(LowerToExecOptions{options.target, options.pageSize}));
+  manager.addNestedPass<exec::EntryOp>(createPlanMemory());
+}
+
+void mjolnir::buildPhase(OpPassManager &manager, Phase phase, const PipelineOptions &options) {
+  switch (phase) {
+  case Phase::input:
+  case Phase::code:
+    return;
+  case Phase::graph:
+    buildGraph(manager, options);
+    break;
+  case Phase::numerics:
+    buildNumerics(manager, options);
+    break;
+  case Phase::fusion:
+    buildFusion(manager, options);
+    break;
+  case Phase::schedule:
+    buildSchedule(manager, options);
+    break;
+  case Phase::plan:
+    buildPlan(manager, options);
+    break;
+  }
+  manager.addPass(createVerifyPhase(VerifyPhaseOptions{stringifyPhase(phase).str()}));
+}

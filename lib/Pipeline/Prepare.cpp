@@ -1,0 +1,107 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Runs mj.prepare on the host, with operations whose result does not depend on the machine.
+#include "lib/Pipeline/Prepare.h"
+
+#include "lib/Pipeline/RopeTable.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/MathExtras.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace mjolnir;
+
+/// f32 of an IEEE half.
+static float widenHalf(uint16_t half) {
+  uint32_t sign = uint32_t(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 1023;
+  if (exponent == 31)
+    return llvm::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
+  if (exponent == 0) // zero or subnormal: mantissa * 2^-24
+    return (sign ? -1.0f : 1.0f) * (float(mantissa) * 0x1p-24f);
+  return llvm::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+}
+
+/// bf16 of an f32, to nearest even; NaN stays one.
+static uint16_t narrowToBf16(float value) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000)
+    return uint16_t((bits >> 16) | 0x40);
+  return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+template <typename From, typename To, typename Convert>
+static TensorBytes convertElements(ArrayRef<char> source, Convert convert) {
+  size_t count = source.size() / sizeof(From);
+  std::vector<char> result(count * sizeof(To));
+  for (size_t i = 0; i < count; ++i) {
+    From from;
+    std::memcpy(&from, source.data() + i * sizeof(From), sizeof(From));
+    To to = convert(from);
+    std::memcpy(result.data() + i * sizeof(To), &to, sizeof(To));
+  }
+  return TensorBytes(std::move(result));
+}
+
+static FailureOr<TensorBytes> convert(Operation *op, ArrayRef<char> source) {
+  Type from = getElementTypeOrSelf(op->getOperand(0).getType()), to = getElementTypeOrSelf(op->getResult(0).getType());
+  if (from.isF16() && to.isF32())
+    return convertElements<uint16_t, float>(source, widenHalf);
+  if (from.isBF16() && to.isF32())
+    return convertElements<uint16_t, float>(
+        source, [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); });
+  if (from.isF32() && to.isBF16())
+    return convertElements<float, uint16_t>(source, narrowToBf16);
+  return op->emitError() << "packaging cannot convert " << from << " to " << to;
+}
+
+FailureOr<TensorBytes> WeightEvaluator::evaluate(StringRef name) {
+  Operation *symbol = symbols.lookup(name);
+  if (auto weight = dyn_cast_or_null<mj::WeightOp>(symbol)) {
+    FailureOr<ArrayRef<char>> bytes = read(weight);
+    if (failed(bytes))
+      return failure();
+    return TensorBytes(*bytes);
+  }
+  auto prepare = cast<mj::PrepareOp>(symbol);
+  llvm::DenseMap<Value, TensorBytes> values;
+  for (Operation &op : prepare.getBody().front().without_terminator()) {
+    SmallVector<TensorBytes, 2> operands;
+    for (Value operand : op.getOperands()) {
+      // The last reader takes the tensor, so that only what is still needed is in memory.
+      TensorBytes &value = values[operand];
+      bool isLast = operand.hasOneUse();
+      operands.push_back(isLast ? std::move(value) : TensorBytes(value.bytes()));
+    }
+    FailureOr<TensorBytes> result = evaluate(&op, operands);
+    if (failed(result))
+      return failure();
+    values[op.getResult(0)] = std::move(*result);
+  }
+  return std::move(values[prepare.getBody().front().getTerminator()->getOperand(0)]);
+}
+
+FailureOr<TensorBytes> WeightEvaluator::evaluate(Operation *op, ArrayRef<TensorBytes> operands) {
+  if (auto weight = dyn_cast<mj::GetWeightOp>(op))
+    return evaluate(weight.getWeight());
+  if (auto table = dyn_cast<mj::RopeTableOp>(op)) {
+    std::vector<float> values = computeRopeTable(table);
+    auto *data = reinterpret_cast<const char *>(values.data());
+    return TensorBytes(std::vector<char>(data, data + values.size() * sizeof(float)));
+  }
+  if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+    return convert(op, operands[0].bytes());
+  if (auto pack = dyn_cast<mj::PackOp>(op)) {
+    auto from = cast<RankedTensorType>(pack.getSource().getType()), to = cast<RankedTensorType>(pack.getType());
+    FailureOr<int64_t> bytes = target.storageBytes(to);
+    if (failed(bytes))
+      return op->emitError() << "the target has no encoding " << to.getEncoding();
+    std::vector<char> packed(*bytes);
+    if (failed(target.pack(from, operands[0].bytes(), to, packed)))
+      return op->emitError() << "the target cannot pack " << from << " as " << to;
+    return TensorBytes(std::move(packed));
+  }
+  return op->emitError() << "packaging cannot compute '" << op->getName() << "'";
+}

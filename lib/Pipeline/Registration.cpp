@@ -1,0 +1,67 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What every tool of the compiler registers.
+#include "mjolnir/Pipeline/Registration.h"
+
+#include "mjolnir/Dialect/Exec/ExecDialect.h"
+#include "mjolnir/Pipeline/Pipeline.h"
+#include "passes/Passes.h"
+#include "targets/host/HostBackend.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mjolnir;
+
+void mjolnir::registerDialects(DialectRegistry &registry) {
+  registry.insert<mj::MjDialect, exec::ExecDialect, arith::ArithDialect, math::MathDialect, func::FuncDialect>();
+  host::registerDialects(registry);
+}
+
+namespace {
+/// Options of the `mjolnir-to-PHASE` pipelines.
+struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
+  Option<std::string> target{*this, "target", llvm::cl::desc("The target"), llvm::cl::init("host")};
+  Option<bool> oracle{*this, "oracle", llvm::cl::desc("The unfused f32 program"), llvm::cl::init(false)};
+  ListOption<int64_t> decode{*this, "decode", llvm::cl::desc("Decode sizes (sequences)")};
+  ListOption<int64_t> prefill{*this, "prefill", llvm::cl::desc("Prefill sizes (token rows)")};
+  Option<int64_t> maxBatch{*this, "max-batch", llvm::cl::desc("Sequences of a prefill entry"), llvm::cl::init(1)};
+  Option<int64_t> pageSize{*this, "page-size", llvm::cl::desc("Tokens a page"), llvm::cl::init(16)};
+  Option<int64_t> maxContext{*this, "max-context", llvm::cl::desc("Tokens a sequence may hold"), llvm::cl::init(0)};
+
+  PipelineOptions get() const {
+    PipelineOptions options;
+    options.target = target;
+    options.oracle = oracle;
+    if (!decode.empty())
+      options.decode.assign(decode.begin(), decode.end());
+    if (!prefill.empty())
+      options.prefill.assign(prefill.begin(), prefill.end());
+    options.maxBatch = maxBatch;
+    options.pageSize = pageSize;
+    options.maxContext = maxContext;
+    return options;
+  }
+};
+} // namespace
+
+void mjolnir::registerPassesAndTargets() {
+  registerMjolnirPasses();
+  registerTransformsPasses();
+  host::registerHostTarget();
+  for (int index = static_cast<int>(Phase::graph); index <= static_cast<int>(Phase::plan); ++index) {
+    auto phase = static_cast<Phase>(index);
+    std::string name = ("mjolnir-to-" + stringifyPhase(phase)).str();
+    std::string help = ("From the phase before " + stringifyPhase(phase) + " to it").str();
+    // The registry keeps the strings.
+    auto *pipeline = new PassPipelineRegistration<PhaseOptions>(
+        *new std::string(name), *new std::string(help),
+        [phase](OpPassManager &manager, const PhaseOptions &options) { buildPhase(manager, phase, options.get()); });
+    (void)pipeline;
+  }
+}

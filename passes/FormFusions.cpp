@@ -1,0 +1,229 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// form-fusions: groups the operations of an entry into regions, one kernel each.
+#include "passes/Passes.h"
+#include "passes/Weights.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+namespace mjolnir {
+#define GEN_PASS_DEF_FORMFUSIONS
+#include "passes/Passes.h.inc"
+} // namespace mjolnir
+
+using namespace mlir;
+using namespace mjolnir;
+
+namespace {
+
+using Group = SmallVector<Operation *>;
+
+bool isAnchor(Operation *op) { return isa<mj::MatmulOp, mj::AttentionOp, mj::SampleOp>(op); }
+
+/// Whether `op` stays between regions: it names data, or is copied into every region that uses it (constants).
+bool staysOutside(Operation *op) {
+  return isConstant(op) || dependsOnWeightsAlone(op) || isa<mj::BatchFieldOp>(op) ||
+         op->hasTrait<OpTrait::IsTerminator>();
+}
+
+/// Whether `op` computes each element of its result from the same element of its operands.
+bool isPointwise(Operation *op) {
+  return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
+}
+
+/// Groups in execution order: anchors as early as they can run, and between them runs of row-wise operations.
+SmallVector<Group> scheduleRuns(Block &block) {
+  SmallVector<Operation *> pending;
+  for (Operation &op : block)
+    if (!staysOutside(&op))
+      pending.push_back(&op);
+  SmallPtrSet<Operation *, 32> waiting(pending.begin(), pending.end());
+  auto isReady = [&](Operation *op) {
+    return llvm::none_of(op->getOperands(), [&](Value operand) {
+      return operand.getDefiningOp() && waiting.contains(operand.getDefiningOp());
+    });
+  };
+  SmallVector<Group> groups;
+  while (!waiting.empty()) {
+    for (Operation *op : pending)
+      if (waiting.contains(op) && isAnchor(op) && isReady(op)) {
+        groups.push_back({op});
+        waiting.erase(op);
+      }
+    Group run;
+    for (Operation *op : pending)
+      if (waiting.contains(op) && !isAnchor(op) && isReady(op)) {
+        run.push_back(op);
+        waiting.erase(op);
+      }
+    if (!run.empty())
+      groups.push_back(std::move(run));
+    llvm::erase_if(pending, [&](Operation *op) { return !waiting.contains(op); });
+  }
+  return groups;
+}
+
+/// Splits runs whose operations are not connected: what has nothing in common is no kernel.
+SmallVector<Group> splitUnconnected(ArrayRef<Group> groups) {
+  SmallVector<Group> result;
+  for (const Group &group : groups) {
+    llvm::EquivalenceClasses<Operation *> classes;
+    SmallPtrSet<Operation *, 16> members(group.begin(), group.end());
+    for (Operation *op : group) {
+      classes.insert(op);
+      for (Value operand : op->getOperands())
+        if (Operation *producer = operand.getDefiningOp(); producer && members.contains(producer))
+          classes.unionSets(producer, op);
+    }
+    llvm::MapVector<Operation *, Group> parts;
+    for (Operation *op : group)
+      parts[classes.getLeaderValue(op)].push_back(op);
+    for (auto &[leader, part] : parts)
+      result.push_back(std::move(part));
+  }
+  return result;
+}
+
+/// Joins matmuls to the pointwise run that alone uses them: one, or two that multiply the same rows with weights of the
+/// same shape.
+class EpilogueFusion {
+public:
+  explicit EpilogueFusion(SmallVector<Group> &groups) : groups(groups) {
+    for (auto [index, group] : llvm::enumerate(groups))
+      for (Operation *op : group)
+        groupOf[op] = index;
+  }
+
+  void run() {
+    for (Group &group : groups)
+      if (!group.empty() && llvm::all_of(group, isPointwise))
+        join(group);
+    llvm::erase_if(groups, [](const Group &group) { return group.empty(); });
+  }
+
+private:
+  void join(Group &run) {
+    SmallPtrSet<Operation *, 16> members(run.begin(), run.end());
+    SetVector<Operation *> matmuls;
+    for (Operation *op : run)
+      for (Value operand : op->getOperands())
+        if (auto matmul = operand.getDefiningOp<mj::MatmulOp>();
+            matmul && llvm::all_of(matmul->getUsers(), [&](Operation *user) { return members.contains(user); }))
+          matmuls.insert(matmul);
+    if (matmuls.empty() || matmuls.size() > 2)
+      return;
+    auto first = cast<mj::MatmulOp>(matmuls.front()), last = cast<mj::MatmulOp>(matmuls.back());
+    if (first.getX() != last.getX() || first.getWeight().getType() != last.getWeight().getType() ||
+        first.getType() != last.getType() || first.getTransposeB() != last.getTransposeB())
+      return;
+    // Every value of the run has the matmul's shape, or is a row or a scalar on its way to it.
+    auto shape = cast<RankedTensorType>(first.getType()).getShape();
+    for (Operation *op : run)
+      if (cast<RankedTensorType>(op->getResult(0).getType()).getShape() != shape)
+        return;
+    for (Operation *matmul : llvm::reverse(matmuls)) {
+      groups[groupOf[matmul]].clear();
+      run.insert(run.begin(), matmul);
+    }
+  }
+
+  SmallVector<Group> &groups;
+  llvm::DenseMap<Operation *, size_t> groupOf;
+};
+
+/// Builds the region of `group` at the builder's place. `mapping` leads from the old values to the new.
+void buildFusion(OpBuilder &builder, const Group &group, IRMapping &mapping) {
+  SmallPtrSet<Operation *, 16> members(group.begin(), group.end());
+  SetVector<Value> inputs;
+  SetVector<Operation *> constants;
+  SmallVector<Value> results;
+  SmallVector<Location> locations;
+  for (Operation *op : group) {
+    locations.push_back(op->getLoc());
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (producer && isConstant(producer))
+        constants.insert(producer);
+      else if (!producer || !members.contains(producer))
+        inputs.insert(operand);
+    }
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
+        results.push_back(result);
+  }
+  SmallVector<Value> mappedInputs;
+  for (Value input : inputs)
+    mappedInputs.push_back(mapping.lookupOrDefault(input));
+  SmallVector<Type> resultTypes;
+  for (Value result : results)
+    resultTypes.push_back(result.getType());
+
+  auto fusion = mj::FusionOp::create(builder, builder.getFusedLoc(locations), resultTypes, mappedInputs);
+  OpBuilder::InsertionGuard guard(builder);
+  Block &body = fusion.getBody().front();
+  builder.setInsertionPointToEnd(&body);
+  IRMapping inside;
+  for (auto [input, argument] : llvm::zip(inputs, body.getArguments()))
+    inside.map(input, argument);
+  for (Operation *constant : constants)
+    builder.clone(*constant, inside);
+  for (Operation *op : group)
+    builder.clone(*op, inside);
+  SmallVector<Value> yielded;
+  for (auto [result, outer] : llvm::zip(results, fusion.getResults())) {
+    yielded.push_back(inside.lookup(result));
+    mapping.map(result, outer);
+  }
+  mj::YieldOp::create(builder, fusion.getLoc(), yielded);
+}
+
+struct FormFusions : mjolnir::impl::FormFusionsBase<FormFusions> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (func::FuncOp entry : getEntries(getOperation()))
+      fuse(entry.getBody().front());
+  }
+
+  void fuse(Block &block) {
+    SmallVector<Group> groups;
+    if (unfused) {
+      for (Operation &op : block)
+        if (!staysOutside(&op))
+          groups.push_back({&op});
+    } else {
+      groups = splitUnconnected(scheduleRuns(block));
+      EpilogueFusion(groups).run();
+    }
+
+    // What stays outside comes first, then the regions in order.
+    SmallVector<Operation *> outside, replaced;
+    for (Operation &op : block.without_terminator())
+      (staysOutside(&op) ? outside : replaced).push_back(&op);
+    Operation *terminator = block.getTerminator();
+    for (Operation *op : outside)
+      op->moveBefore(terminator);
+    OpBuilder builder(terminator);
+    IRMapping mapping;
+    for (const Group &group : groups) {
+      // A reshape between regions is the same memory: it costs nothing where it is.
+      if (llvm::all_of(group, llvm::IsaPred<mj::ReshapeOp>))
+        for (Operation *op : group)
+          builder.clone(*op, mapping);
+      else
+        buildFusion(builder, group, mapping);
+    }
+    for (OpOperand &operand : terminator->getOpOperands())
+      operand.set(mapping.lookupOrDefault(operand.get()));
+    for (Operation *op : llvm::reverse(replaced))
+      op->erase();
+    for (Operation *op : llvm::reverse(outside))
+      if (op->use_empty())
+        op->erase();
+  }
+};
+
+} // namespace

@@ -1,0 +1,33 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Which operations depend on weights alone.
+#include "passes/Weights.h"
+
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mjolnir;
+
+SmallVector<func::FuncOp> mjolnir::getEntries(ModuleOp module) {
+  SmallVector<func::FuncOp> entries;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(mj::kEntryAttr))
+      entries.push_back(function);
+  return entries;
+}
+
+bool mjolnir::isConstant(Operation *op) { return isa<arith::ConstantOp>(op); }
+
+bool mjolnir::dependsOnWeightsAlone(Operation *op) {
+  if (isa<mj::GetWeightOp, mj::RopeTableOp>(op))
+    return true;
+  // What packaging can evaluate; everything else stays in the program.
+  if (!isa<arith::ExtFOp, arith::TruncFOp, mj::PackOp>(op))
+    return false;
+  return llvm::all_of(op->getOperands(), [](Value operand) {
+    Operation *producer = operand.getDefiningOp();
+    return producer && dependsOnWeightsAlone(producer);
+  });
+}

@@ -1,0 +1,215 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The host as a target: which schedule each region gets, how weights are packed, kernels to one shared object.
+#include "targets/host/HostBackend.h"
+
+#include "mjolnir/Target/Target.h"
+#include "targets/host/AttentionKernel.h"
+#include "targets/host/HostTarget.h"
+#include "targets/host/MatmulEncoding.h"
+#include "targets/host/MatmulKernel.h"
+#include "targets/host/ObjectCode.h"
+#include "targets/host/RegionKernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::host;
+
+namespace {
+
+bool isF32OrBf16(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isF32() || element.isBF16();
+}
+
+template <typename Op> SmallVector<Op> opsOf(Block &body) { return llvm::to_vector(body.getOps<Op>()); }
+
+class HostBackend : public Target {
+public:
+  explicit HostBackend(HostTarget cpu) : cpu(std::move(cpu)) {}
+
+  TargetDescription describe() const override {
+    return {"host", cpu.triple, std::vector<std::string>(cpu.requiredFeatures.begin(), cpu.requiredFeatures.end())};
+  }
+
+  int64_t bufferAlignment() const override { return 64; }
+
+  mj::EncodingAttr chooseEncoding(RankedTensorType weight, bool) const override {
+    if (weight.getRank() != 2 || !isF32OrBf16(weight))
+      return {};
+    return mj::EncodingAttr::get(weight.getContext(),
+                                 StringAttr::get(weight.getContext(), encodingOf(weight).name()));
+  }
+
+  FailureOr<int64_t> storageBytes(RankedTensorType type) const override {
+    if (!type.getEncoding())
+      return denseBytes(type);
+    std::optional<MatmulEncoding> encoding = getEncoding(type);
+    if (!encoding)
+      return failure();
+    return encoding->packedBytes(type.getDimSize(0), type.getDimSize(1));
+  }
+
+  LogicalResult pack(RankedTensorType from, ArrayRef<char> source, RankedTensorType to,
+                     MutableArrayRef<char> packed) const override {
+    std::optional<MatmulEncoding> encoding = getEncoding(to);
+    if (!encoding || from.getRank() != 2)
+      return failure();
+    packWeight(*encoding, encodingOf(from).element, source.data(), from.getDimSize(0), from.getDimSize(1),
+               packed.data());
+    return success();
+  }
+
+  FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, bool oracle) const override {
+    Block &body = fusion.getBody().front();
+    if (!opsOf<mj::SampleOp>(body).empty())
+      return schedule(fusion, kSampleSchedule);
+    if (auto attentions = opsOf<mj::AttentionOp>(body); !attentions.empty())
+      return chooseAttention(fusion, attentions.front(), oracle);
+    if (auto matmuls = opsOf<mj::MatmulOp>(body); !matmuls.empty())
+      return chooseMatmul(fusion, matmuls, oracle);
+    return schedule(fusion, kRowsSchedule);
+  }
+
+  int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override {
+    StringRef name = schedule.getName().getValue();
+    if (name == kMatmulSchedule) {
+      auto matmuls = opsOf<mj::MatmulOp>(body);
+      return matmulTiles(matmulConfig(matmuls, body), cpu);
+    }
+    if (name == kPlainMatmulSchedule)
+      return countPlainMatmulTiles(body);
+    if (name == kAttentionSchedule) {
+      auto attention = opsOf<mj::AttentionOp>(body).front();
+      mj::BatchType batch = attention.getBatch().getType();
+      AttentionConfig config;
+      config.rows = batch.getTokens();
+      config.sequences = batch.getSequences();
+      config.pages = batch.getPages();
+      config.queryHeads = cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1);
+      config.kvHeads = attention.getKv().getType().getHeads();
+      config.headDim = attention.getKv().getType().getHeadDim();
+      return attentionTiles(config, cpu);
+    }
+    if (name == kPlainAttentionSchedule)
+      return opsOf<mj::AttentionOp>(body).front().getBatch().getType().getTokens();
+    if (name == kSampleSchedule)
+      return cast<RankedTensorType>(opsOf<mj::SampleOp>(body).front().getLogits().getType()).getDimSize(0);
+    return countRowTiles(body);
+  }
+
+  FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
+    OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
+    auto pools = module.getOps<exec::KvPoolOp>();
+    exec::KvPoolOp pool = pools.empty() ? exec::KvPoolOp() : *pools.begin();
+    for (auto kernel : module.getOps<exec::KernelOp>()) {
+      KernelContext context{kernel, exec::getKernelOperands(kernel.getBody().front()), *kernels, pool, cpu};
+      if (failed(emit(context)))
+        return failure();
+    }
+    if (failed(verify(*kernels)))
+      return failure();
+    FailureOr<SmallVector<char, 0>> object = compileToSharedObject(*kernels, cpu);
+    if (failed(object))
+      return failure();
+    SmallVector<Image> images;
+    images.push_back({"kernels.so", std::move(*object)});
+    return images;
+  }
+
+private:
+  static mj::ScheduleAttr schedule(Operation *op, StringRef name) {
+    return mj::ScheduleAttr::get(op->getContext(), StringAttr::get(op->getContext(), name), DictionaryAttr());
+  }
+
+  static MatmulEncoding encodingOf(RankedTensorType weight) {
+    Type element = weight.getElementType();
+    return MatmulEncoding{element.isBF16() ? Element::BF16 : element.isF16() ? Element::F16 : Element::F32};
+  }
+
+  static std::optional<MatmulEncoding> getEncoding(RankedTensorType type) {
+    auto encoding = dyn_cast_or_null<mj::EncodingAttr>(type.getEncoding());
+    return encoding ? MatmulEncoding::parse(encoding.getName().getValue()) : std::nullopt;
+  }
+
+  static MatmulConfig matmulConfig(ArrayRef<mj::MatmulOp> matmuls, Block &body) {
+    mj::MatmulOp first = matmuls.front();
+    auto x = cast<RankedTensorType>(first.getX().getType());
+    MatmulConfig config;
+    config.m = x.getDimSize(0);
+    config.k = x.getDimSize(1);
+    config.n = cast<RankedTensorType>(first.getResult().getType()).getDimSize(1);
+    config.weights = matmuls.size();
+    return config;
+  }
+
+  FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention, bool oracle) const {
+    mj::KvType kv = attention.getKv().getType();
+    if (oracle)
+      return schedule(fusion, kPlainAttentionSchedule);
+    if (kv.getHeadDim() % 8 || kv.getHeadDim() > 256)
+      return fusion.emitOpError("needs attention over heads of ")
+             << kv.getHeadDim() << " elements; the host has kernels for multiples of 8 up to 256";
+    if (!isF32OrBf16(kv.getElementType()) ||
+        getElementTypeOrSelf(attention.getQuery().getType()) != kv.getElementType())
+      return fusion.emitOpError("needs attention of ")
+             << attention.getQuery().getType() << " over a cache of " << kv.getElementType()
+             << "; the host has kernels for f32 and bf16, the same for both";
+    return schedule(fusion, kAttentionSchedule);
+  }
+
+  FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, ArrayRef<mj::MatmulOp> matmuls, bool oracle) const {
+    if (oracle)
+      return schedule(fusion, kPlainMatmulSchedule);
+    mj::MatmulOp first = matmuls.front();
+    auto weight = cast<RankedTensorType>(first.getWeight().getType());
+    bool packed = getEncoding(weight).has_value();
+    if (packed && isF32OrBf16(first.getX().getType()))
+      return schedule(fusion, kMatmulSchedule);
+    if (matmuls.size() == 1 && llvm::range_size(fusion.getBody().front().without_terminator()) == 1)
+      return schedule(fusion, kPlainMatmulSchedule);
+    return fusion.emitOpError("holds a matmul of ")
+           << first.getX().getType() << " and " << weight
+           << " with an epilogue; the host fuses epilogues into matmuls with packed f32 or bf16 weights only";
+  }
+
+  LogicalResult emit(KernelContext &context) const {
+    StringRef name = context.kernel.getSchedule().getName().getValue();
+    if (name == kRowsSchedule)
+      return emitRows(context);
+    if (name == kMatmulSchedule)
+      return emitRegionMatmul(context);
+    if (name == kAttentionSchedule)
+      return emitRegionAttention(context);
+    if (name == kSampleSchedule)
+      return emitRegionSample(context);
+    if (name == kPlainMatmulSchedule)
+      return emitPlainMatmul(context);
+    if (name == kPlainAttentionSchedule)
+      return emitPlainAttention(context);
+    return context.kernel.emitOpError("has the schedule '") << name << "', which the host does not know";
+  }
+
+  HostTarget cpu;
+};
+
+} // namespace
+
+void host::registerHostTarget() {
+  registerTarget("host", "this machine's CPU; host:CPU another (host:x86-64-v3, host:znver4, host:aarch64)",
+                 [](StringRef specification, std::string &error) -> std::unique_ptr<Target> {
+                   llvm::raw_string_ostream errors(error);
+                   FailureOr<HostTarget> cpu = HostTarget::parse(specification, errors);
+                   if (failed(cpu))
+                     return nullptr;
+                   return std::make_unique<HostBackend>(std::move(*cpu));
+                 });
+}
+
+void host::registerDialects(DialectRegistry &registry) { registerObjectCodeDialects(registry); }

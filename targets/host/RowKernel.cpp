@@ -1,0 +1,436 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Schedule host.rows: regions that work row by row, through linalg.
+//
+// A tile is a range of rows. For one row, operands are views and every value is either memory (a view, a buffer on the stack,
+// the result) or a chain of pointwise operations that is written out where somebody needs it. All arithmetic is f32; results
+// are rounded when they are stored. LLVM vectorizes the loops that linalg becomes.
+#include "targets/host/KernelBuilder.h"
+#include "targets/host/MatmulEncoding.h"
+#include "targets/host/ObjectCode.h"
+#include "targets/host/RegionKernels.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::host;
+
+/// Rows that one launch is over: those of the first result, or of the keys that are appended.
+static int64_t countRows(Block &body) {
+  for (Value result : body.getTerminator()->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(result.getType()); type && type.getRank() > 0)
+      return type.getDimSize(0);
+  for (auto append : body.getOps<mj::KvAppendOp>())
+    return cast<RankedTensorType>(append.getKey().getType()).getDimSize(0);
+  return 1;
+}
+
+int64_t host::countRowTiles(Block &body) { return std::min<int64_t>(countRows(body), 32); }
+
+namespace {
+
+/// Emits the computation of one row.
+class RowEmitter {
+public:
+  RowEmitter(KernelContext &context, func::FuncOp function, OpBuilder &builder)
+      : context(context), function(function), k(builder, context.kernel.getLoc()), b(k.builder()), loc(k.loc()) {
+    for (auto [index, operand] : llvm::enumerate(context.operands))
+      if (operand.kind == exec::KernelOperand::tensor)
+        arguments[operand.index] = function.getArgument(index);
+      else if (operand.kind == exec::KernelOperand::result)
+        results[operand.index] = function.getArgument(index);
+      else if (operand.kind == exec::KernelOperand::pool)
+        pool = function.getArgument(index);
+      else if (operand.kind == exec::KernelOperand::batch && operand.batchField == mj::BatchField::slots)
+        slots = function.getArgument(index);
+  }
+
+  LogicalResult emit(Value rowIndex) {
+    row = rowIndex;
+    for (Operation &op : context.body().without_terminator())
+      if (failed(emit(&op)))
+        return failure();
+    for (auto [index, value] : llvm::enumerate(context.body().getTerminator()->getOperands()))
+      if (results.count(index))
+        store(value, rowOf(results[index]));
+    return success();
+  }
+
+private:
+  //===--- Rows of memory ---------------------------------------------------===//
+
+  /// Row `index` of a memref, as a view of one rank less.
+  Value rowOf(Value memref, Value index) {
+    auto type = cast<MemRefType>(memref.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes, strides(type.getRank(), b.getIndexAttr(1));
+    offsets[0] = index;
+    sizes.push_back(b.getIndexAttr(1));
+    for (int64_t size : type.getShape().drop_front())
+      sizes.push_back(b.getIndexAttr(size));
+    auto view = memref::SubViewOp::inferRankReducedResultType(type.getShape().drop_front(), type, offsets, sizes, strides);
+    return memref::SubViewOp::create(b, loc, cast<MemRefType>(view), memref, offsets, sizes, strides);
+  }
+  Value rowOf(Value memref) { return rowOf(memref, row); }
+
+  /// A value of the region as memory: an argument's row, or what was computed.
+  Value memoryOf(Value value) {
+    if (Value known = memory.lookup(value))
+      return known;
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return memory[value] = rowOf(arguments[argument.getArgNumber()]);
+    Value buffer = stackFor(value);
+    store(value, buffer);
+    return memory[value] = buffer;
+  }
+
+  /// An argument that is not indexed by row: a weight.
+  Value whole(Value value) { return arguments[cast<BlockArgument>(value).getArgNumber()]; }
+
+  static ArrayRef<int64_t> rowShape(Value value) { return cast<RankedTensorType>(value.getType()).getShape().drop_front(); }
+
+  Value stackFor(Value value) { return k.stack(rowShape(value), k.f32()); }
+
+  //===--- Pointwise chains -------------------------------------------------===//
+
+  /// What a chain reads: memory, and which of the result's axes index it.
+  struct Leaf {
+    Value memory;
+    AffineMap map;
+  };
+
+  /// Writes the row of `value` to `destination`.
+  void store(Value value, Value destination) {
+    int64_t rank = rowShape(value).size();
+    SmallVector<Leaf> leaves;
+    llvm::DenseMap<Value, unsigned> leafOf;
+    collectLeaves(value, rank, leaves, leafOf);
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (const Leaf &leaf : leaves) {
+      inputs.push_back(leaf.memory);
+      maps.push_back(leaf.map);
+    }
+    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
+    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+    linalg::GenericOp::create(b, loc, inputs, destination, maps, iterators,
+                              [&](OpBuilder &inner, Location, ValueRange elements) {
+                                llvm::DenseMap<Value, Value> scalars;
+                                for (auto [leaf, index] : leafOf)
+                                  scalars[leaf] = widen(inner, loc, elements[index]);
+                                Value result = evaluate(inner, value, scalars);
+                                Type stored = cast<MemRefType>(destination.getType()).getElementType();
+                                linalg::YieldOp::create(inner, loc, narrow(inner, loc, result, stored));
+                              });
+  }
+
+  /// Whether `value` is computed where it is needed.
+  bool isLazy(Value value) {
+    return value.getDefiningOp() && host::isPointwise(value.getDefiningOp()) && !memory.count(value);
+  }
+
+  void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, llvm::DenseMap<Value, unsigned> &leafOf) {
+    if (leafOf.count(value) || (value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp())))
+      return;
+    if (isLazy(value)) {
+      if (auto broadcast = value.getDefiningOp<mj::BroadcastOp>())
+        return collectBroadcast(broadcast, rank, leaves, leafOf);
+      for (Value operand : value.getDefiningOp()->getOperands())
+        collectLeaves(operand, rank, leaves, leafOf);
+      return;
+    }
+    leafOf[value] = leaves.size();
+    leaves.push_back({memoryOf(value), AffineMap::getMultiDimIdentityMap(rank, b.getContext())});
+  }
+
+  /// The source of a broadcast is indexed by the trailing axes of the result.
+  void collectBroadcast(mj::BroadcastOp broadcast, int64_t rank, SmallVector<Leaf> &leaves,
+                        llvm::DenseMap<Value, unsigned> &leafOf) {
+    Value source = broadcast.getSource();
+    auto type = cast<RankedTensorType>(source.getType());
+    if (source.getDefiningOp() && isa<arith::ConstantOp>(source.getDefiningOp()))
+      return;
+    if (type.getRank() == rank + 1)
+      return collectLeaves(source, rank, leaves, leafOf);
+    if (leafOf.count(source))
+      return;
+    leafOf[source] = leaves.size();
+    leaves.push_back({whole(source), AffineMap::getMultiDimIdentityMap(rank, b.getContext()).getMinorSubMap(type.getRank())});
+  }
+
+  /// The f32 element of `value` from those of the leaves.
+  Value evaluate(OpBuilder &inner, Value value, llvm::DenseMap<Value, Value> &scalars) {
+    if (Value known = scalars.lookup(value))
+      return known;
+    Operation *op = value.getDefiningOp();
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      APFloat number = cast<SplatElementsAttr>(constant.getValue()).getSplatValue<APFloat>();
+      bool lossy;
+      number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lossy);
+      return scalars[value] = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), number);
+    }
+    SmallVector<Value> operands;
+    for (Value operand : isa<mj::BroadcastOp>(op) ? op->getOperands().take_front() : op->getOperands())
+      operands.push_back(evaluate(inner, operand, scalars));
+    return scalars[value] = clonePointwise(inner, op, operands, inner.getF32Type());
+  }
+
+  //===--- Operations -------------------------------------------------------===//
+
+  LogicalResult emit(Operation *op) {
+    if (isa<arith::ConstantOp>(op))
+      return success();
+    if (host::isPointwise(op)) {
+      // A value that several operations read is computed once.
+      if (!isa<mj::BroadcastOp>(op) && llvm::range_size(op->getUsers()) > 1)
+        memoryOf(op->getResult(0));
+      return success();
+    }
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case<mj::NormOp, mj::RopeOp, mj::GatherOp, mj::ReshapeOp, mj::KvAppendOp>([&](auto known) { return emitOp(known); })
+        .Default([&](Operation *) {
+          return context.kernel.emitOpError("holds '")
+                 << op->getName() << "', which schedule " << kRowsSchedule << " does not know";
+        });
+  }
+
+  /// Sum over the last axis of `element(x)` for each of the leading ones, in `sums`.
+  void reduceLast(Value x, Value sums, llvm::function_ref<Value(OpBuilder &, Value, ValueRange)> element,
+                  ValueRange perRow = {}) {
+    int64_t rank = cast<MemRefType>(x.getType()).getRank();
+    auto identity = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
+    AffineMap leading = identity.getMajorSubMap(rank - 1);
+    linalg::FillOp::create(b, loc, k.constant(k.f32(), 0.0), sums);
+    SmallVector<Value> inputs{x};
+    SmallVector<AffineMap> maps{identity};
+    for (Value value : perRow) {
+      inputs.push_back(value);
+      maps.push_back(leading);
+    }
+    maps.push_back(leading);
+    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+    iterators.back() = utils::IteratorType::reduction;
+    linalg::GenericOp::create(b, loc, inputs, sums, maps, iterators,
+                              [&](OpBuilder &inner, Location, ValueRange elements) {
+                                Value wide = widen(inner, loc, elements.front());
+                                Value term = element(inner, wide, elements.drop_front().drop_back());
+                                Value sum = arith::AddFOp::create(inner, loc, elements.back(), term,
+                                                                  arith::FastMathFlags::reassoc);
+                                linalg::YieldOp::create(inner, loc, sum);
+                              });
+  }
+
+  LogicalResult emitOp(mj::NormOp norm) {
+    Value x = memoryOf(norm.getX());
+    auto type = cast<MemRefType>(x.getType());
+    int64_t rank = type.getRank(), size = type.getShape().back();
+    Value sums = k.stack(type.getShape().drop_back(), k.f32());
+    Value means;
+    bool isLayer = norm.getKind() == mj::NormKind::layer;
+    if (isLayer) {
+      means = k.stack(type.getShape().drop_back(), k.f32());
+      reduceLast(x, means, [&](OpBuilder &, Value element, ValueRange) { return element; });
+    }
+    auto inverse = [&](OpBuilder &inner) {
+      return arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f / size)).getResult();
+    };
+    SmallVector<Value> perRow;
+    if (isLayer)
+      perRow.push_back(means);
+    auto centre = [&](OpBuilder &inner, Value element, ValueRange sumsOfRow) -> Value {
+      if (!isLayer)
+        return element;
+      Value mean = arith::MulFOp::create(inner, loc, sumsOfRow.front(), inverse(inner));
+      return arith::SubFOp::create(inner, loc, element, mean);
+    };
+    reduceLast(
+        x, sums,
+        [&](OpBuilder &inner, Value element, ValueRange sumsOfRow) -> Value {
+          Value centred = centre(inner, element, sumsOfRow);
+          return arith::MulFOp::create(inner, loc, centred, centred);
+        },
+        perRow);
+
+    // The factor of each row, once: 1 / sqrt(mean + eps).
+    Value factors = k.stack(type.getShape().drop_back(), k.f32());
+    auto rowIdentity = AffineMap::getMultiDimIdentityMap(rank - 1, b.getContext());
+    linalg::GenericOp::create(
+        b, loc, sums, factors, ArrayRef{rowIdentity, rowIdentity},
+        SmallVector<utils::IteratorType>(rank - 1, utils::IteratorType::parallel),
+        [&](OpBuilder &inner, Location, ValueRange elements) {
+          Value mean = arith::MulFOp::create(inner, loc, elements.front(), inverse(inner));
+          Value eps = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), norm.getEps());
+          Value root = math::SqrtOp::create(inner, loc, arith::AddFOp::create(inner, loc, mean, eps));
+          Value one = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f));
+          linalg::YieldOp::create(inner, loc, arith::DivFOp::create(inner, loc, one, root).getResult());
+        });
+
+    Value y = stackFor(norm.getResult());
+    auto identity = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
+    SmallVector<Value> inputs{x, factors};
+    SmallVector<AffineMap> maps{identity, identity.getMajorSubMap(rank - 1)};
+    if (isLayer) {
+      inputs.push_back(means);
+      maps.push_back(identity.getMajorSubMap(rank - 1));
+    }
+    for (Value affine : {norm.getWeight(), norm.getBias()})
+      if (affine) {
+        inputs.push_back(whole(affine));
+        maps.push_back(identity.getMinorSubMap(1));
+      }
+    maps.push_back(identity);
+    linalg::GenericOp::create(
+        b, loc, inputs, y, maps, SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+        [&](OpBuilder &inner, Location, ValueRange elements) {
+          unsigned next = isLayer ? 3 : 2;
+          Value value = centre(inner, widen(inner, loc, elements[0]), elements.drop_front(2));
+          value = arith::MulFOp::create(inner, loc, value, elements[1]);
+          if (norm.getWeight())
+            value = arith::MulFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
+          if (norm.getBias())
+            value = arith::AddFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
+          linalg::YieldOp::create(inner, loc, value);
+        });
+    memory[norm.getResult()] = y;
+    return success();
+  }
+
+  /// Elements `first`, `first + step`, ... of the last axis of a [heads, D] view.
+  Value lastAxis(Value memref, int64_t first, int64_t count, int64_t step) {
+    auto type = cast<MemRefType>(memref.getType());
+    SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), b.getIndexAttr(first)},
+        sizes{b.getIndexAttr(type.getDimSize(0)), b.getIndexAttr(count)}, strides{b.getIndexAttr(1), b.getIndexAttr(step)};
+    return memref::SubViewOp::create(b, loc, memref, offsets, sizes, strides);
+  }
+
+  LogicalResult emitOp(mj::RopeOp rope) {
+    Value x = memoryOf(rope.getX());
+    Value position = k.toIndex(k.load(whole(rope.getPositions()), ValueRange{row}));
+    Value angles = rowOf(whole(rope.getTable()), position);
+    Value y = stackFor(rope.getResult());
+    int64_t pairs = rowShape(rope.getX()).back() / 2;
+    bool half = rope.getPairs() == mj::RopePairs::half;
+    auto part = [&](Value memref, int64_t which) {
+      return half ? lastAxis(memref, which * pairs, pairs, 1) : lastAxis(memref, which, pairs, 2);
+    };
+    // [pairs, 2]: cosines and sines.
+    auto trigonometric = [&](int64_t which) {
+      SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), b.getIndexAttr(which)},
+          sizes{b.getIndexAttr(pairs), b.getIndexAttr(1)}, strides(2, b.getIndexAttr(1));
+      auto type = memref::SubViewOp::inferRankReducedResultType({pairs}, cast<MemRefType>(angles.getType()), offsets,
+                                                                sizes, strides);
+      return memref::SubViewOp::create(b, loc, cast<MemRefType>(type), angles, offsets, sizes, strides).getResult();
+    };
+    auto identity = AffineMap::getMultiDimIdentityMap(2, b.getContext());
+    AffineMap byPair = identity.getMinorSubMap(1);
+    for (int64_t which : {0, 1})
+      linalg::GenericOp::create(
+          b, loc, ValueRange{part(x, which), part(x, 1 - which), trigonometric(0), trigonometric(1)}, part(y, which),
+          ArrayRef{identity, identity, byPair, byPair, identity},
+          SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+          [&](OpBuilder &inner, Location, ValueRange elements) {
+            Value own = widen(inner, loc, elements[0]), other = widen(inner, loc, elements[1]);
+            Value straight = arith::MulFOp::create(inner, loc, own, elements[2]);
+            Value across = arith::MulFOp::create(inner, loc, other, elements[3]);
+            Value rotated = which == 0 ? arith::SubFOp::create(inner, loc, straight, across).getResult()
+                                       : arith::AddFOp::create(inner, loc, straight, across).getResult();
+            linalg::YieldOp::create(inner, loc, rotated);
+          });
+    memory[rope.getResult()] = y;
+    return success();
+  }
+
+  LogicalResult emitOp(mj::GatherOp gather) {
+    Value index = k.toIndex(k.load(whole(gather.getIndices()), ValueRange{row}));
+    auto table = cast<RankedTensorType>(gather.getTable().getType());
+    auto encoding = dyn_cast_or_null<mj::EncodingAttr>(table.getEncoding());
+    if (!encoding) {
+      memory[gather.getResult()] = rowOf(whole(gather.getTable()), index);
+      return success();
+    }
+    // A row of a packed matrix is spread over its block.
+    auto packed = MatmulEncoding::parse(encoding.getName().getValue());
+    Value y = stackFor(gather.getResult());
+    k.loop(k.index(0), k.index(table.getDimSize(1)), 1, [&](Value column) {
+      Value element = k.load(whole(gather.getTable()), packedIndices(b, loc, *packed, index, column));
+      k.store(widen(b, loc, element), y, ValueRange{column});
+    });
+    memory[gather.getResult()] = y;
+    return success();
+  }
+
+  LogicalResult emitOp(mj::ReshapeOp reshape) {
+    Value source = memoryOf(reshape.getSource());
+    // To one line, then to the new shape; rows are dense.
+    auto type = cast<MemRefType>(source.getType());
+    ArrayRef<int64_t> shape = rowShape(reshape.getResult());
+    if (type.getRank() > 1) {
+      ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+      source = memref::CollapseShapeOp::create(b, loc, source, ArrayRef{all});
+    }
+    if (shape.size() > 1) {
+      ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
+      source = memref::ExpandShapeOp::create(b, loc, shape, source, ArrayRef{all});
+    }
+    memory[reshape.getResult()] = source;
+    return success();
+  }
+
+  LogicalResult emitOp(mj::KvAppendOp append) {
+    // What is stored is computed outside of the condition: other operations may read it.
+    if (isLazy(append.getKey()))
+      memoryOf(append.getKey());
+    if (isLazy(append.getValue()))
+      memoryOf(append.getValue());
+    mj::KvType kv = append.getKv().getType();
+    int64_t pageSize = context.pool.getPageSize(), heads = kv.getHeads(), size = kv.getHeadDim();
+    Value slot = k.toIndex(k.load(slots, ValueRange{row}));
+    Value isUsed = k.compare(arith::CmpIPredicate::sge, slot, k.index(0));
+    k.ifThen(isUsed, [&] {
+      Value page = k.mul(k.div(slot, pageSize), context.pageStride());
+      Value offset = k.add(page, k.mul(k.rem(slot, pageSize), size));
+      for (auto [which, value] : {std::pair<int64_t, Value>{0, append.getKey()}, {1, append.getValue()}}) {
+        Value start = k.add(offset, which * heads * pageSize * size);
+        auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {pageSize * size, 1});
+        auto type = MemRefType::get({heads, size}, kv.getElementType(), layout);
+        Value destination = memref::ReinterpretCastOp::create(
+            b, loc, type, pool, OpFoldResult(start), ArrayRef<OpFoldResult>{b.getIndexAttr(heads), b.getIndexAttr(size)},
+            ArrayRef<OpFoldResult>{b.getIndexAttr(pageSize * size), b.getIndexAttr(1)});
+        store(value, destination);
+      }
+    });
+    return success();
+  }
+
+  KernelContext &context;
+  func::FuncOp function;
+  KernelBuilder k;
+  OpBuilder &b;
+  Location loc;
+  Value row, pool, slots;
+  llvm::DenseMap<unsigned, Value> arguments, results;
+  llvm::DenseMap<Value, Value> memory;
+};
+
+} // namespace
+
+LogicalResult host::emitRows(KernelContext &context) {
+  func::FuncOp function = context.createFunction();
+  function->setAttr(kOptimizeAttr, UnitAttr::get(function.getContext()));
+  OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
+  KernelBuilder k(builder, context.kernel.getLoc());
+  int64_t rows = countRows(context.body());
+  int64_t rowsPerTile = llvm::divideCeil(rows, context.kernel.getTiles());
+  Value tile = function.getArguments().back();
+  Value first = k.mul(tile, rowsPerTile);
+  Value last = k.min(k.add(first, rowsPerTile), k.index(rows));
+  LogicalResult result = success();
+  k.loop(first, last, 1, [&](Value row) { result = RowEmitter(context, function, k.builder()).emit(row); });
+  k.done();
+  return result;
+}

@@ -1,0 +1,127 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A package as JSON. Keys are the schema's names.
+#include "PackageReport.h"
+
+#include <nlohmann/json.hpp>
+
+namespace mjolnir::inspect {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text(const flatbuffers::String *string) { return string ? string->str() : ""; }
+
+Json shapeOf(const flatbuffers::Vector<uint64_t> &shape) {
+  Json json = Json::array();
+  for (uint64_t extent : shape)
+    json.push_back(extent);
+  return json;
+}
+
+Json toJson(const fb::Operand &operand) {
+  return {{"space", fb::EnumNameSpace(operand.space())},
+          {"index", operand.index()},
+          {"offset", operand.offset()},
+          {"bytes", operand.bytes()}};
+}
+
+Json toJson(const fb::Step &step, const fb::Program &program) {
+  if (const fb::Copy *copy = step.kind_as_Copy())
+    return {{"kind", "copy"}, {"source", toJson(*copy->source())}, {"destination", toJson(*copy->destination())}};
+  const fb::Launch *launch = step.kind_as_Launch();
+  Json operands = Json::array();
+  for (const fb::Operand *operand : *launch->operands())
+    operands.push_back(toJson(*operand));
+  return {{"kind", "launch"},
+          {"kernel", text(program.kernels()->Get(launch->kernel())->name())},
+          {"tiles", launch->tiles()},
+          {"operands", operands}};
+}
+
+Json bindingsOf(const flatbuffers::Vector<flatbuffers::Offset<fb::Binding>> &list) {
+  Json json = Json::array();
+  for (const fb::Binding *binding : list)
+    json.push_back({{"name", text(binding->name())},
+                    {"dtype", fb::EnumNameDType(binding->dtype())},
+                    {"shape", shapeOf(*binding->shape())}});
+  return json;
+}
+
+Json toJson(const fb::Entry &entry, const fb::Program &program) {
+  Json json = {{"name", text(entry.name())}, {"kind", fb::EnumNameEntryKind(entry.kind())}};
+  if (entry.kind() == fb::EntryKind::ragged) {
+    json["tokens"] = entry.tokens();
+    json["sequences"] = entry.sequences();
+    json["pages_per_sequence"] = entry.pages_per_sequence();
+  }
+  json["inputs"] = bindingsOf(*entry.inputs());
+  json["outputs"] = bindingsOf(*entry.outputs());
+  json["arena_bytes"] = entry.arena_bytes();
+  json["arena_alignment"] = entry.arena_alignment();
+  json["steps"] = Json::array();
+  for (const fb::Step *step : *entry.steps())
+    json["steps"].push_back(toJson(*step, program));
+  return json;
+}
+
+} // namespace
+
+Json toJson(const runtime::PackageView &package) {
+  const fb::Program &program = package.program();
+  Json json;
+  json["format"] = {{"major", program.version_major()}, {"minor", program.version_minor()}};
+  json["producer"] = text(program.producer());
+  json["target"] = {{"kind", text(program.target()->kind())},
+                    {"triple", text(program.target()->triple())},
+                    {"features", Json::array()}};
+  if (program.target()->features())
+    for (const flatbuffers::String *feature : *program.target()->features())
+      json["target"]["features"].push_back(feature->str());
+  if (const fb::LanguageModel *model = program.language_model())
+    json["language_model"] = {{"architecture", text(model->architecture())},
+                              {"vocabulary", model->vocabulary()},
+                              {"max_context", model->max_context()},
+                              {"activations", text(model->activations())}};
+  json["members"] = Json::array();
+  for (const runtime::ZipMember &member : package.members())
+    json["members"].push_back(
+        {{"name", member.name}, {"offset", member.offset}, {"bytes", member.size}, {"crc32", member.crc}});
+  json["images"] = Json::array();
+  for (const fb::Image *image : *program.images())
+    json["images"].push_back(text(image->member()));
+  json["kernels"] = Json::array();
+  for (const fb::Kernel *kernel : *program.kernels())
+    json["kernels"].push_back({{"name", text(kernel->name())},
+                               {"symbol", text(kernel->symbol())},
+                               {"image", kernel->image()},
+                               {"operand_count", kernel->operand_count()},
+                               {"ops", text(kernel->ops())},
+                               {"schedule", text(kernel->schedule())}});
+  json["kv_pools"] = Json::array();
+  for (const fb::KvPool *pool : *program.kv_pools())
+    json["kv_pools"].push_back({{"name", text(pool->name())},
+                                {"dtype", fb::EnumNameDType(pool->dtype())},
+                                {"layers", pool->layers()},
+                                {"heads", pool->heads()},
+                                {"head_dim", pool->head_dim()},
+                                {"page_size", pool->page_size()},
+                                {"bytes_per_page", pool->bytes_per_page()}});
+  json["entries"] = Json::array();
+  for (const fb::Entry *entry : *program.entries())
+    json["entries"].push_back(toJson(*entry, program));
+  json["weights"] = {{"member", text(program.weights_member())},
+                     {"data_offset", program.weights_data_offset()},
+                     {"bytes", program.weights_bytes()},
+                     {"tensors", Json::array()}};
+  for (const fb::Weight *weight : *program.weights())
+    json["weights"]["tensors"].push_back({{"name", text(weight->name())},
+                                          {"dtype", fb::EnumNameDType(weight->dtype())},
+                                          {"shape", shapeOf(*weight->shape())},
+                                          {"encoding", text(weight->encoding())},
+                                          {"offset", weight->offset()},
+                                          {"bytes", weight->bytes()}});
+  return json;
+}
+
+} // namespace mjolnir::inspect
