@@ -70,9 +70,9 @@ LogicalResult RopeTableOp::verify() {
   auto type = getType();
   if (!type.hasStaticShape() || type.getDimSize(2) != 2)
     return emitOpError("makes a tensor<positions x pairs x 2 x f32>, not ") << type;
-  if (getTheta().convertToDouble() <= 1.0)
+  if (!getTheta().isFinite() || getTheta().convertToDouble() <= 1.0)
     return emitOpError("needs theta above 1");
-  if (getLinear().convertToDouble() <= 0.0)
+  if (!getLinear().isFinite() || getLinear().convertToDouble() <= 0.0)
     return emitOpError("needs a positive linear scaling");
   if (auto llama3 = getLlama3()) {
     if (llama3->size() != 4)
