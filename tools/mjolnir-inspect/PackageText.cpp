@@ -28,6 +28,10 @@ std::string bytesText(uint64_t bytes) {
   return buffer;
 }
 
+std::string countText(uint64_t count, const char *thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
 std::string typeText(fb::DType type, const flatbuffers::Vector<uint64_t> &shape) {
   std::string result = fb::EnumNameDType(type);
   result += "[";
@@ -99,7 +103,7 @@ void printEntries(const fb::Program &program, const std::string &stepsOf, std::o
     if (entry->kind() == fb::EntryKind::ragged)
       out << ": ragged, up to " << entry->tokens() << " tokens of " << entry->sequences() << " sequences, "
           << entry->pages_per_sequence() << " pages a sequence";
-    out << "\n  " << entry->steps()->size() << " steps, arena " << bytesText(entry->arena_bytes()) << '\n';
+    out << "\n  " << countText(entry->steps()->size(), "step") << ", arena " << bytesText(entry->arena_bytes()) << '\n';
     Table table;
     for (const fb::Binding *input : *entry->inputs())
       table.row({"input", text(input->name()), typeText(input->dtype(), *input->shape())});
@@ -121,8 +125,8 @@ void printKernels(const fb::Program &program, std::ostream &out) {
   Table table;
   for (uint32_t i = 0; i < program.kernels()->size(); ++i) {
     const fb::Kernel *kernel = program.kernels()->Get(i);
-    table.row({text(kernel->name()), std::to_string(kernel->operand_count()) + " operands",
-               std::to_string(launches[i]) + " launches", text(kernel->ops()), text(kernel->schedule())});
+    table.row({text(kernel->name()), countText(kernel->operand_count(), "operand"),
+               "launched " + countText(launches[i], "time"), text(kernel->ops()), text(kernel->schedule())});
   }
   table.print(out);
 }
