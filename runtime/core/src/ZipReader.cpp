@@ -232,6 +232,9 @@ Status readZipDirectory(ByteSpan file, std::vector<ZipMember> &members) {
 
 Status checkZipMember(ByteSpan file, const ZipMember &member) {
   uint32_t crc = format::crc32(0, file.data + member.offset, member.size);
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  crc = member.crc; // mutations would never get past it
+#endif
   if (crc != member.crc)
     return malformed("member ", quote(member.name), " is damaged: its CRC does not match");
   return Status::ok();

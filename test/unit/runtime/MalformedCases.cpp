@@ -242,9 +242,10 @@ const ProgramCase ProgramCases[] = {
 
 std::vector<MalformedCase> makeMalformedPrograms(const std::string &image) {
   std::vector<MalformedCase> cases;
-  for (const ProgramCase &source : ProgramCases)
-    cases.push_back(
-        {source.name, source.code, source.sentence, zipMembers(makeMembers(makeProgram(), image, source.change))});
+  for (const ProgramCase &source : ProgramCases) {
+    Members members = makeMembers(makeProgram(), image, source.change);
+    cases.push_back({source.name, source.code, source.sentence, zipMembers(members), members[0].second});
+  }
   return cases;
 }
 

@@ -16,6 +16,7 @@ struct MalformedCase {
   mj_status code;
   std::string sentence; // part of the message
   std::string bytes;    // of the package
+  std::string program;  // of its member program.fb, where that is what is wrong
 };
 
 /// Programs that break a rule of the semantic verifier, in sound files. In MalformedCases.cpp.

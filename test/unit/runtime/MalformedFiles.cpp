@@ -212,7 +212,7 @@ std::vector<MalformedCase> makeMalformedFiles(const std::string &image) {
   for (const FileCase &source : FileCases) {
     File file(good);
     source.change(file);
-    cases.push_back({source.name, source.code, source.sentence, std::move(file.bytes)});
+    cases.push_back({source.name, source.code, source.sentence, std::move(file.bytes), {}});
   }
   return cases;
 }
