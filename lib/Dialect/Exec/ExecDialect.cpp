@@ -46,19 +46,29 @@ LogicalResult BindingAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
 
 int64_t KvPoolOp::getLayerBytes() { return getBytesPerPage() / getLayers(); }
 
+// The accessors of integer attributes are unsigned.
+static bool isPositive(uint64_t value) { return static_cast<int64_t>(value) > 0; }
+
 LogicalResult KvPoolOp::verify() {
-  if (getLayers() <= 0 || getHeads() <= 0 || getHeadDim() <= 0 || getPageSize() <= 0)
-    return emitOpError("needs positive sizes");
+  uint64_t elements = 2;
+  for (uint64_t size : {getLayers(), getHeads(), getPageSize(), getHeadDim()}) {
+    if (!isPositive(size))
+      return emitOpError("needs positive sizes");
+    // Far above any pool, far below an overflow.
+    if (size > (uint64_t(1) << 40) / elements)
+      return emitOpError("has pages of more than 2^40 elements");
+    elements *= size;
+  }
   if (!getElementType().isIntOrFloat())
     return emitOpError("needs a number type, not ") << getElementType();
-  uint64_t bytes = 2 * getLayers() * getHeads() * getPageSize() * getHeadDim() * getElementType().getIntOrFloatBitWidth() / 8;
+  uint64_t bytes = elements * getElementType().getIntOrFloatBitWidth() / 8;
   if (getBytesPerPage() != bytes)
     return emitOpError("states ") << getBytesPerPage() << " bytes a page, which are " << bytes;
   return success();
 }
 
 LogicalResult KernelOp::verify() {
-  if (getTiles() <= 0)
+  if (!isPositive(getTiles()))
     return emitOpError("needs at least one tile");
   if (getBody().empty() || !isa<ReturnOp>(getBody().front().back()))
     return emitOpError("must end in exec.return");
@@ -86,15 +96,33 @@ LogicalResult EntryOp::verify() {
 }
 
 LogicalResult ArenaBufferOp::verify() {
-  if (getBytes() <= 0)
+  if (!isPositive(getBytes()))
     return emitOpError("needs a positive size");
   if (auto offset = getOffset()) {
-    if (*offset < 0)
+    if (static_cast<int64_t>(*offset) < 0)
       return emitOpError("has a negative offset");
     auto arena = (*this)->getParentOfType<EntryOp>().getArenaBytes();
-    if (arena && *offset + getBytes() > *arena)
+    if (arena && (*offset > *arena || getBytes() > *arena - *offset))
       return emitOpError("ends at byte ") << *offset + getBytes() << " of an arena of " << *arena;
   }
+  return success();
+}
+
+LogicalResult WeightBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Operation *weight = symbols.lookupNearestSymbolFrom(*this, getWeightAttr());
+  if (!isa_and_nonnull<mj::WeightOp, mj::PrepareOp>(weight))
+    return emitOpError("refers to @") << getWeight() << ", which is no mj.weight or mj.prepare";
+  return success();
+}
+
+LogicalResult PoolBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto pool = symbols.lookupNearestSymbolFrom<KvPoolOp>(*this, getPoolAttr());
+  if (!pool)
+    return emitOpError("refers to @") << getPool() << ", which is no exec.kv_pool";
+  int64_t layerBytes = pool.getLayerBytes();
+  if (getOffset() % layerBytes || getOffset() >= pool.getBytesPerPage())
+    return emitOpError("begins at byte ") << static_cast<int64_t>(getOffset()) << " of a page, which is no layer of "
+                                          << layerBytes << " bytes among " << pool.getLayers();
   return success();
 }
 
@@ -109,7 +137,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult CopyOp::verify() {
-  if (getBytes() <= 0)
+  if (!isPositive(getBytes()))
     return emitOpError("needs a positive number of bytes");
   return success();
 }

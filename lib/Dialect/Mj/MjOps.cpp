@@ -235,7 +235,7 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("has queries of ") << query.getDimSize(2) << " elements over keys of " << kv.getHeadDim();
   if (query.getDimSize(1) % kv.getHeads())
     return emitOpError("has ") << query.getDimSize(1) << " heads, which " << kv.getHeads() << " kv heads do not divide";
-  if (auto window = getWindow(); window && *window <= 0)
+  if (auto window = getWindow(); window && static_cast<int64_t>(*window) <= 0)
     return emitOpError("needs a positive window");
   return verifyLayer(*this, kv, getLayer());
 }

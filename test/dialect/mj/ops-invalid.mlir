@@ -434,6 +434,14 @@ func.func @f(%q: tensor<4x4x8xf32>, %kv: !mj.kv<2 x 2 x 8 x f32>, %batch: !mj.ba
 // -----
 
 func.func @f(%q: tensor<4x4x8xf32>, %kv: !mj.kv<2 x 2 x 8 x f32>, %batch: !mj.batch<4 x 1 x 1>) {
+  // expected-error @+1 {{'mj.attention' op needs a positive window}}
+  %0 = mj.attention %q, %kv[0] over %batch scale 1.0 window -1 : tensor<4x4x8xf32>, <2 x 2 x 8 x f32>, <4 x 1 x 1> -> tensor<4x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x4x8xf32>, %kv: !mj.kv<2 x 2 x 8 x f32>, %batch: !mj.batch<4 x 1 x 1>) {
   // expected-error @+1 {{'mj.attention' op uses layer 7 of a cache of 2}}
   %0 = mj.attention %q, %kv[7] over %batch scale 1.0 : tensor<4x4x8xf32>, <2 x 2 x 8 x f32>, <4 x 1 x 1> -> tensor<4x4x8xf32>
   return

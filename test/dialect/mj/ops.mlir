@@ -123,8 +123,9 @@ func.func @fusion(%x: tensor<4x16xf32>, %w: tensor<8x16xbf16>) -> tensor<4x8xf32
     %n = arith.negf %a : tensor<4x8xf32>
     mj.yield %n, %a : tensor<4x8xf32>, tensor<4x8xf32>
   }
-  // A body without results needs no terminator in the text.
+  // The terminator of a body without results need not be written.
   // CHECK: mj.fusion() {
+  // CHECK-NEXT: mj.yield
   // CHECK-NEXT: }
   mj.fusion() {
   }

@@ -52,7 +52,7 @@ def Exec_Access : I32EnumAttr<"Access", "what a kernel does with an operand", [
   let cppNamespace = "::mjolnir::exec";
   let genSpecializedAttr = 0;
 }
-def Exec_AccessAttr : EnumAttr<Exec_Dialect, Exec_Access, "access"> {}
+def Exec_AccessAttr : EnumAttr<Exec_Dialect, Exec_Access, "access"> { let assemblyFormat = "`<` $value `>`"; }
 def Exec_AccessArrayAttr : TypedArrayAttrBase<Exec_AccessAttr, "accesses">;
 
 def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
@@ -128,14 +128,16 @@ def Exec_ArenaBufferOp : Exec_Op<"arena_buffer", [HasParent<"EntryOp">]> {
   let hasVerifier = 1;
 }
 
-def Exec_WeightBufferOp : Exec_Op<"weight_buffer", [Pure, HasParent<"EntryOp">]> {
+def Exec_WeightBufferOp : Exec_Op<"weight_buffer", [
+    Pure, HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a weight of the package: an `mj.weight` or `mj.prepare`";
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs Exec_BufferType:$result);
   let assemblyFormat = "$weight attr-dict";
 }
 
-def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [Pure, HasParent<"EntryOp">]> {
+def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [
+    Pure, HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "one layer of a KV pool";
   let description = [{ `offset` is the byte offset of the layer within every page. }];
   let arguments = (ins FlatSymbolRefAttr:$pool, I64Attr:$offset);

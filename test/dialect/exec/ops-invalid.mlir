@@ -1,0 +1,209 @@
+// Each way in which a verifier of exec refuses an operation.
+// RUN: mjolnir-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{binding 'x' needs a tensor type of static shape, not 'tensor<?xf32>'}}
+exec.entry @e inputs [#exec.binding<"x", tensor<?xf32>>] outputs [] {
+^bb0(%x: !exec.buffer):
+}
+
+// -----
+
+// expected-error @+1 {{binding 'x' needs a tensor type of static shape, not 'f32'}}
+exec.entry @e inputs [#exec.binding<"x", f32>] outputs [] {
+^bb0(%x: !exec.buffer):
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op needs positive sizes}}
+exec.kv_pool @kv : bf16 layers 0 heads 2 head_dim 8 page_size 16 bytes_per_page 0
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op needs positive sizes}}
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size -16 bytes_per_page 3072
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op has pages of more than 2^40 elements}}
+exec.kv_pool @kv : bf16 layers 2147483647 heads 2147483647 head_dim 2147483647 page_size 16 bytes_per_page 3072
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op needs a number type, not 'tensor<2xf32>'}}
+exec.kv_pool @kv : tensor<2xf32> layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op states 3073 bytes a page, which are 3072}}
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3073
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op needs at least one tile}}
+exec.kernel @k schedule <"host.pointwise"> tiles 0 accesses [] {
+  exec.return
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op needs at least one tile}}
+exec.kernel @k schedule <"host.pointwise"> tiles -1 accesses [] {
+  exec.return
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op must end in exec.return}}
+exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [] {
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{'exec.return' op expects parent op 'exec.kernel'}}
+  exec.return
+}
+
+// -----
+
+// expected-error @+1 {{'exec.entry' op needs token rows, sequences and pages a sequence as its ragged bucket}}
+exec.entry @e ragged [4, 2] inputs [] outputs [] {
+}
+
+// -----
+
+// expected-error @+1 {{'exec.entry' op needs a block argument for each of 1 inputs and 1 outputs}}
+exec.entry @e inputs [#exec.binding<"x", tensor<4xf32>>] outputs [#exec.binding<"y", tensor<4xf32>>] {
+^bb0(%x: !exec.buffer):
+}
+
+// -----
+
+// expected-error @+1 {{'exec.entry' op takes buffers, not 'tensor<4xf32>'}}
+exec.entry @e inputs [#exec.binding<"x", tensor<4xf32>>] outputs [] {
+^bb0(%x: tensor<4xf32>):
+}
+
+// -----
+
+// expected-error @+1 {{'exec.entry' op binds 'x' twice}}
+exec.entry @e inputs [#exec.binding<"x", tensor<4xf32>>, #exec.binding<"x", tensor<8xf32>>] outputs [] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+}
+
+// -----
+
+exec.entry @e arena 256 inputs [] outputs [] {
+  // expected-error @+1 {{'exec.arena_buffer' op needs a positive size}}
+  %0 = exec.arena_buffer 0
+}
+
+// -----
+
+exec.entry @e arena 256 inputs [] outputs [] {
+  // expected-error @+1 {{'exec.arena_buffer' op needs a positive size}}
+  %0 = exec.arena_buffer -16
+}
+
+// -----
+
+exec.entry @e arena 256 inputs [] outputs [] {
+  // expected-error @+1 {{'exec.arena_buffer' op has a negative offset}}
+  %0 = exec.arena_buffer 16 at -16
+}
+
+// -----
+
+exec.entry @e arena 256 inputs [] outputs [] {
+  // expected-error @+1 {{'exec.arena_buffer' op ends at byte 257 of an arena of 256}}
+  %0 = exec.arena_buffer 1 at 256
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{'exec.arena_buffer' op expects parent op 'exec.entry'}}
+  %0 = exec.arena_buffer 16
+  return
+}
+
+// -----
+
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.weight_buffer' op refers to @w, which is no mj.weight or mj.prepare}}
+  %0 = exec.weight_buffer @w
+}
+
+// -----
+
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.weight_buffer' op refers to @kv, which is no mj.weight or mj.prepare}}
+  %0 = exec.weight_buffer @kv
+}
+
+// -----
+
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.pool_buffer' op refers to @kv, which is no exec.kv_pool}}
+  %0 = exec.pool_buffer @kv at 0
+}
+
+// -----
+
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.pool_buffer' op begins at byte 512 of a page, which is no layer of 1024 bytes among 3}}
+  %0 = exec.pool_buffer @kv at 512
+}
+
+// -----
+
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.pool_buffer' op begins at byte 3072 of a page, which is no layer of 1024 bytes among 3}}
+  %0 = exec.pool_buffer @kv at 3072
+}
+
+// -----
+
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.pool_buffer' op begins at byte -1024 of a page, which is no layer of 1024 bytes among 3}}
+  %0 = exec.pool_buffer @kv at -1024
+}
+
+// -----
+
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.launch' op refers to @k, which is no exec.kernel}}
+  exec.launch @k()
+}
+
+// -----
+
+exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read>] {
+  exec.return
+}
+exec.entry @e inputs [] outputs [] {
+  // expected-error @+1 {{'exec.launch' op gives 0 buffers to @k, which takes 1}}
+  exec.launch @k()
+}
+
+// -----
+
+exec.entry @e inputs [] outputs [] {
+  %0 = exec.arena_buffer 16
+  // expected-error @+1 {{'exec.copy' op needs a positive number of bytes}}
+  exec.copy %0 to %0 bytes 0
+}
+
+// -----
+
+exec.entry @e inputs [] outputs [] {
+  %0 = exec.arena_buffer 16
+  // expected-error @+1 {{'exec.copy' op needs a positive number of bytes}}
+  exec.copy %0 to %0 bytes -1
+}

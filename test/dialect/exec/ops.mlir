@@ -1,0 +1,52 @@
+// Every operation of exec is printed as it is written, in text and in bytecode.
+// RUN: mjolnir-opt %s --verify-roundtrip | FileCheck %s
+
+// CHECK: mj.weight @w : tensor<8x16xbf16> from "w"
+mj.weight @w : tensor<8x16xbf16> from "w"
+
+// CHECK: exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072
+
+// CHECK: exec.kernel @matmul schedule <"host.matmul", {rows = 4 : i64}> tiles 2 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>] attributes {ops = "model.layers.0.mlp.up_proj"} {
+// CHECK-NEXT: ^bb0(%[[X:.*]]: tensor<4x16xf32>, %[[W:.*]]: tensor<8x16xbf16>):
+// CHECK-NEXT: %[[Y:.*]] = mj.matmul %[[X]], %[[W]] {transpose_b}
+// CHECK-NEXT: exec.return %[[Y]] : tensor<4x8xf32>
+exec.kernel @matmul schedule <"host.matmul", {rows = 4 : i64}> tiles 2 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>]
+    attributes {ops = "model.layers.0.mlp.up_proj"} {
+^bb0(%x: tensor<4x16xf32>, %w: tensor<8x16xbf16>):
+  %y = mj.matmul %x, %w {transpose_b} : tensor<4x16xf32>, tensor<8x16xbf16> -> tensor<4x8xf32>
+  exec.return %y : tensor<4x8xf32>
+}
+
+// CHECK: exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read_write>] {
+// CHECK-NEXT: exec.return
+exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read_write>] {
+  exec.return
+}
+
+// CHECK: exec.entry @plain inputs [#exec.binding<"x", tensor<4x16xf32>>] outputs [#exec.binding<"y", tensor<4x8xf32>>] {
+// CHECK-NEXT: ^bb0(%[[IN:.*]]: !exec.buffer, %[[OUT:.*]]: !exec.buffer):
+exec.entry @plain inputs [#exec.binding<"x", tensor<4x16xf32>>] outputs [#exec.binding<"y", tensor<4x8xf32>>] {
+^bb0(%in: !exec.buffer, %out: !exec.buffer):
+  // CHECK-NEXT: %[[W:.*]] = exec.weight_buffer @w
+  %w = exec.weight_buffer @w
+  // CHECK-NEXT: %[[T:.*]] = exec.arena_buffer 128
+  %t = exec.arena_buffer 128
+  // CHECK-NEXT: exec.launch @matmul(%[[IN]], %[[W]], %[[T]])
+  exec.launch @matmul(%in, %w, %t)
+  // CHECK-NEXT: exec.copy %[[T]] to %[[OUT]] bytes 128
+  exec.copy %t to %out bytes 128
+}
+
+// CHECK: exec.entry @ragged ragged [4, 2, 8] arena 256 align 64 inputs [] outputs [] attributes {note = "planned"} {
+exec.entry @ragged ragged [4, 2, 8] arena 256 align 64 inputs [] outputs [] attributes {note = "planned"} {
+  // CHECK-NEXT: exec.arena_buffer 128 at 128
+  %t = exec.arena_buffer 128 at 128
+  // CHECK-NEXT: %[[P:.*]] = exec.pool_buffer @kv at 1024
+  %p = exec.pool_buffer @kv at 1024
+  // CHECK-NEXT: exec.launch @append(%[[P]])
+  exec.launch @append(%p)
+}
+
+// CHECK: exec.image @host member "kernels/host.so" : dense<[127, 69, 76, 70]> : tensor<4xi8>
+exec.image @host member "kernels/host.so" : dense<[127, 69, 76, 70]> : tensor<4xi8>
