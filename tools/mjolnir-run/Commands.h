@@ -51,9 +51,7 @@ int runEntry(const Package &package, const Options &options);
 
 /// Says `message` on stderr and returns ExitFailure.
 int fail(const std::string &message);
-/// The contents of a file, or of standard input for "-"; says what failed if there are none.
-std::optional<std::string> readFile(const std::string &path);
-/// The prompt's tokens, as the options give them.
+/// The prompt's tokens, as the options give them. Throws NpyError if a file cannot be read.
 Result<std::vector<int32_t>> promptTokens(const Generator &generator, const Options &options);
 
 } // namespace mjolnir::run

@@ -3,6 +3,7 @@
 // mjolnir-run --prompt: generates and prints text as it comes.
 
 #include "Commands.h"
+#include "Npy.h"
 
 #include <chrono>
 #include <cinttypes>
@@ -37,15 +38,7 @@ const char *reasonText(mj_finish finish) {
 Result<std::vector<int32_t>> promptTokens(const Generator &generator, const Options &options) {
   if (!options.tokens.empty())
     return options.tokens;
-  std::string text;
-  if (options.promptFile) {
-    auto contents = readFile(*options.promptFile);
-    if (!contents)
-      return Error{MJ_ERROR_IO, "the prompt could not be read"};
-    text = std::move(*contents);
-  } else {
-    text = *options.prompt;
-  }
+  std::string text = options.promptFile ? readWholeFile(*options.promptFile) : *options.prompt;
   auto tokenizer = generator.tokenizer();
   if (!tokenizer)
     return tokenizer.error();

@@ -6,9 +6,10 @@
 #include "Npy.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <memory>
 #include <optional>
 
 namespace mjolnir::run {
@@ -240,13 +241,23 @@ std::string formatNpy(const NpyArray &array) {
   return bytes;
 }
 
-NpyArray readNpy(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
+std::string readWholeFile(const std::string &path) {
+  std::unique_ptr<FILE, int (*)(FILE *)> opened(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"),
+                                                [](FILE *file) { return file ? std::fclose(file) : 0; });
+  FILE *file = path == "-" ? stdin : opened.get();
   if (!file)
     throw NpyError("cannot open '" + path + "': " + std::strerror(errno));
-  std::string bytes((std::istreambuf_iterator<char>(file)), {});
-  if (file.bad())
+  std::string bytes;
+  char buffer[1 << 16];
+  while (size_t read = std::fread(buffer, 1, sizeof(buffer), file))
+    bytes.append(buffer, read);
+  if (std::ferror(file))
     throw NpyError("cannot read '" + path + "': " + std::strerror(errno));
+  return bytes;
+}
+
+NpyArray readNpy(const std::string &path) {
+  std::string bytes = readWholeFile(path);
   try {
     return parseNpy(bytes);
   } catch (const NpyError &e) {

@@ -31,7 +31,10 @@ NpyArray parseNpy(std::string_view bytes);
 /// The contents of a .npy file (version 1.0).
 std::string formatNpy(const NpyArray &array);
 
-/// The same for files; the error names the file.
+/// The contents of any file, or of standard input for "-". Throws NpyError that names it.
+std::string readWholeFile(const std::string &path);
+
+/// parseNpy and formatNpy for files; the error names the file.
 NpyArray readNpy(const std::string &path);
 void writeNpy(const std::string &path, const NpyArray &array);
 

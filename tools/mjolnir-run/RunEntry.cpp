@@ -18,14 +18,12 @@ std::string describe(const mj_binding_info &binding) {
   return typeName(binding.dtype) + shapeText({binding.shape, binding.shape + binding.ndim});
 }
 
-/// NAME=@FILE, each name once and among `bindings`. Throws NpyError otherwise.
+/// From arguments of the form NAME=@FILE, each name once and among `bindings`. Throws NpyError otherwise.
 std::map<std::string, std::string> filesByName(const std::vector<std::string> &arguments, const char *option,
                                                const std::vector<mj_binding_info> &bindings) {
   std::map<std::string, std::string> files;
   for (const std::string &argument : arguments) {
     size_t split = argument.find("=@");
-    if (split == std::string::npos || split == 0 || split + 2 == argument.size())
-      throw NpyError(std::string(option) + " '" + argument + "' is not of the form NAME=@FILE");
     std::string name = argument.substr(0, split), known;
     bool found = false;
     for (const mj_binding_info &binding : bindings) {

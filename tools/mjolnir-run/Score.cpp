@@ -83,9 +83,7 @@ uint32_t pagesForWindows(const Package &package, size_t window, size_t windows) 
 } // namespace
 
 int perplexity(const Package &package, const Options &options) {
-  auto contents = readFile(options.perplexityFile);
-  if (!contents)
-    return ExitFailure;
+  std::string contents = readWholeFile(options.perplexityFile);
   // The text has to be cut before the session can be made in its size; the tokenizer is independent of it.
   auto json = package.member("tokenizer.json");
   if (!json)
@@ -94,7 +92,7 @@ int perplexity(const Package &package, const Options &options) {
   if (mj_tokenizer_create(json->data(), json->size(), &handle) != MJ_OK)
     return fail(mj_last_error());
   std::unique_ptr<mj_tokenizer, decltype(&mj_tokenizer_destroy)> owner(handle, &mj_tokenizer_destroy);
-  auto encoded = TokenizerRef(handle).encode(*contents, !options.noSpecialTokens);
+  auto encoded = TokenizerRef(handle).encode(contents, !options.noSpecialTokens);
   if (!encoded)
     return fail(encoded.error().message);
   const std::vector<int32_t> &text = *encoded;

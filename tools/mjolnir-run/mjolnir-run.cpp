@@ -6,11 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 using namespace mjolnir;
 using namespace mjolnir::run;
@@ -18,22 +14,6 @@ using namespace mjolnir::run;
 int run::fail(const std::string &message) {
   std::cerr << "mjolnir-run: error: " << message << '\n';
   return ExitFailure;
-}
-
-std::optional<std::string> run::readFile(const std::string &path) {
-  if (path == "-")
-    return std::string((std::istreambuf_iterator<char>(std::cin)), {});
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    fail("cannot open '" + path + "': " + std::strerror(errno));
-    return std::nullopt;
-  }
-  std::string contents((std::istreambuf_iterator<char>(file)), {});
-  if (file.bad() || (contents.empty() && errno == EISDIR)) {
-    fail("cannot read '" + path + "': " + std::strerror(errno));
-    return std::nullopt;
-  }
-  return contents;
 }
 
 namespace {
@@ -52,31 +32,45 @@ void addGeneration(CLI::App &app, Options &options) {
   auto *prompt = app.add_option("--prompt", options.prompt, "Continue this text")->group("Generation");
   auto *file =
       app.add_option("--prompt-file", options.promptFile, "Continue the text of this file ('-': standard input)")
+          ->type_name("FILE")
           ->group("Generation");
   auto *tokens = app.add_option("--tokens", options.tokens, "Continue these token ids: 1,2,3")
                      ->delimiter(',')
+                     ->type_name("IDS")
+                     ->allow_extra_args(false)
                      ->check(CLI::NonNegativeNumber)
                      ->group("Generation");
   prompt->excludes(file)->excludes(tokens);
   file->excludes(tokens);
   app.add_option("--max-new-tokens", options.maxNewTokens,
                  "Generate at most this many tokens; 0: until the context or the KV pages are full")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str()
       ->group("Generation");
   app.add_option("--temperature", options.temperature,
                  "0: always the most likely token; higher: more varied (default: the package's, or 0)")
+      ->type_name("N")
       ->group("Generation");
   app.add_option("--top-k", options.topK,
                  "Sample from the K most likely tokens; 0: off (default: the package's, or off)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->group("Generation");
   app.add_option(
          "--top-p", options.topP,
          "Sample from the most likely tokens that make up this probability; 1: off (default: the package's, or off)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->group("Generation");
   app.add_option("--seed", options.seed, "Seed of sampling; the same seed gives the same text")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str()
       ->group("Generation");
-  app.add_option("--stop", options.stops, "End before this text; may be given several times")->group("Generation");
+  app.add_option("--stop", options.stops, "End before this text; may be given several times")
+      ->allow_extra_args(false)
+      ->group("Generation");
   app.add_flag("--ignore-eos", options.ignoreEos, "Go on after the model's end-of-text token")->group("Generation");
   app.add_flag("--no-special-tokens", options.noSpecialTokens,
                "Do not put around the prompt what the tokenizer adds, such as a begin-of-text token")
@@ -90,8 +84,11 @@ void addScoring(CLI::App &app, Options &options) {
   app.add_option("--perplexity", options.perplexityFile,
                  "Print the perplexity of the text in this file ('-': standard input): exp of the mean negative log "
                  "likelihood of its tokens, each predicted from those before it in its window")
+      ->type_name("FILE")
       ->group("Scoring");
   app.add_option("--window", options.window, "Tokens a window; 0: the package's longest context")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str()
       ->group("Scoring");
   app.add_option(
@@ -99,23 +96,38 @@ void addScoring(CLI::App &app, Options &options) {
          "Tokens from one window to the next; 0: the window, so that windows do not overlap. Where they overlap, "
          "tokens are predicted in the first window that holds them; the first token of the text, or of windows "
          "that do not overlap, is not predicted")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str()
       ->group("Scoring");
   app.add_option("--logits", options.logitsFile,
                  "Write the logits that follow each token of the prompt to this .npy file: f32 [tokens, vocabulary]")
+      ->type_name("FILE")
       ->group("Scoring");
 }
 
 void addEntry(CLI::App &app, Options &options) {
+  auto nameAndFile = [](const std::string &argument) -> std::string {
+    size_t split = argument.find("=@");
+    bool good = split != std::string::npos && split > 0 && split + 2 < argument.size();
+    return good ? "" : "'" + argument + "' is not of the form NAME=@FILE";
+  };
   app.add_option("--entry", options.entry, "Run this entry of the package once (mjolnir-inspect lists them)")
       ->group("One entry");
-  app.add_option(
-         "--input", options.inputs,
-         "NAME=@FILE: read this input of the entry from a .npy file of its type and shape; every input is needed")
+  app.add_option("--input", options.inputs,
+                 "Read this input of the entry from a .npy file of its type and shape; every input is needed")
+      ->check(nameAndFile)
+      ->type_name("NAME=@FILE")
+      ->allow_extra_args(false)
       ->group("One entry");
-  app.add_option("--output", options.outputs, "NAME=@FILE: write this output to a .npy file")->group("One entry");
+  app.add_option("--output", options.outputs, "Write this output to a .npy file")
+      ->check(nameAndFile)
+      ->type_name("NAME=@FILE")
+      ->allow_extra_args(false)
+      ->group("One entry");
   app.add_option("--repeat", options.repeat, "Run the entry this many times (with --stats: the median time)")
       ->check(CLI::PositiveNumber)
+      ->type_name("N")
       ->capture_default_str()
       ->group("One entry");
 }
@@ -156,11 +168,15 @@ int main(int argc, char **argv) {
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", std::string("mjolnir-run ") + mj_version());
   Options options;
-  app.add_option("package", options.package, "The package, a .mjp file")->required();
+  app.add_option("package", options.package, "The package, a .mjp file")->type_name("FILE")->required();
   app.add_option("--threads", options.threads, "Threads to compute with; 0: one for each core this process may use")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--kv-pages", options.kvPages,
                  "Pages of KV memory; 0: as many as the longest context needs (as the windows need, for --perplexity)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->capture_default_str();
   app.add_flag("--stats", options.stats, "Print times and speeds to stderr");
   addGeneration(app, options);

@@ -18,7 +18,7 @@ namespace mjolnir::llm {
 struct ToyModel {
   static uint64_t mix(uint64_t hash, uint64_t value) {
     hash ^= value + 0x9E3779B97F4A7C15u + (hash << 6) + (hash >> 2);
-    return hash * 0xBF58476D1CE4E5B9u ^ hash >> 31;
+    return (hash * 0xBF58476D1CE4E5B9u) ^ (hash >> 31);
   }
   /// The hash of a context.
   static uint64_t read(const std::vector<int32_t> &tokens) {
@@ -27,7 +27,7 @@ struct ToyModel {
       hash = mix(mix(hash, i), static_cast<uint64_t>(tokens[i]));
     return hash;
   }
-  static float logit(uint64_t hash, uint32_t token) { return static_cast<float>(mix(hash, token) >> 40); }
+  static float logit(uint64_t hash, uint32_t token) { return static_cast<float>(mix(hash, token) >> 40) / 4194304; }
   static int32_t draw(uint64_t hash, uint32_t vocabulary, const Sampling &sampling, size_t length) {
     if (sampling.temperature == 0)
       return static_cast<int32_t>(hash % vocabulary);
