@@ -68,7 +68,7 @@ void SessionPlan::place(void **where, const fb::Operand &operand, const Package 
     break;
   }
   case fb::Space::pool:
-    *where = memory.pools[operand.index()];
+    *where = memory.pools[operand.index()] + operand.offset();
     break;
   }
 }

@@ -180,9 +180,13 @@ Status EntryVerifier::operand(const std::string &name, const fb::Operand &operan
   case fb::Space::pool:
     if (Status status = index("KV pool", program.kv_pools()->size()))
       return status;
-    if (operand.offset() != 0 || operand.bytes() != 0)
-      return malformed(name, " is ", operand.bytes(), " bytes at ", operand.offset(),
-                       " of a KV pool; a pool is given whole (offset 0, bytes 0)");
+    limit = program.kv_pools()->Get(operand.index())->bytes_per_page();
+    if (operand.bytes() != 0)
+      return malformed(name, " states ", operand.bytes(), " bytes of a KV pool, whose extent is known at load (0)");
+    if (operand.offset() >= limit)
+      return malformed(name, " is at ", operand.offset(), " of pages of ", limit, " bytes: a layer starts inside a page");
+    if (operand.offset() % alignment != 0)
+      return malformed(name, " is at ", operand.offset(), " of a KV page, not at a multiple of ", alignment);
     return Status::ok();
   default:
     return malformed(name, " is in the unknown space ", unsigned(operand.space()));
