@@ -34,6 +34,12 @@ bool isPointwise(Operation *op) {
   return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
 }
 
+/// Whether `op` picks rows of what an operation in `run` computes: those must all be there before it starts.
+bool gathersFrom(Operation *op, const SmallPtrSetImpl<Operation *> &run) {
+  auto gather = dyn_cast<mj::GatherOp>(op);
+  return gather && gather.getTable().getDefiningOp() && run.contains(gather.getTable().getDefiningOp());
+}
+
 /// Groups in execution order: anchors as early as they can run, and between them runs of row-wise operations.
 SmallVector<Group> scheduleRuns(Block &block) {
   SmallVector<Operation *> pending;
@@ -54,9 +60,11 @@ SmallVector<Group> scheduleRuns(Block &block) {
         waiting.erase(op);
       }
     Group run;
+    SmallPtrSet<Operation *, 16> inRun;
     for (Operation *op : pending)
-      if (waiting.contains(op) && !isAnchor(op) && isReady(op)) {
+      if (waiting.contains(op) && !isAnchor(op) && isReady(op) && !gathersFrom(op, inRun)) {
         run.push_back(op);
+        inRun.insert(op);
         waiting.erase(op);
       }
     if (!run.empty())

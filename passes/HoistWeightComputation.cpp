@@ -69,7 +69,7 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
     llvm::raw_string_ostream stream(key);
     stream << type;
     for (Operation &step : prepare.getBody().front())
-      step.print(stream, OpPrintingFlags().printGenericOpForm());
+      step.print(stream, OpPrintingFlags().printGenericOpForm().useLocalScope());
     auto [found, isNew] = prepared.try_emplace(key, prepare);
     if (isNew) {
       // After the weights it reads, so that the module reads top down.

@@ -70,7 +70,7 @@ public:
     }
     std::string text;
     llvm::raw_string_ostream stream(text);
-    kernel->print(stream, OpPrintingFlags().printGenericOpForm());
+    kernel->print(stream, OpPrintingFlags().printGenericOpForm().useLocalScope());
     auto [found, isNew] = kernels.try_emplace(text, kernel);
     if (!isNew) {
       kernel.erase();

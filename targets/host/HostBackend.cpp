@@ -13,8 +13,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Verifier.h"
 
 using namespace mlir;
@@ -105,6 +107,9 @@ public:
   }
 
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
+    module.getContext()
+        ->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                      memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
     OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
     auto pools = module.getOps<exec::KvPoolOp>();
     exec::KvPoolOp pool = pools.empty() ? exec::KvPoolOp() : *pools.begin();

@@ -16,7 +16,7 @@ using namespace mjolnir;
 using namespace mjolnir::host;
 
 /// Memory of a pool is as large as the load decides; the static bound never enters an address.
-static constexpr int64_t kPoolBound = int64_t(1) << 40;
+static constexpr int64_t kPoolBound = int64_t(1) << 46;
 
 static Element elementOf(Type type) {
   Type element = getElementTypeOrSelf(type);

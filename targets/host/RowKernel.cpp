@@ -96,6 +96,16 @@ private:
 
   Value stackFor(Value value) { return k.stack(rowShape(value), k.f32()); }
 
+  /// The map from `rank` loops to the first or the last `count` of them.
+  AffineMap axes(int64_t rank, int64_t first, int64_t count) {
+    SmallVector<AffineExpr> dims;
+    for (int64_t dim = first; dim < first + count; ++dim)
+      dims.push_back(b.getAffineDimExpr(dim));
+    return AffineMap::get(rank, 0, dims, b.getContext());
+  }
+  AffineMap firstAxes(int64_t rank, int64_t count) { return axes(rank, 0, count); }
+  AffineMap lastAxes(int64_t rank, int64_t count) { return axes(rank, rank - count, count); }
+
   //===--- Pointwise chains -------------------------------------------------===//
 
   /// What a chain reads: memory, and which of the result's axes index it.
@@ -116,7 +126,7 @@ private:
       inputs.push_back(leaf.memory);
       maps.push_back(leaf.map);
     }
-    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
+    maps.push_back(firstAxes(rank, rank));
     SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
     linalg::GenericOp::create(b, loc, inputs, destination, maps, iterators,
                               [&](OpBuilder &inner, Location, ValueRange elements) {
@@ -145,7 +155,7 @@ private:
       return;
     }
     leafOf[value] = leaves.size();
-    leaves.push_back({memoryOf(value), AffineMap::getMultiDimIdentityMap(rank, b.getContext())});
+    leaves.push_back({memoryOf(value), firstAxes(rank, rank)});
   }
 
   /// The source of a broadcast is indexed by the trailing axes of the result.
@@ -160,7 +170,7 @@ private:
     if (leafOf.count(source))
       return;
     leafOf[source] = leaves.size();
-    leaves.push_back({whole(source), AffineMap::getMultiDimIdentityMap(rank, b.getContext()).getMinorSubMap(type.getRank())});
+    leaves.push_back({whole(source), lastAxes(rank, type.getRank())});
   }
 
   /// The f32 element of `value` from those of the leaves.
@@ -203,8 +213,8 @@ private:
   void reduceLast(Value x, Value sums, llvm::function_ref<Value(OpBuilder &, Value, ValueRange)> element,
                   ValueRange perRow = {}) {
     int64_t rank = cast<MemRefType>(x.getType()).getRank();
-    auto identity = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
-    AffineMap leading = identity.getMajorSubMap(rank - 1);
+    auto identity = firstAxes(rank, rank);
+    AffineMap leading = firstAxes(rank, rank - 1);
     linalg::FillOp::create(b, loc, k.constant(k.f32(), 0.0), sums);
     SmallVector<Value> inputs{x};
     SmallVector<AffineMap> maps{identity};
@@ -258,7 +268,7 @@ private:
 
     // The factor of each row, once: 1 / sqrt(mean + eps).
     Value factors = k.stack(type.getShape().drop_back(), k.f32());
-    auto rowIdentity = AffineMap::getMultiDimIdentityMap(rank - 1, b.getContext());
+    auto rowIdentity = firstAxes(rank - 1, rank - 1);
     linalg::GenericOp::create(
         b, loc, sums, factors, ArrayRef{rowIdentity, rowIdentity},
         SmallVector<utils::IteratorType>(rank - 1, utils::IteratorType::parallel),
@@ -271,17 +281,17 @@ private:
         });
 
     Value y = stackFor(norm.getResult());
-    auto identity = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
+    auto identity = firstAxes(rank, rank);
     SmallVector<Value> inputs{x, factors};
-    SmallVector<AffineMap> maps{identity, identity.getMajorSubMap(rank - 1)};
+    SmallVector<AffineMap> maps{identity, firstAxes(rank, rank - 1)};
     if (isLayer) {
       inputs.push_back(means);
-      maps.push_back(identity.getMajorSubMap(rank - 1));
+      maps.push_back(firstAxes(rank, rank - 1));
     }
     for (Value affine : {norm.getWeight(), norm.getBias()})
       if (affine) {
         inputs.push_back(whole(affine));
-        maps.push_back(identity.getMinorSubMap(1));
+        maps.push_back(lastAxes(rank, 1));
       }
     maps.push_back(identity);
     linalg::GenericOp::create(
@@ -326,8 +336,8 @@ private:
                                                                 sizes, strides);
       return memref::SubViewOp::create(b, loc, cast<MemRefType>(type), angles, offsets, sizes, strides).getResult();
     };
-    auto identity = AffineMap::getMultiDimIdentityMap(2, b.getContext());
-    AffineMap byPair = identity.getMinorSubMap(1);
+    auto identity = firstAxes(2, 2);
+    AffineMap byPair = lastAxes(2, 1);
     for (int64_t which : {0, 1})
       linalg::GenericOp::create(
           b, loc, ValueRange{part(x, which), part(x, 1 - which), trigonometric(0), trigonometric(1)}, part(y, which),
