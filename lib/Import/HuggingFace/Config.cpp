@@ -131,6 +131,7 @@ static constexpr std::pair<StringLiteral, StringLiteral> kRelevant[] = {
     {"rope_scaling", "null"},
     {"scale_attn_weights", "true"},
     {"sliding_window", "null"},
+    {"use_mrope", "false"},
     {"use_qk_norm", "false"},
     {"use_sliding_window", "false"},
 };
