@@ -2,7 +2,9 @@
 //
 // Speed of the host's kernels next to what the machine can do: memory read by a plain sum, and f32 FMAs in registers.
 // Both ceilings are measured between the kernels, in the same run, on the same threads.
+#include "targets/host/AttentionKernel.h"
 #include "targets/host/MatmulKernel.h"
+#include "targets/host/SampleKernel.h"
 #include "test/unit/host/KernelRunner.h"
 
 #include <algorithm>
@@ -118,27 +120,27 @@ __attribute__((target("avx2,fma"), noinline)) void fmas(int64_t count) {
 constexpr int64_t kRotateBytes = 512 << 20;
 
 struct Bench {
-  Pool pool;
+  Pool pool_;
   int threads;
   std::vector<uint64_t> memory;
   HostTarget target;
 
   Bench(int threads, HostTarget target)
-      : pool(threads), threads(threads), memory(kRotateBytes / 8, 1), target(std::move(target)) {}
+      : pool_(threads), threads(threads), memory(kRotateBytes / 8, 1), target(std::move(target)) {}
 
   double readCeiling() { // GB/s
     constexpr int64_t chunk = 128 << 10;
     const std::function<void(int64_t)> body = [&](int64_t tile) {
       sink = sum(memory.data() + tile * chunk / 8, chunk / 8);
     };
-    return kRotateBytes / 1e9 / seconds([&] { pool.run(kRotateBytes / chunk, body); });
+    return kRotateBytes / 1e9 / seconds([&] { pool_.run(kRotateBytes / chunk, body); });
   }
 
   double fmaCeiling() { // GFLOP/s
 #if defined(__x86_64__)
     constexpr int64_t count = 1 << 16;
     const std::function<void(int64_t)> body = [&](int64_t) { fmas(count); };
-    return 64 * count * 12 * 16 / 1e9 / seconds([&] { pool.run(64, body); });
+    return 64 * count * 12 * 16 / 1e9 / seconds([&] { pool_.run(64, body); });
 #else
     return 0;
 #endif
@@ -179,7 +181,7 @@ struct Bench {
       times.push_back(-seconds([&] {
                         for (int64_t index = 0; index < repeat; ++index) {
                           operands[1] = weights[index % copies].data();
-                          pool.run(tiles, body);
+                          pool_.run(tiles, body);
                         }
                       }) /
                       repeat);
@@ -195,6 +197,84 @@ struct Bench {
     std::printf("  %lld tiles, compiled in %.0f ms\n", (long long)tiles, compile * 1e3);
     std::fflush(stdout);
   }
+
+  /// Compiles the one kernel "kernel" of a module, or stops.
+  std::unique_ptr<KernelLibrary> compile(KernelModule &kernels, mlir::LogicalResult emitted, double &milliseconds) {
+    std::unique_ptr<KernelLibrary> library;
+    if (mlir::succeeded(emitted))
+      milliseconds = 1e3 * seconds([&] { library = kernels.compile(target); });
+    if (!library)
+      std::exit(1);
+    return library;
+  }
+
+  /// `rows` new tokens of one sequence whose context is then `context` long. Layers rotate, so that decode reads memory.
+  void attention(int64_t rows, int64_t context, int64_t queryHeads, int64_t kvHeads, int64_t headDim) {
+    AttentionConfig config;
+    config.rows = rows, config.sequences = 1, config.queryHeads = queryHeads, config.kvHeads = kvHeads;
+    config.headDim = headDim, config.pageSize = 16, config.scale = 0.1f;
+    config.pages = (context + 15) / 16;
+    const int64_t layerElements = 2 * kvHeads * config.pageSize * headDim;
+    const int64_t layers = std::max<int64_t>(1, kRotateBytes / (config.pages * layerElements * 2));
+    config.pageStride = layers * layerElements;
+    KernelModule kernels;
+    double compiled = 0;
+    auto library = compile(
+        kernels, mlir::LogicalResult(emitAttention(kernels.builder, *kernels.module, "kernel", config, target)), compiled);
+    KernelFn kernel = library->symbol("kernel");
+    Buffer q(Element::BF16, rows * queryHeads * headDim), out(Element::BF16, q.count);
+    q.fill(1);
+    Buffer pool(Element::BF16, config.pages * config.pageStride);
+    std::memset(pool.data(), 0, pool.count * 2);
+    std::vector<int32_t> offsets = {0, static_cast<int32_t>(rows)}, contexts = {static_cast<int32_t>(context)}, table;
+    for (int64_t page = 0; page < config.pages; ++page)
+      table.push_back(static_cast<int32_t>(page));
+    void *operands[] = {q.data(), nullptr, offsets.data(), contexts.data(), table.data(), out.data()};
+    int64_t tiles = attentionTiles(config, target);
+    const std::function<void(int64_t)> body = [&](int64_t tile) { kernel(operands, tile); };
+    double bytes = 2.0 * 2 * kvHeads * headDim * context;
+    double flop = 4.0 * queryHeads * headDim * (rows * (context - rows) + rows * (rows + 1) / 2.0);
+    int64_t repeat = std::max<int64_t>(1, std::min<int64_t>(layers, static_cast<int64_t>(1e9 / flop)));
+    std::vector<double> times, reads, flops;
+    for (int round = 0; round < 9; ++round) {
+      reads.push_back(readCeiling());
+      flops.push_back(fmaCeiling());
+      times.push_back(-seconds([&] {
+                        for (int64_t index = 0; index < repeat; ++index) {
+                          operands[1] = static_cast<uint16_t *>(pool.data()) + index % layers * layerElements;
+                          pool_.run(tiles, body);
+                        }
+                      }) /
+                      repeat);
+    }
+    double time = -best(times);
+    std::printf("attention %4lld rows, context %5lld, %lld/%lld heads of %lld  %9.1f us  %5.1f GB/s (%5.1f%% of reading)  "
+                "%6.1f GFLOP/s (%5.1f%%)  %lld tiles, compiled in %.0f ms\n",
+                (long long)rows, (long long)context, (long long)queryHeads, (long long)kvHeads, (long long)headDim,
+                time * 1e6, bytes / 1e9 / time, 100 * bytes / 1e9 / time / best(reads), flop / 1e9 / time,
+                100 * flop / 1e9 / time / best(flops), (long long)tiles, compiled);
+    std::fflush(stdout);
+  }
+
+  void sample(const char *name, float temperature, int32_t topK, float topP) {
+    const int64_t vocabulary = 151936;
+    KernelModule kernels;
+    double compiled = 0;
+    auto library = compile(
+        kernels, mlir::LogicalResult(emitSample(kernels.builder, *kernels.module, "kernel", {1, vocabulary}, target)),
+        compiled);
+    KernelFn kernel = library->symbol("kernel");
+    Buffer logits(Element::F32, vocabulary);
+    logits.fill(1, 10.0f);
+    int64_t seed = 1;
+    int32_t context = 5, next = 0;
+    void *operands[] = {logits.data(), &temperature, &topK, &topP, &seed, &context, &next};
+    std::vector<double> times;
+    for (int round = 0; round < 9; ++round)
+      times.push_back(-seconds([&] { kernel(operands, 0); }));
+    std::printf("sample %lld logits, %-18s %9.1f us, compiled in %.0f ms\n", (long long)vocabulary, name,
+                -best(times) * 1e6, compiled);
+  }
 };
 
 } // namespace
@@ -206,7 +286,7 @@ int main(int argc, char **argv) {
     return 1;
   std::printf("%s, %d threads\n", target->cpu.c_str(), threads);
   Bench bench(threads, *target);
-  std::string only = argc > 3 ? argv[3] : "decode prefill";
+  std::string only = argc > 3 ? argv[3] : "decode prefill attention sample";
   if (only.find("decode") != std::string::npos) {
     for (int64_t m : {1, 2, 4, 8})
       for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {4096, 1024}})
@@ -219,6 +299,23 @@ int main(int argc, char **argv) {
       for (auto [n, k] : {std::pair<int64_t, int64_t>{3072, 1024}, {1024, 3072}, {1024, 1024}})
         bench.matmul(m, n, k, Element::BF16, false);
     bench.matmul(128, 3072, 1024, Element::F32, false);
+  }
+  if (only.find("attention") != std::string::npos) {
+    for (int64_t context : {128, 1024, 8192})
+      bench.attention(1, context, 16, 8, 128);
+    bench.attention(1, 1024, 32, 8, 128);
+    bench.attention(1, 1024, 14, 2, 64);
+    bench.attention(1, 1024, 8, 8, 64);
+    for (int64_t rows : {128, 1024})
+      bench.attention(rows, rows, 16, 8, 128);
+    bench.attention(512, 512, 14, 2, 64);
+  }
+  if (only.find("sample") != std::string::npos) {
+    bench.sample("greedy", 0, 0, 1);
+    bench.sample("temperature", 1, 0, 1);
+    bench.sample("top_k 50", 1, 50, 1);
+    bench.sample("top_p 0.9", 1, 0, 0.9f);
+    bench.sample("top_k and top_p", 1, 50, 0.9f);
   }
   return 0;
 }

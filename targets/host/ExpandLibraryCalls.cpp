@@ -107,6 +107,12 @@ struct ExpandLibraryCallsPass : PassWrapper<ExpandLibraryCallsPass, OperationPas
 
   void runOnOperation() override {
     MLIRContext *context = &getContext();
+    // Emulated bf16 arithmetic rounds after each operation. Its conversions come marked as contractible, and a pair of them
+    // would fold away: results would depend on what is fused with what.
+    getOperation().walk([](Operation *op) {
+      if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+        op->removeAttr("fastmath");
+    });
     // Two rounds: expansions produce functions that the approximations replace, and those conversions of their own.
     RewritePatternSet expansions(context);
     math::populateExpansionPatterns(expansions, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi",

@@ -38,19 +38,23 @@ public:
     }
     std::string path = "/proc/self/fd/" + std::to_string(file);
     void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    close(file);
     if (!handle) {
       llvm::errs() << dlerror() << "\n";
+      close(file);
       return nullptr;
     }
-    return std::unique_ptr<KernelLibrary>(new KernelLibrary(handle));
+    return std::unique_ptr<KernelLibrary>(new KernelLibrary(handle, file));
   }
-  ~KernelLibrary() { dlclose(handle); }
+  ~KernelLibrary() {
+    dlclose(handle);
+    close(file);
+  }
   KernelFn symbol(const char *name) const { return reinterpret_cast<KernelFn>(dlsym(handle, name)); }
 
 private:
-  explicit KernelLibrary(void *handle) : handle(handle) {}
+  KernelLibrary(void *handle, int file) : handle(handle), file(file) {}
   void *handle;
+  int file; // stays open: dlopen takes equal paths for the same library
 };
 
 /// A context with everything kernels need, and a module to emit them into.
