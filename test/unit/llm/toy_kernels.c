@@ -1,6 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// The toy model of ToyProgram.h as kernels of a package: a shared object that needs nothing. Sizes are those of ToyPackage.h.
+// The toy model of ToyProgram.h as kernels of a package: a shared object that needs nothing. Sizes are those of
+// ToyPackage.h.
 #include <stdint.h>
 
 enum { PageSize = 4, PageInts = 16, PagesPerSequence = 24, Vocabulary = 2056 };
@@ -10,7 +11,8 @@ static uint64_t mix(uint64_t hash, uint64_t value) {
   return (hash * 0xBF58476D1CE4E5B9u) ^ (hash >> 31);
 }
 
-// A page holds the tokens of its slots, and their positions in its second half. Operands: pool, tokens, positions, sequence_offsets, slots.
+// A page holds the tokens of its slots, and their positions in its second half. Operands: pool, tokens, positions,
+// sequence_offsets, slots.
 void toy_append(void *const *operands, int64_t tile) {
   int32_t *pool = operands[0];
   const int32_t *tokens = operands[1], *positions = operands[2], *offsets = operands[3], *slots = operands[4];
