@@ -30,6 +30,7 @@ struct Schedule {
   int64_t rowTiles;
   int64_t microQueries; ///< query vectors of a microkernel
   int64_t microBlocks;  ///< 16-lane columns of a microkernel, 1 or 2
+  bool prefetch;        ///< few queries a token: the kernel waits for memory
   int64_t queries;      ///< query vectors a tile has room for, a multiple of microQueries
 };
 
@@ -42,6 +43,7 @@ Schedule chooseSchedule(const AttentionConfig &config, const HostTarget &target)
   s.rowTiles = llvm::divideCeil(config.rows, s.tileRows);
   int64_t queries = s.tileRows * s.group;
   s.microQueries = llvm::divideCeil(queries, llvm::divideCeil(queries, 6));
+  s.prefetch = queries <= 16;
   s.queries = llvm::alignTo(queries, s.microQueries);
   // Few queries leave registers for a second column, whose chains of FMAs hide the latency.
   int64_t registers = target.vectorRegisters == 16 ? 12 : 24;
@@ -68,6 +70,7 @@ public:
     weights = k.stack({s.microQueries, kTokens}, k.f32());
     rescale = k.stack({s.microQueries}, k.f32());
     tokenOffsets = k.stack({kTokens}, k.builder().getIndexType());
+    nextOffsets = k.stack({kTokens}, k.builder().getIndexType());
 
     // Later rows see more context: the longest tiles go first, so that the last ones to finish are short.
     kvHead = k.rem(tile, config.kvHeads);
@@ -140,8 +143,18 @@ private:
     if (config.window > 0)
       first = k.max(k.sub(segment.position, config.window - 1), first);
     Value start = k.mul(k.div(first, kTokens), kTokens);
+    if (s.prefetch)
+      locateTokens(segment, start, first, last, nextOffsets);
     k.loop(start, k.add(last, 1), kTokens, [&](Value token) {
-      locateTokens(segment, token, first, last);
+      if (s.prefetch)
+        k.loop(k.index(0), k.index(kTokens), 1,
+               [&](Value j) { k.store(k.load(nextOffsets, {j}), tokenOffsets, {j}); });
+      else
+        locateTokens(segment, token, first, last, tokenOffsets);
+      if (s.prefetch) {
+        locateTokens(segment, k.add(token, kTokens), first, last, nextOffsets);
+        prefetchTokens();
+      }
       transposeKeys();
       Value present = k.min(k.index(kTokens), k.sub(k.add(last, 1), token));
       k.loop(k.index(0), padded, s.microQueries, [&](Value query) {
@@ -170,12 +183,24 @@ private:
 
   /// Where the keys of the block's tokens start in the pool. Tokens that no row may see stand for ones that some may: what
   /// lies in their place was never written, or its page was given back.
-  void locateTokens(const Segment &segment, Value token, Value first, Value last) {
+  void locateTokens(const Segment &segment, Value token, Value first, Value last, Value offsets) {
     k.loop(k.index(0), k.index(kTokens), 1, [&](Value j) {
       Value t = k.max(k.min(k.add(token, j), last), first);
       Value page = loadIndex(tables, {segment.sequence, k.div(t, config.pageSize)});
       Value slot = k.add(k.mul(kvHead, config.pageSize), k.rem(t, config.pageSize));
-      k.store(k.add(k.mul(page, config.pageStride), k.mul(slot, dim)), tokenOffsets, {j});
+      k.store(k.add(k.mul(page, config.pageStride), k.mul(slot, dim)), offsets, {j});
+    });
+  }
+
+  /// Pages lie anywhere: at the start of each the hardware's prefetchers would have to learn their way again.
+  void prefetchTokens() {
+    int64_t line = 64 / elementBytes(config.element), values = config.kvHeads * config.pageSize * dim;
+    k.loop(k.index(0), k.index(kTokens), 1, [&](Value j) {
+      Value start = k.load(nextOffsets, {j});
+      for (int64_t d = 0; d < dim; d += line) {
+        k.prefetch(pool, {k.add(start, d)});
+        k.prefetch(pool, {k.add(start, values + d)});
+      }
     });
   }
 
@@ -342,7 +367,7 @@ private:
   int64_t dim;
   Type element;
   Value q, pool, offsets, contexts, tables, out, kvHead;
-  Value queryScratch, outScratch, keyScratch, maxima, sums, weights, rescale, tokenOffsets;
+  Value queryScratch, outScratch, keyScratch, maxima, sums, weights, rescale, tokenOffsets, nextOffsets;
 };
 
 } // namespace

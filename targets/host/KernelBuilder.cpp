@@ -72,7 +72,9 @@ Value KernelBuilder::min(Value lhs, Value rhs) {
   return isFloat(lhs) ? b.createOrFold<arith::MinimumFOp>(lhs, rhs) : b.createOrFold<arith::MinSIOp>(lhs, rhs);
 }
 Value KernelBuilder::max(Value lhs, Value rhs) {
-  return isFloat(lhs) ? b.createOrFold<arith::MaximumFOp>(lhs, rhs) : b.createOrFold<arith::MaxSIOp>(lhs, rhs);
+  if (isFloat(lhs))
+    return select(compare(arith::CmpFPredicate::OGT, lhs, rhs), lhs, rhs);
+  return b.createOrFold<arith::MaxSIOp>(lhs, rhs);
 }
 Value KernelBuilder::fma(Value lhs, Value rhs, Value sum) { return math::FmaOp::create(b, lhs, rhs, sum); }
 Value KernelBuilder::shl(Value value, int64_t bits) {
@@ -126,8 +128,10 @@ Value KernelBuilder::reduceAdd(Value vector) {
   return vector::ReductionOp::create(b, vector::CombiningKind::ADD, vector);
 }
 Value KernelBuilder::reduceMax(Value vector) {
-  return vector::ReductionOp::create(
-      b, isFloat(vector) ? vector::CombiningKind::MAXIMUMF : vector::CombiningKind::MAXSI, vector);
+  // By halves: LLVM's own reduction of floats branches on signs to order zeros and NaN.
+  for (int64_t lanes = cast<VectorType>(vector.getType()).getNumElements() / 2; lanes > 0; lanes /= 2)
+    vector = max(slice(vector, 0, lanes), slice(vector, lanes, lanes));
+  return extract(vector, 0);
 }
 Value KernelBuilder::extract(Value vector, int64_t lane) { return vector::ExtractOp::create(b, vector, lane); }
 
@@ -169,6 +173,10 @@ Value KernelBuilder::load(Value memref, ValueRange indices, int64_t lanes) {
 }
 void KernelBuilder::storeVector(Value vector, Value memref, ValueRange indices) {
   vector::StoreOp::create(b, vector, memref, indices);
+}
+
+void KernelBuilder::prefetch(Value memref, ValueRange indices) {
+  memref::PrefetchOp::create(b, memref, indices, /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
 }
 
 void KernelBuilder::loop(Value from, Value to, int64_t step, function_ref<void(Value)> body) {

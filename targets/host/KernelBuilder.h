@@ -56,6 +56,7 @@ public:
   Value rem(Value lhs, int64_t rhs);
   Value divf(Value lhs, Value rhs);
   Value min(Value lhs, Value rhs);
+  /// Of floats: `rhs` if either is NaN, one instruction on x86.
   Value max(Value lhs, Value rhs);
   Value fma(Value lhs, Value rhs, Value sum);
   Value shl(Value value, int64_t bits);
@@ -80,7 +81,7 @@ public:
   Value slice(Value vector, int64_t first, int64_t lanes);
   Value insertSlice(Value piece, Value into, int64_t first);
   Value reduceAdd(Value vector); ///< the order is the code generator's, the same on every run
-  Value reduceMax(Value vector); ///< NaN wins
+  Value reduceMax(Value vector); ///< any of the elements if one is NaN
   Value extract(Value vector, int64_t lane);
 
   /// 2^x for vectors or scalars of f32, relative error below 2e-7; x below -126 gives 0, NaN gives NaN. x above 127.5 is
@@ -94,6 +95,8 @@ public:
   void store(Value value, Value memref, ValueRange indices);
   Value load(Value memref, ValueRange indices, int64_t lanes);
   void storeVector(Value vector, Value memref, ValueRange indices);
+  /// Asks for the cache line of an element that will be read soon, into L2.
+  void prefetch(Value memref, ValueRange indices);
 
   // Control flow.
   void loop(Value from, Value to, int64_t step, llvm::function_ref<void(Value)> body);
