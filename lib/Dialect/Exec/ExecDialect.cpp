@@ -2,6 +2,7 @@
 //
 // Registration and verifiers of the exec dialect.
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
+#include "mjolnir/Dialect/Exec/KernelSignature.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -72,6 +73,18 @@ LogicalResult KernelOp::verify() {
     return emitOpError("needs at least one tile");
   if (getBody().empty() || !isa<ReturnOp>(getBody().front().back()))
     return emitOpError("must end in exec.return");
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  Block &block = getBody().front();
+  for (Type type : block.getArgumentTypes())
+    if (!isa<RankedTensorType, mj::BatchType, mj::SamplingType, mj::KvType>(type))
+      return emitOpError("has an argument of type ") << type << "; a kernel takes tensors, a batch, sampling parameters "
+                                                     << "and a cache";
+  size_t operands = getKernelOperands(getBody().front()).size();
+  if (getAccesses().size() != operands)
+    return emitOpError("states ") << getAccesses().size() << " accesses for a body of " << operands << " operands";
   return success();
 }
 

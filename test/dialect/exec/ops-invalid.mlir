@@ -61,6 +61,22 @@ exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [] {
 
 // -----
 
+// expected-error @+1 {{'exec.kernel' op states 1 accesses for a body of 2 operands}}
+exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read>] {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has an argument of type 'index'; a kernel takes tensors, a batch, sampling parameters and a cache}}
+exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [] {
+^bb0(%x: index):
+  exec.return
+}
+
+// -----
+
 func.func @f() {
   // expected-error @+1 {{'exec.return' op expects parent op 'exec.kernel'}}
   exec.return
@@ -185,6 +201,7 @@ exec.entry @e inputs [] outputs [] {
 // -----
 
 exec.kernel @k schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read>] {
+^bb0(%x: tensor<4xf32>):
   exec.return
 }
 exec.entry @e inputs [] outputs [] {

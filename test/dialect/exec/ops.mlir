@@ -18,10 +18,11 @@ exec.kernel @matmul schedule <"host.matmul", {rows = 4 : i64}> tiles 2 accesses 
   exec.return %y : tensor<4x8xf32>
 }
 
-// CHECK: exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read_write>] {
-// CHECK-NEXT: exec.return
-exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read_write>] {
-  exec.return
+// CHECK: exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read>] {
+// CHECK: exec.return %{{.*}} : !mj.kv<3 x 2 x 8 x bf16>
+exec.kernel @append schedule <"host.pointwise"> tiles 1 accesses [#exec.access<read>] {
+^bb0(%kv: !mj.kv<3 x 2 x 8 x bf16>):
+  exec.return %kv : !mj.kv<3 x 2 x 8 x bf16>
 }
 
 // CHECK: exec.entry @plain inputs [#exec.binding<"x", tensor<4x16xf32>>] outputs [#exec.binding<"y", tensor<4x8xf32>>] {

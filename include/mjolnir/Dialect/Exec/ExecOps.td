@@ -95,6 +95,7 @@ def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Exec_ReturnOp : Exec_Op<"return", [Pure, Terminator, ReturnLike, HasParent<"KernelOp">]> {
