@@ -184,7 +184,8 @@ Status EntryVerifier::operand(const std::string &name, const fb::Operand &operan
     if (operand.bytes() != 0)
       return malformed(name, " states ", operand.bytes(), " bytes of a KV pool, whose extent is known at load (0)");
     if (operand.offset() >= limit)
-      return malformed(name, " is at ", operand.offset(), " of pages of ", limit, " bytes: a layer starts inside a page");
+      return malformed(name, " is at ", operand.offset(), " of pages of ", limit,
+                       " bytes: a layer starts inside a page");
     if (operand.offset() % alignment != 0)
       return malformed(name, " is at ", operand.offset(), " of a KV page, not at a multiple of ", alignment);
     return Status::ok();
