@@ -82,7 +82,7 @@ void useOperand(const PackageView &package, const fb::Entry &entry, const fb::Op
     break;
   }
   case fb::Space::pool:
-    require(program.kv_pools()->Get(operand.index())->bytes_per_page() > 0, "pools have pages");
+    require(operand.offset() < program.kv_pools()->Get(operand.index())->bytes_per_page(), "layers begin inside pages");
     return;
   default:
     broken("spaces are known");

@@ -75,7 +75,8 @@ std::string operandText(const fb::Operand &operand, const fb::Program &program, 
   case fb::Space::weight:
     return "weight " + text(program.weights()->Get(operand.index())->name()) + range;
   case fb::Space::pool:
-    return "pool " + text(program.kv_pools()->Get(operand.index())->name());
+    return "pool " + text(program.kv_pools()->Get(operand.index())->name()) + "[" + std::to_string(operand.offset()) +
+           " of each page]";
   }
   return "?";
 }

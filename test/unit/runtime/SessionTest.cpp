@@ -196,6 +196,23 @@ TEST(SessionState, IsTheSessionsOwn) {
   EXPECT_EQ(countUp(second, 10), std::vector<float>(8, 20));
 }
 
+// An operand that is a layer of a pool's pages, not their beginning.
+TEST(SessionState, PoolOperandsHaveOffsets) {
+  std::string path = temporaryPath("layer.mjp");
+  fb::ProgramT program = makeProgram();
+  auto &steps = program.entries[Count]->steps;
+  steps.push_back(std::make_unique<fb::StepT>(*steps[0]));
+  steps[1]->kind.AsLaunch()->operands[0] = fb::Operand(fb::Space::pool, 0, 64, 0);
+  auto written = writeTestPackage(path, testImage(), std::move(program));
+  ASSERT_FALSE(written) << written.message();
+  auto package = Package::open(path);
+  ASSERT_TRUE(package) << package.error().message;
+  Session session = makeSession(*package);
+  // Were the second launch to count where the first does, there would be twice as many.
+  EXPECT_EQ(countUp(session, 1), std::vector<float>(8, 1));
+  EXPECT_EQ(countUp(session, 2), std::vector<float>(8, 3));
+}
+
 TEST(SessionState, ThreadsRunTheirOwnSessions) {
   Package package = openTestPackage("threads.mjp");
   std::vector<std::thread> threads;
