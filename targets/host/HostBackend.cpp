@@ -76,7 +76,7 @@ public:
       return chooseAttention(fusion, attentions.front(), oracle);
     if (auto matmuls = opsOf<mj::MatmulOp>(body); !matmuls.empty())
       return chooseMatmul(fusion, matmuls, oracle);
-    return schedule(fusion, kRowsSchedule);
+    return chooseRows(fusion);
   }
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override {
@@ -107,6 +107,9 @@ public:
   }
 
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
+    // Entries that only pass on what they are given need no code.
+    if (module.getOps<exec::KernelOp>().empty())
+      return SmallVector<Image>();
     module.getContext()
         ->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
                       memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
@@ -182,6 +185,28 @@ private:
     return fusion.emitOpError("holds a matmul of ")
            << first.getX().getType() << " and " << weight
            << " with an epilogue; the host fuses epilogues into matmuls with packed f32 or bf16 weights only";
+  }
+
+  /// host.rows walks the leading dimension, which all that the region computes must share.
+  static FailureOr<mj::ScheduleAttr> chooseRows(mj::FusionOp fusion) {
+    std::optional<int64_t> rows;
+    for (Operation &op : fusion.getBody().front().without_terminator()) {
+      if (isa<arith::ConstantOp>(op))
+        continue;
+      for (Type type : op.getResultTypes()) {
+        auto tensor = dyn_cast<RankedTensorType>(type);
+        if (!tensor)
+          continue;
+        if (tensor.getRank() == 0)
+          return fusion.emitOpError("computes ") << tensor << " ('" << op.getName()
+                                                 << "'); the host's kernels work on tensors of at least one dimension";
+        if (rows && *rows != tensor.getDimSize(0))
+          return fusion.emitOpError("computes tensors of ") << *rows << " and of " << tensor.getDimSize(0)
+                                                            << " rows; a region works row by row over one number of rows";
+        rows = tensor.getDimSize(0);
+      }
+    }
+    return schedule(fusion, kRowsSchedule);
   }
 
   LogicalResult emit(KernelContext &context) const {

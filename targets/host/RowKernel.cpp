@@ -179,7 +179,10 @@ private:
       return known;
     Operation *op = value.getDefiningOp();
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      APFloat number = cast<SplatElementsAttr>(constant.getValue()).getSplatValue<APFloat>();
+      auto splat = cast<SplatElementsAttr>(constant.getValue());
+      if (Type element = splat.getElementType(); !isa<FloatType>(element))
+        return scalars[value] = arith::ConstantOp::create(inner, loc, splat.getSplatValue<TypedAttr>());
+      APFloat number = splat.getSplatValue<APFloat>();
       bool lossy;
       number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lossy);
       return scalars[value] = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), number);
@@ -392,11 +395,9 @@ private:
   }
 
   LogicalResult emitOp(mj::KvAppendOp append) {
-    // What is stored is computed outside of the condition: other operations may read it.
-    if (isLazy(append.getKey()))
-      memoryOf(append.getKey());
-    if (isLazy(append.getValue()))
-      memoryOf(append.getValue());
+    // What is stored comes to memory outside of the condition: other operations may read it.
+    memoryOf(append.getKey());
+    memoryOf(append.getValue());
     mj::KvType kv = append.getKv().getType();
     int64_t pageSize = context.pool.getPageSize(), heads = kv.getHeads(), size = kv.getHeadDim();
     Value slot = k.toIndex(k.load(slots, ValueRange{row}));
