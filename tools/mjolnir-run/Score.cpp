@@ -80,22 +80,37 @@ uint32_t pagesForWindows(const Package &package, size_t window, size_t windows) 
   return static_cast<uint32_t>(std::min<uint64_t>(pages * together, UINT32_MAX));
 }
 
-} // namespace
-
-int perplexity(const Package &package, const Options &options) {
-  std::string contents = readWholeFile(options.perplexityFile);
+/// The tokens of --perplexity's file. Throws NpyError.
+std::vector<int32_t> textTokens(const Package &package, const Options &options) {
+  const std::string &path = options.perplexityFile;
+  if (path.size() > 4 && path.compare(path.size() - 4, 4, ".npy") == 0) {
+    NpyArray array = readNpy(path);
+    if (array.descr != "<i4" || array.shape.size() != 1)
+      throw NpyError("'" + path + "' holds " + array.descr + shapeText(array.shape) +
+                     ", not a list of token ids, <i4[N]");
+    std::vector<int32_t> tokens(array.data.size() / sizeof(int32_t));
+    std::memcpy(tokens.data(), array.data.data(), array.data.size());
+    return tokens;
+  }
+  std::string contents = readWholeFile(path);
   // The text has to be cut before the session can be made in its size; the tokenizer is independent of it.
   auto json = package.member("tokenizer.json");
   if (!json)
-    return fail("the package has no tokenizer.json, without which a text cannot be scored");
+    throw NpyError("the package has no tokenizer.json; give the text as token ids in a .npy file");
   mj_tokenizer *handle = nullptr;
   if (mj_tokenizer_create(json->data(), json->size(), &handle) != MJ_OK)
-    return fail(mj_last_error());
+    throw NpyError(mj_last_error());
   std::unique_ptr<mj_tokenizer, decltype(&mj_tokenizer_destroy)> owner(handle, &mj_tokenizer_destroy);
   auto encoded = TokenizerRef(handle).encode(contents, !options.noSpecialTokens);
   if (!encoded)
-    return fail(encoded.error().message);
-  const std::vector<int32_t> &text = *encoded;
+    throw NpyError(encoded.error().message);
+  return std::move(*encoded);
+}
+
+} // namespace
+
+int perplexity(const Package &package, const Options &options) {
+  std::vector<int32_t> text = textTokens(package, options);
   if (text.size() < 2)
     return fail("the text has " + std::to_string(text.size()) + " tokens; at least 2 are needed to predict one");
 

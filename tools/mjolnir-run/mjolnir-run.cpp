@@ -82,7 +82,9 @@ void addGeneration(CLI::App &app, Options &options) {
 
 void addScoring(CLI::App &app, Options &options) {
   app.add_option("--perplexity", options.perplexityFile,
-                 "Print the perplexity of the text in this file ('-': standard input): exp of the mean negative log "
+                 "Print the perplexity of the text in this file ('-': standard input; FILE.npy: its token ids, i32): "
+                 "exp of the "
+                 "mean negative log "
                  "likelihood of its tokens, each predicted from those before it in its window")
       ->type_name("FILE")
       ->group("Scoring");

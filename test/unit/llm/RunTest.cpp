@@ -237,6 +237,17 @@ TEST(Run, MeasuresPerplexity) {
     EXPECT_NEAR(perplexity / std::exp(mean), 1, 1e-6);
     EXPECT_EQ(printedCount, predicted);
   }
+  std::string ids = temporaryPath("text-ids.npy");
+  run::NpyArray array;
+  array.descr = "<i4";
+  array.shape = {static_cast<int64_t>(tokens.size())};
+  array.data.resize(tokens.size() * 4);
+  std::memcpy(array.data.data(), tokens.data(), array.data.size());
+  run::writeNpy(ids, array);
+  EXPECT_EQ(run(package() + " --perplexity '" + ids + "'").out, run(package() + " --perplexity '" + path + "'").out);
+  run::writeNpy(ids, floats({1}, {1}));
+  EXPECT_EQ(run(package() + " --perplexity '" + ids + "'").err,
+            "mjolnir-run: error: '" + ids + "' holds <f4[1], not a list of token ids, <i4[N]\n");
   EXPECT_EQ(run(package() + " --perplexity '" + path + "' --kv-pages 24").code, 0); // one window at a time
   EXPECT_EQ(run(package() + " --perplexity '" + path + "' --window 97").code, 1);
   EXPECT_EQ(run(package() + " --perplexity '" + path + "' --window 10 --stride 11").code, 1);
