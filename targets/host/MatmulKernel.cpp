@@ -57,10 +57,13 @@ Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
   // Widening a panel pays once about ten row blocks share it.
   s.panels = config.m > 48;
   const int64_t mostRows = s.panels ? (fewRegisters ? 6 : target.vectorLanes == 16 ? 8 : 5) : fewRegisters ? 4 : 5;
-  const int64_t accumulators = fewRegisters ? 12 : 24;
+  const int64_t accumulators = !fewRegisters ? 24 : s.panels ? 12 : 8;
   s.microRows = chooseRows(config.m, mostRows);
   // More than four streams of weights outrun the prefetchers.
   s.microBlocks = std::clamp<int64_t>(accumulators / (s.microRows * registersPerBlock), 1, 4);
+  // What several rows and blocks keep alive at once would spill an accumulator, in the middle of its chain.
+  if (fewRegisters && s.microRows > 1)
+    s.microBlocks = 1;
   s.microBlocks = std::min(s.microBlocks, blocks);
 
   s.rowTiles = llvm::divideCeil(config.m, 132);
@@ -248,19 +251,16 @@ private:
     Value firstStep = sources.fromStart ? k.index(0) : k.div(piece.first, pair);
     accumulators =
         k.loop(k.index(0), stepsOf(piece, pair), 1, accumulators, [&](Value step, ValueRange carried) {
-          SmallVector<Value> next(carried), raw;
-          for (Value source : sources.blocks)
-            raw.push_back(k.load(sources.memref, {source, k.add(firstStep, step), k.index(0)}, kLanes * pair));
+          SmallVector<Value> next(carried);
           Value col = k.mul(step, pair);
-          if (useDot) {
-            dotStep(raw, scratchRow, col, next);
-            return next;
-          }
-          for (int64_t p = 0; p < pair; ++p) {
-            SmallVector<Value> wide;
-            for (Value v : raw)
-              wide.push_back(pair == 1 ? v : widen(v, p));
-            fmaStep(wide, scratchRow, k.add(col, p), next);
+          // Block by block: what is widened lives no longer than its FMAs.
+          for (auto [c, source] : llvm::enumerate(sources.blocks)) {
+            Value v = k.load(sources.memref, {source, k.add(firstStep, step), k.index(0)}, kLanes * pair);
+            if (useDot)
+              dotStep(v, c, scratchRow, col, next);
+            else
+              for (int64_t p = 0; p < pair; ++p)
+                fmaStep(pair == 1 ? v : widen(v, p), c, scratchRow, k.add(col, p), next);
           }
           return next;
         });
@@ -270,25 +270,21 @@ private:
         k.storeVector(accumulators[r * columns + c], sums, sumIndices(r, c));
   }
 
-  void fmaStep(ArrayRef<Value> wide, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
+  void fmaStep(Value wide, int64_t c, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
     for (int64_t r = 0; r < s.microRows; ++r) {
       Value scalar = k.splat(k.load(xScratch, {k.add(scratchRow, r), col}), kLanes);
-      for (auto [c, v] : llvm::enumerate(wide)) {
-        Value &sum = accumulators[r * s.microBlocks + c];
-        sum = k.fma(scalar, v, sum);
-      }
+      Value &sum = accumulators[r * s.microBlocks + c];
+      sum = k.fma(scalar, wide, sum);
     }
   }
 
-  void dotStep(ArrayRef<Value> raw, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
+  void dotStep(Value raw, int64_t c, Value scratchRow, Value col, SmallVectorImpl<Value> &accumulators) {
     Type pairs = k.vec(elementType(Element::BF16, k.builder().getContext()), 2 * kLanes);
     for (int64_t r = 0; r < s.microRows; ++r) {
       Value two = k.bitcastVector(k.vec(k.i32(), 1), k.load(xScratch, {k.add(scratchRow, r), col}, 2));
       Value broadcast = k.bitcastVector(pairs, k.splat(k.extract(two, 0), kLanes));
-      for (auto [c, v] : llvm::enumerate(raw)) {
-        Value &sum = accumulators[r * s.microBlocks + c];
-        sum = x86vector::DotBF16Op::create(k.builder(), k.loc(), sum.getType(), sum, v, broadcast);
-      }
+      Value &sum = accumulators[r * s.microBlocks + c];
+      sum = x86vector::DotBF16Op::create(k.builder(), k.loc(), sum.getType(), sum, raw, broadcast);
     }
   }
 

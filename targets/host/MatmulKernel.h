@@ -52,8 +52,10 @@ struct MatmulConfig {
 /// How many tiles a launch of the kernel has. The bits of the result depend neither on this nor on M.
 int64_t matmulTiles(const MatmulConfig &config, const HostTarget &target);
 
-/// Appends the kernel `name` to `module`. Accumulation is f32, FMA by FMA in the order of k. A row of the result has the
-/// same bits whatever M is.
+/// Appends the kernel `name` to `module`. Accumulation is f32, FMA by FMA in the order of k; on a target with AVX512_BF16,
+/// bf16 times bf16 goes pair by pair (vdpbf16ps, which flushes denormals). A row of the result has the same bits whatever M
+/// is. Y may be the same memory as one of `extras`, if the epilogue reads it only where it writes. The kernel uses up to
+/// 256 KiB of stack.
 /// Fails with a diagnostic on the module if the configuration is not supported.
 mlir::FailureOr<mlir::func::FuncOp> emitMatmul(mlir::OpBuilder &builder, mlir::ModuleOp module, llvm::StringRef name,
                                                const MatmulConfig &config, const HostTarget &target);
