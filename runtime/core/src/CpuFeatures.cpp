@@ -11,6 +11,7 @@
 #include <memory>
 #include <sched.h>
 #include <string_view>
+#include <unistd.h>
 #include <unordered_set>
 
 namespace mjolnir::runtime {
@@ -235,6 +236,8 @@ unsigned usableCores() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) == 0)
     cores = static_cast<unsigned>(CPU_COUNT(&set));
+  else if (long online = sysconf(_SC_NPROCESSORS_ONLN); online > 0) // more cores than the set has room for
+    cores = static_cast<unsigned>(online);
   // Control group v2, as a container sees it: "max 100000", or microseconds of CPU time in a period.
   if (File file{fopen("/sys/fs/cgroup/cpu.max", "re")}) {
     unsigned long long quota = 0, period = 0;
