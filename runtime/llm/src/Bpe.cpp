@@ -16,15 +16,10 @@ namespace {
 
 constexpr size_t maxCachedWords = 16384;
 constexpr size_t maxCachedBytes = 256; // of a word
-constexpr int32_t maxTokens = 1 << 24; // a bound on memory that a damaged file can ask for
-
-uint64_t pairKey(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
 
 } // namespace
 
-Bpe Bpe::parse(const JsonView &json) {
+Bpe Bpe::parse(const JsonView &json, TokenizerFile &file) {
   std::string type = json.stringOr("type", "BPE"); // older files leave it out
   if (type != "BPE")
     json.unsupported("has type '" + type + "'; supported is BPE");
@@ -37,12 +32,14 @@ Bpe Bpe::parse(const JsonView &json) {
       dropout->unsupported("is not 0: encoding would be random");
 
   Bpe bpe;
-  bpe.parseVocabulary(json.member("vocab"));
-  bpe.parseMerges(json.member("merges"));
+  json.member("vocab").requireObject();
+  json.member("merges").requireArray();
+  bpe.takeVocabulary(file);
+  bpe.takeMerges(file);
   bpe.ignoreMerges = json.booleanOr("ignore_merges", false);
   bpe.fuseUnknown = json.booleanOr("fuse_unk", false);
   if (auto token = json.find("unk_token")) {
-    bpe.unknown = bpe.find(token->string());
+    bpe.unknown = bpe.vocabulary.find(token->string());
     if (bpe.unknown < 0)
       token->malformed("is '" + token->string() + "', which is not in the vocabulary");
   }
@@ -51,88 +48,49 @@ Bpe Bpe::parse(const JsonView &json) {
   for (unsigned byte = 0; bpe.hasByteFallback && byte < 256; ++byte) {
     char name[8];
     std::snprintf(name, sizeof(name), "<0x%02X>", byte);
-    bpe.byteFallback[byte] = bpe.find(name);
+    bpe.byteFallback[byte] = bpe.vocabulary.find(name);
   }
   return bpe;
 }
 
-void Bpe::parseVocabulary(const JsonView &json) {
-  json.requireObject();
-  vocabulary.reserve(json.raw().size());
-  for (const auto &[text, id] : json.raw().items()) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= maxTokens)
-      json.malformed("gives the token '" + text + "' a number that is not an integer from 0 to " +
-                     std::to_string(maxTokens - 1));
-    int32_t number = id.get<int32_t>();
-    auto place = vocabulary.emplace(text, number).first;
-    if (static_cast<size_t>(number) >= texts.size())
-      texts.resize(std::max<size_t>(number + 1, json.raw().size()), nullptr);
-    if (texts[number])
-      json.malformed("gives the number " + std::to_string(number) + " to both '" + *texts[number] + "' and '" + text +
-                     "'");
-    texts[number] = &place->first;
-  }
-  while (!texts.empty() && !texts.back())
-    texts.pop_back();
-}
-
-void Bpe::parseMerges(const JsonView &json) {
-  size_t count = json.requireArray();
-  merges.reserve(count);
-  std::string merged;
-  for (size_t i = 0; i < count; ++i) {
-    const nlohmann::json &entry = json.raw()[i];
-    std::string left, right;
-    if (entry.is_string()) {
-      const std::string &both = entry.get_ref<const std::string &>();
-      size_t space = both.find(' ');
-      if (space == std::string::npos || both.find(' ', space + 1) != std::string::npos)
-        json.element(i).malformed("is '" + both + "', not two tokens separated by one space");
-      left = both.substr(0, space);
-      right = both.substr(space + 1);
-    } else if (entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string()) {
-      left = entry[0].get_ref<const std::string &>();
-      right = entry[1].get_ref<const std::string &>();
-    } else {
-      json.element(i).malformed("is neither a string of two tokens nor a pair of strings");
+void Bpe::takeVocabulary(TokenizerFile &file) {
+  vocabulary.reset(std::move(file.tokenTexts), file.vocabulary.size());
+  for (const TokenizerFile::Token &token : file.vocabulary)
+    if (int32_t taken = vocabulary.add(token.text, token.id); taken >= 0) {
+      std::string text(vocabulary.view(token.text)), other(vocabulary.text(taken));
+      throw Error(MJ_ERROR_MALFORMED, text == other
+                                          ? "tokenizer.json.model.vocab has the token '" + text + "' twice"
+                                          : "tokenizer.json.model.vocab gives the number " + std::to_string(taken) +
+                                                " to both '" + other + "' and '" + text + "'");
     }
-    merged = left + right;
-    int32_t ids[3] = {find(left), find(right), find(merged)};
+}
+
+void Bpe::takeMerges(const TokenizerFile &file) {
+  merges.reset(file.merges.size());
+  std::string merged;
+  for (size_t i = 0; i < file.merges.size(); ++i) {
+    std::string_view left = file.merges[i].left.of(file.mergeTexts), right = file.merges[i].right.of(file.mergeTexts);
+    merged.assign(left).append(right);
+    const std::string_view texts[3] = {left, right, merged};
+    int32_t ids[3];
     for (unsigned k = 0; k < 3; ++k)
-      if (ids[k] < 0)
-        json.element(i).malformed("needs the token '" +
-                                  (k == 0   ? left
-                                   : k == 1 ? right
-                                            : merged) +
-                                  "', which is not in the vocabulary");
-    merges[pairKey(ids[0], ids[1])] = {static_cast<uint32_t>(i), ids[2]};
+      if ((ids[k] = vocabulary.find(texts[k])) < 0)
+        throw Error(MJ_ERROR_MALFORMED, "tokenizer.json.model.merges[" + std::to_string(i) + "] needs the token '" +
+                                            std::string(texts[k]) + "', which is not in the vocabulary");
+    merges.add({ids[0], ids[1], static_cast<uint32_t>(i), ids[2]});
   }
-}
-
-const std::string *Bpe::text(int32_t id) const {
-  return id >= 0 && static_cast<size_t>(id) < texts.size() ? texts[id] : nullptr;
-}
-
-int32_t Bpe::find(const std::string &text) const {
-  auto found = vocabulary.find(text);
-  return found == vocabulary.end() ? -1 : found->second;
-}
-
-const Bpe::Merge *Bpe::mergeOf(int32_t left, int32_t right) const {
-  auto found = merges.find(pairKey(left, right));
-  return found == merges.end() ? nullptr : &found->second;
 }
 
 void Bpe::encode(std::string_view word, Cache *cache, std::vector<int32_t> &ids) const {
-  std::string key(word);
   if (ignoreMerges) {
-    if (int32_t id = find(key); id >= 0) {
+    if (int32_t id = vocabulary.find(word); id >= 0) {
       ids.push_back(id);
       return;
     }
   }
   if (word.size() > maxCachedBytes)
     cache = nullptr;
+  std::string key(word);
   if (cache) {
     auto known = cache->words.find(key);
     if (known != cache->words.end()) {
@@ -152,7 +110,6 @@ void Bpe::encode(std::string_view word, Cache *cache, std::vector<int32_t> &ids)
 }
 
 void Bpe::symbolsOf(std::string_view word, std::vector<int32_t> &ids) const {
-  std::string character;
   bool unknownPending = false;
   auto flushUnknown = [&] {
     if (unknownPending)
@@ -160,9 +117,9 @@ void Bpe::symbolsOf(std::string_view word, std::vector<int32_t> &ids) const {
     unknownPending = false;
   };
   while (!word.empty()) {
-    character.assign(word.substr(0, scanUtf8(word).bytes));
+    std::string_view character = word.substr(0, scanUtf8(word).bytes);
     word.remove_prefix(character.size());
-    if (int32_t id = find(character); id >= 0) {
+    if (int32_t id = vocabulary.find(character); id >= 0) {
       flushUnknown();
       ids.push_back(id);
       continue;
@@ -204,7 +161,7 @@ void Bpe::merge(std::vector<int32_t> &ids) const {
   auto consider = [&](int32_t left) {
     if (left < 0 || symbols[left].next < 0)
       return;
-    if (const Merge *merge = mergeOf(symbols[left].id, symbols[symbols[left].next].id)) {
+    if (const MergeTable::Merge *merge = merges.find(symbols[left].id, symbols[symbols[left].next].id)) {
       heap.push_back({merge->rank, left, merge->id});
       std::push_heap(heap.begin(), heap.end());
     }
@@ -220,7 +177,7 @@ void Bpe::merge(std::vector<int32_t> &ids) const {
       continue;
     // The pair may have changed since the candidate was found.
     Symbol &right = symbols[left.next];
-    const Merge *merge = mergeOf(left.id, right.id);
+    const MergeTable::Merge *merge = merges.find(left.id, right.id);
     if (!merge || merge->id != top.id)
       continue;
     left.id = top.id;

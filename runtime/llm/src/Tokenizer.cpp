@@ -12,11 +12,11 @@
 namespace mjolnir::llm {
 
 Tokenizer::Tokenizer(std::string_view text) {
-  nlohmann::json document = parseJson(text, "tokenizer.json");
-  JsonView root(document, "tokenizer.json");
+  TokenizerFile file = TokenizerFile::parse(text);
+  JsonView root(file.document, "tokenizer.json");
   root.requireObject();
 
-  model = Bpe::parse(root.member("model"));
+  model = Bpe::parse(root.member("model"), file);
   if (auto json = root.find("normalizer"))
     normalizer = Normalizer::parse(*json);
   if (auto json = root.find("pre_tokenizer"))
@@ -24,13 +24,14 @@ Tokenizer::Tokenizer(std::string_view text) {
   if (auto json = root.find("added_tokens")) {
     std::vector<AddedToken> tokens = AddedTokens::parse(*json);
     for (const AddedToken &token : tokens) {
-      int32_t inModel = model.find(token.content);
-      const std::string *sameId = model.text(token.id);
-      if ((inModel >= 0 && inModel != token.id) || (sameId && *sameId != token.content))
+      int32_t inModel = model.tokens().find(token.content);
+      bool idIsTaken = model.tokens().has(token.id) && model.tokens().text(token.id) != token.content;
+      if ((inModel >= 0 && inModel != token.id) || idIsTaken)
         json->malformed("gives '" + token.content + "' the number " + std::to_string(token.id) +
                         ", but the vocabulary gives " +
-                        (inModel >= 0 && inModel != token.id ? "it " + std::to_string(inModel)
-                                                             : "that number to '" + *sameId + "'"));
+                        (inModel >= 0 && inModel != token.id
+                             ? "it " + std::to_string(inModel)
+                             : "that number to '" + std::string(model.tokens().text(token.id)) + "'"));
     }
     added = AddedTokens(std::move(tokens), normalizer);
   }
@@ -136,18 +137,18 @@ void Tokenizer::appendBytes(int32_t id, bool skipSpecialTokens, std::string &byt
   const AddedToken *token = added.find(id);
   if (token && token->special && skipSpecialTokens)
     return;
-  const std::string *text = token ? &token->sought : model.text(id);
-  if (!text)
+  if (!token && !model.tokens().has(id))
     return;
+  std::string_view text = token ? token->sought : model.tokens().text(id);
   const ByteLevel &table = ByteLevel::get();
   size_t before = bytes.size();
-  for (std::string_view rest = *text; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty();) {
     Utf8Unit unit = scanUtf8(rest);
     int byte = unit.kind == Utf8Unit::Valid ? table.byteOfCharacter(unit.codePoint) : -1;
     if (byte < 0) {
       // Some character is not of the byte alphabet: the token, an added one, is text.
       bytes.resize(before);
-      bytes += *text;
+      bytes += text;
       return;
     }
     bytes.push_back(static_cast<char>(byte));
@@ -166,11 +167,11 @@ int32_t Tokenizer::find(const std::string &text) const {
   for (const AddedToken &token : added.all())
     if (token.content == text)
       return token.id;
-  return model.find(text);
+  return model.tokens().find(text);
 }
 
 size_t Tokenizer::size() const {
-  size_t size = model.size();
+  size_t size = model.tokens().size();
   for (const AddedToken &token : added.all())
     size = std::max(size, static_cast<size_t>(token.id) + 1);
   return size;

@@ -55,6 +55,12 @@ const Case cases[] = {
      "tokenizer.json.model.vocab gives the token 'a' a number that is not an integer from 0 to 16777215"},
     {"SameId", "/model/vocab/b", "0", MJ_ERROR_MALFORMED,
      "tokenizer.json.model.vocab gives the number 0 to both 'a' and 'b'"},
+    {"NullId", "/model/vocab/a", "null", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.vocab gives the token 'a' a number that is not an integer from 0 to 16777215"},
+    {"ListId", "/model/vocab/a", "[0]", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.vocab gives the token 'a' a number that is not an integer from 0 to 16777215"},
+    {"ObjectId", "/model/vocab/a", "{}", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.vocab gives the token 'a' a number that is not an integer from 0 to 16777215"},
     {"NoMerges", "/model/merges", nullptr, MJ_ERROR_MALFORMED, "tokenizer.json.model lacks 'merges'"},
     {"MergesNotArray", "/model/merges", "{}", MJ_ERROR_MALFORMED,
      "tokenizer.json.model.merges is an object, not an array"},
@@ -63,6 +69,14 @@ const Case cases[] = {
     {"MergeOfThree", "/model/merges/0", "\"a b c\"", MJ_ERROR_MALFORMED,
      "tokenizer.json.model.merges[0] is 'a b c', not two tokens separated by one space"},
     {"MergeNumber", "/model/merges/0", "[1, 2]", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.merges[0] is neither a string of two tokens nor a pair of strings"},
+    {"MergePairOfOne", "/model/merges/0", "[\"a\"]", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.merges[0] is neither a string of two tokens nor a pair of strings"},
+    {"MergePairOfThree", "/model/merges/0", "[\"a\", \"b\", \"b\"]", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.merges[0] is neither a string of two tokens nor a pair of strings"},
+    {"MergeOfLists", "/model/merges/0", "[[\"a\"], \"b\"]", MJ_ERROR_MALFORMED,
+     "tokenizer.json.model.merges[0] is neither a string of two tokens nor a pair of strings"},
+    {"MergeObject", "/model/merges/0", "{}", MJ_ERROR_MALFORMED,
      "tokenizer.json.model.merges[0] is neither a string of two tokens nor a pair of strings"},
     {"MergeUnknownLeft", "/model/merges/0", "[\"x\", \"b\"]", MJ_ERROR_MALFORMED,
      "tokenizer.json.model.merges[0] needs the token 'x', which is not in the vocabulary"},
@@ -154,6 +168,24 @@ TEST(TokenizerFile, IsAcceptedUnchanged) {
   EXPECT_EQ(tokenizer.find("ab"), 2);
   EXPECT_EQ(tokenizer.find("<s>"), 4);
   EXPECT_EQ(tokenizer.find("x"), -1);
+}
+
+TEST(TokenizerFile, VocabularyIsTheModelsOnly) {
+  // Members of these names elsewhere are nothing special, nor is the order of members in the file.
+  Tokenizer tokenizer(R"({"vocab": {"x": "y"}, "extra": {"merges": [1, {}], "model": {"vocab": {"q": null}}},
+    "decoder": {"type": "ByteLevel"}, "model": {"merges": [["a", "b"]], "other": {"vocab": [1]}, "vocab": {"ab": 7, "a": 0, "b": 3}}})");
+  std::vector<int32_t> ids;
+  tokenizer.encode("abba", true, ids);
+  EXPECT_EQ(ids, (std::vector<int32_t>{7, 3, 0}));
+  EXPECT_EQ(tokenizer.size(), 8u);
+  EXPECT_EQ(tokenizer.find("q"), -1);
+  EXPECT_EQ(tokenizer.decode(ids.data(), ids.size(), true), "abba");
+  try {
+    Tokenizer twice(R"({"decoder": {"type": "ByteLevel"}, "model": {"vocab": {"a": 0, "a": 1}, "merges": []}})");
+    FAIL();
+  } catch (const Error &e) {
+    EXPECT_STREQ(e.what(), "tokenizer.json.model.vocab has the token 'a' twice");
+  }
 }
 
 TEST(TokenizerFile, MustBeJson) {
