@@ -5,8 +5,8 @@
 // Rules that hold for every function here:
 //  - A function that can fail returns an mj_status. MJ_OK is success; otherwise mj_last_error() holds a sentence for a
 //    person, valid until the next call on the same thread.
-//  - Handles are opaque. A package is immutable and may be shared by threads; a session belongs to one thread at a time;
-//    sessions of one package are independent of each other.
+//  - Handles are opaque. A package is immutable and may be shared by threads; a session belongs to one thread at a
+//    time; sessions of one package are independent of each other.
 //  - mj_session_run neither allocates nor locks (one that fails allocates its message).
 //  - Strings are UTF-8; those returned live as long as the handle they came from.
 #ifndef MJOLNIR_RUNTIME_H
@@ -28,13 +28,13 @@ extern "C" {
 
 typedef enum mj_status {
   MJ_OK = 0,
-  MJ_ERROR_INVALID_ARGUMENT = 1,  // the caller's arguments are wrong: a null handle, a tensor of another shape
-  MJ_ERROR_NOT_FOUND = 2,         // a file, entry, input or member that does not exist
-  MJ_ERROR_MALFORMED = 3,         // the package is not one, or is damaged
-  MJ_ERROR_VERSION = 4,           // the package was made for another version of the runtime
-  MJ_ERROR_UNSUPPORTED = 5,       // the machine lacks what the package needs: device, CPU feature
-  MJ_ERROR_OUT_OF_MEMORY = 6,     // memory or KV pages; the message says what wanted how much
-  MJ_ERROR_IO = 7,                // the operating system refused to read or map
+  MJ_ERROR_INVALID_ARGUMENT = 1, // the caller's arguments are wrong: a null handle, a tensor of another shape
+  MJ_ERROR_NOT_FOUND = 2,        // a file, entry, input or member that does not exist
+  MJ_ERROR_MALFORMED = 3,        // the package is not one, or is damaged
+  MJ_ERROR_VERSION = 4,          // the package was made for another version of the runtime
+  MJ_ERROR_UNSUPPORTED = 5,      // the machine lacks what the package needs: device, CPU feature
+  MJ_ERROR_OUT_OF_MEMORY = 6,    // memory or KV pages; the message says what wanted how much
+  MJ_ERROR_IO = 7,               // the operating system refused to read or map
   MJ_ERROR_INTERNAL = 8,
 } mj_status;
 
@@ -56,7 +56,8 @@ MJ_API mj_status mj_package_open(const char *path, mj_package **package);
 /// Closes a package; its sessions must be destroyed first. Null is allowed.
 MJ_API void mj_package_close(mj_package *package);
 
-/// A member of the package's file by name ("tokenizer.json", "program.fb"); the bytes are mapped and live with the package.
+/// A member of the package's file by name ("tokenizer.json", "program.fb"); the bytes are mapped and live with the
+/// package.
 MJ_API mj_status mj_package_member(const mj_package *package, const char *name, const void **data, size_t *bytes);
 MJ_API size_t mj_package_member_count(const mj_package *package);
 MJ_API const char *mj_package_member_name(const mj_package *package, size_t index);
@@ -66,9 +67,9 @@ typedef enum mj_entry_kind { MJ_ENTRY_PLAIN = 0, MJ_ENTRY_RAGGED = 1 } mj_entry_
 typedef struct mj_entry_info {
   const char *name;
   mj_entry_kind kind;
-  uint32_t tokens;              // ragged: T
-  uint32_t sequences;           // ragged: B
-  uint32_t pages_per_sequence;  // ragged: P
+  uint32_t tokens;             // ragged: T
+  uint32_t sequences;          // ragged: B
+  uint32_t pages_per_sequence; // ragged: P
   size_t inputs, outputs;
   uint64_t arena_bytes;
 } mj_entry_info;
@@ -77,7 +78,7 @@ typedef struct mj_binding_info {
   const char *name;
   DLDataType dtype;
   int32_t ndim;
-  const int64_t *shape;  // elements
+  const int64_t *shape; // elements
   size_t bytes;
 } mj_binding_info;
 
@@ -89,10 +90,10 @@ MJ_API mj_status mj_entry_input(const mj_package *package, size_t entry, size_t 
 MJ_API mj_status mj_entry_output(const mj_package *package, size_t entry, size_t output, mj_binding_info *info);
 
 typedef struct mj_kv_info {
-  uint32_t pools;           // 0: the program keeps no state
-  uint32_t page_size;       // tokens a page
-  uint64_t bytes_per_page;  // of all pools together
-  uint32_t max_context;     // tokens a sequence may hold
+  uint32_t pools;          // 0: the program keeps no state
+  uint32_t page_size;      // tokens a page
+  uint64_t bytes_per_page; // of all pools together
+  uint32_t max_context;    // tokens a sequence may hold
   uint32_t vocabulary;
 } mj_kv_info;
 MJ_API mj_status mj_package_kv(const mj_package *package, mj_kv_info *info);
@@ -102,9 +103,9 @@ MJ_API mj_status mj_package_kv(const mj_package *package, mj_kv_info *info);
 typedef struct mj_session mj_session;
 
 typedef struct mj_session_options {
-  size_t struct_size;  // sizeof(mj_session_options), so that later versions can add fields
-  uint32_t threads;    // threads that run tiles, the caller's included; 0: one for each core this process may use
-  uint32_t kv_pages;   // pages of paged KV memory; 0: enough for one sequence of max_context tokens
+  size_t struct_size; // sizeof(mj_session_options), so that later versions can add fields
+  uint32_t threads;   // threads that run tiles, the caller's included; 0: one for each core this process may use
+  uint32_t kv_pages;  // pages of paged KV memory; 0: enough for one sequence of max_context tokens
 } mj_session_options;
 
 /// Makes a session: threads, arena, KV pages. `options` may be null. MJ_ERROR_OUT_OF_MEMORY says what wanted how much.
@@ -114,18 +115,19 @@ MJ_API void mj_session_destroy(mj_session *session);
 /// How many KV pages the session has.
 MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
 
-/// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major CPU tensor of
-/// exactly the binding's dtype and shape, at an address aligned to its element. Nothing is copied: kernels read and write the
-/// caller's memory. An output may be null when the caller does not want it (the session then provides scratch memory).
-/// Index inputs of ragged entries are checked before anything runs: tokens below the vocabulary, offsets ascending and at most
-/// T, slots and pages inside the pool, context lengths inside the block table. Of a block table only the pages that the
-/// context length needs are looked at. Padding: a sequence without tokens has context length 0 and an empty range of offsets;
-/// tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may be -1, which stores nothing.
+/// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major CPU tensor
+/// of exactly the binding's dtype and shape, at an address aligned to its element. Nothing is copied: kernels read and
+/// write the caller's memory. An output may be null when the caller does not want it (the session then provides scratch
+/// memory). Index inputs of ragged entries are checked before anything runs: tokens below the vocabulary, offsets
+/// ascending and at most T, slots and pages inside the pool, context lengths inside the block table. Of a block table
+/// only the pages that the context length needs are looked at. Padding: a sequence without tokens has context length 0
+/// and an empty range of offsets; tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may
+/// be -1, which stores nothing.
 MJ_API mj_status mj_session_run(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
                                 const DLTensor *const *outputs, size_t output_count);
 
-/// Time and work of the steps of the last mj_session_run, when profiling is on (it costs two clock reads a step). A copy has
-/// the kernel "copy". The list lives until the next run; it is empty when profiling was off or the run failed.
+/// Time and work of the steps of the last mj_session_run, when profiling is on (it costs two clock reads a step). A
+/// copy has the kernel "copy". The list lives until the next run; it is empty when profiling was off or the run failed.
 typedef struct mj_step_profile {
   const char *kernel;
   uint32_t tiles;
@@ -137,4 +139,4 @@ MJ_API size_t mj_session_profile(const mj_session *session, const mj_step_profil
 #ifdef __cplusplus
 }
 #endif
-#endif  // MJOLNIR_RUNTIME_H
+#endif // MJOLNIR_RUNTIME_H
