@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <condition_variable>
+#include <cstdio>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -179,12 +179,11 @@ struct Bench {
       else
         flops.push_back(fmaCeiling());
       times.push_back(-seconds([&] {
-                        for (int64_t index = 0; index < repeat; ++index) {
-                          operands[1] = weights[index % copies].data();
-                          pool_.run(tiles, body);
-                        }
-                      }) /
-                      repeat);
+        for (int64_t index = 0; index < repeat; ++index) {
+          operands[1] = weights[index % copies].data();
+          pool_.run(tiles, body);
+        }
+      }) / repeat);
     }
     double time = -best(times);
     std::printf("matmul %5lld x %6lld x %5lld %s  %9.1f us  %6.2f GB/s", (long long)m, (long long)n, (long long)kk,
@@ -208,7 +207,8 @@ struct Bench {
     return library;
   }
 
-  /// `rows` new tokens of one sequence whose context is then `context` long. Layers rotate, so that decode reads memory.
+  /// `rows` new tokens of one sequence whose context is then `context` long. Layers rotate, so that decode reads
+  /// memory.
   void attention(int64_t rows, int64_t context, int64_t queryHeads, int64_t kvHeads, int64_t headDim) {
     AttentionConfig config;
     config.rows = rows, config.sequences = 1, config.queryHeads = queryHeads, config.kvHeads = kvHeads;
@@ -219,8 +219,9 @@ struct Bench {
     config.pageStride = layers * layerElements;
     KernelModule kernels;
     double compiled = 0;
-    auto library = compile(
-        kernels, mlir::LogicalResult(emitAttention(kernels.builder, *kernels.module, "kernel", config, target)), compiled);
+    auto library =
+        compile(kernels, mlir::LogicalResult(emitAttention(kernels.builder, *kernels.module, "kernel", config, target)),
+                compiled);
     KernelFn kernel = library->symbol("kernel");
     Buffer q(Element::BF16, rows * queryHeads * headDim), out(Element::BF16, q.count);
     q.fill(1);
@@ -240,19 +241,19 @@ struct Bench {
       reads.push_back(readCeiling());
       flops.push_back(fmaCeiling());
       times.push_back(-seconds([&] {
-                        for (int64_t index = 0; index < repeat; ++index) {
-                          operands[1] = static_cast<uint16_t *>(pool.data()) + index % layers * layerElements;
-                          pool_.run(tiles, body);
-                        }
-                      }) /
-                      repeat);
+        for (int64_t index = 0; index < repeat; ++index) {
+          operands[1] = static_cast<uint16_t *>(pool.data()) + index % layers * layerElements;
+          pool_.run(tiles, body);
+        }
+      }) / repeat);
     }
     double time = -best(times);
-    std::printf("attention %4lld rows, context %5lld, %lld/%lld heads of %lld  %9.1f us  %5.1f GB/s (%5.1f%% of reading)  "
-                "%6.1f GFLOP/s (%5.1f%%)  %lld tiles, compiled in %.0f ms\n",
-                (long long)rows, (long long)context, (long long)queryHeads, (long long)kvHeads, (long long)headDim,
-                time * 1e6, bytes / 1e9 / time, 100 * bytes / 1e9 / time / best(reads), flop / 1e9 / time,
-                100 * flop / 1e9 / time / best(flops), (long long)tiles, compiled);
+    std::printf(
+        "attention %4lld rows, context %5lld, %lld/%lld heads of %lld  %9.1f us  %5.1f GB/s (%5.1f%% of reading)  "
+        "%6.1f GFLOP/s (%5.1f%%)  %lld tiles, compiled in %.0f ms\n",
+        (long long)rows, (long long)context, (long long)queryHeads, (long long)kvHeads, (long long)headDim, time * 1e6,
+        bytes / 1e9 / time, 100 * bytes / 1e9 / time / best(reads), flop / 1e9 / time,
+        100 * flop / 1e9 / time / best(flops), (long long)tiles, compiled);
     std::fflush(stdout);
   }
 

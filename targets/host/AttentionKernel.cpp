@@ -2,12 +2,12 @@
 //
 // Emits paged attention kernels.
 //
-// A tile is a block of rows times one KV head; its query vectors are those rows times the G query heads that share the KV
-// head. For each sequence that has rows in the tile, the kernel walks the context in blocks of 32 tokens: it writes the
-// keys transposed and widened into a scratch, so that scores are outer products like a matmul's, then softmax weights, then
-// adds the weighted values to the accumulators. Blocks start at multiples of 32 whatever the rows are, and a block that a
-// row may not see changes nothing in it: decode and prefill agree bit by bit.
-// The running maximum and sum are those of Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018).
+// A tile is a block of rows times one KV head; its query vectors are those rows times the G query heads that share the
+// KV head. For each sequence that has rows in the tile, the kernel walks the context in blocks of 32 tokens: it writes
+// the keys transposed and widened into a scratch, so that scores are outer products like a matmul's, then softmax
+// weights, then adds the weighted values to the accumulators. Blocks start at multiples of 32 whatever the rows are,
+// and a block that a row may not see changes nothing in it: decode and prefill agree bit by bit. The running maximum
+// and sum are those of Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018).
 #include "targets/host/AttentionKernel.h"
 #include "targets/host/KernelBuilder.h"
 
@@ -25,8 +25,8 @@ constexpr int64_t kLanes = 16;
 constexpr int64_t kTokens = 32; // of a block of the context
 
 struct Schedule {
-  int64_t group;        ///< query heads that share a KV head
-  int64_t tileRows;     ///< rows of a tile
+  int64_t group;    ///< query heads that share a KV head
+  int64_t tileRows; ///< rows of a tile
   int64_t rowTiles;
   int64_t microQueries; ///< query vectors of a microkernel
   int64_t microBlocks;  ///< 16-lane columns of a microkernel, 1 or 2
@@ -119,17 +119,15 @@ private:
     k.loop(firstRow, lastRow, 1, [&](Value row) {
       k.loop(k.index(0), k.index(s.group), 1, [&](Value g) {
         Value head = k.add(k.mul(kvHead, s.group), g);
-        overDim(kLanes, [&](Value d, int64_t lanes) {
-          k.storeVector(k.fromF32(element, zeros(lanes)), out, {row, head, d});
-        });
+        overDim(kLanes,
+                [&](Value d, int64_t lanes) { k.storeVector(k.fromF32(element, zeros(lanes)), out, {row, head, d}); });
       });
     });
   }
 
   /// Row and query head of query vector `query` of a segment.
   std::pair<Value, Value> locate(const Segment &segment, Value query) {
-    return {k.add(segment.begin, k.div(query, s.group)),
-            k.add(k.mul(kvHead, s.group), k.rem(query, s.group))};
+    return {k.add(segment.begin, k.div(query, s.group)), k.add(k.mul(kvHead, s.group), k.rem(query, s.group))};
   }
 
   void attend(const Segment &segment) {
@@ -147,8 +145,7 @@ private:
       locateTokens(segment, start, first, last, nextOffsets);
     k.loop(start, k.add(last, 1), kTokens, [&](Value token) {
       if (s.prefetch)
-        k.loop(k.index(0), k.index(kTokens), 1,
-               [&](Value j) { k.store(k.load(nextOffsets, {j}), tokenOffsets, {j}); });
+        k.loop(k.index(0), k.index(kTokens), 1, [&](Value j) { k.store(k.load(nextOffsets, {j}), tokenOffsets, {j}); });
       else
         locateTokens(segment, token, first, last, tokenOffsets);
       if (s.prefetch) {
@@ -181,8 +178,8 @@ private:
     });
   }
 
-  /// Where the keys of the block's tokens start in the pool. Tokens that no row may see stand for ones that some may: what
-  /// lies in their place was never written, or its page was given back.
+  /// Where the keys of the block's tokens start in the pool. Tokens that no row may see stand for ones that some may:
+  /// what lies in their place was never written, or its page was given back.
   void locateTokens(const Segment &segment, Value token, Value first, Value last, Value offsets) {
     k.loop(k.index(0), k.index(kTokens), 1, [&](Value j) {
       Value t = k.max(k.min(k.add(token, j), last), first);
@@ -208,8 +205,8 @@ private:
     return vector::ShuffleOp::create(k.builder(), k.loc(), a, b, mask);
   }
 
-  /// keyScratch[block][d][lane] = key[d] of token 16 * block + lane. Moves 8 tokens x 4 words at a time, a word being an f32
-  /// or two neighbouring bf16.
+  /// keyScratch[block][d][lane] = key[d] of token 16 * block + lane. Moves 8 tokens x 4 words at a time, a word being
+  /// an f32 or two neighbouring bf16.
   void transposeKeys() {
     bool pairs = config.element == Element::BF16;
     int64_t perWord = pairs ? 2 : 1;
@@ -271,7 +268,8 @@ private:
     }
   }
 
-  /// Turns scores into weights relative to the new maximum; rescale is what the old sums and accumulators are worth now.
+  /// Turns scores into weights relative to the new maximum; rescale is what the old sums and accumulators are worth
+  /// now.
   void softmax(const Segment &segment, Value query, Value token) {
     SmallVector<int32_t> iota(kLanes);
     for (int64_t lane = 0; lane < kLanes; ++lane)
@@ -321,8 +319,7 @@ private:
       for (int64_t i = 0; i < s.microQueries; ++i) {
         Value factor = k.splat(k.load(rescale, {k.index(i)}), lanes);
         for (int64_t c = 0; c < columns; ++c)
-          accumulators.push_back(
-              k.mul(k.load(outScratch, {k.add(query, i), k.add(d, c * lanes)}, lanes), factor));
+          accumulators.push_back(k.mul(k.load(outScratch, {k.add(query, i), k.add(d, c * lanes)}, lanes), factor));
       }
       Value column = k.add(d, valueOffset);
       accumulators = k.loop(k.index(0), present, 1, accumulators, [&](Value t, ValueRange carried) {
@@ -351,8 +348,7 @@ private:
       Value sum = k.reduceAdd(k.load(sums, {query, k.index(0)}, kLanes));
       // A row before the start of its sequence sees no token: zeros, not NaN.
       Value empty = k.compare(CmpFPredicate::OEQ, sum, k.constant(k.f32(), 0.0));
-      Value inverse =
-          k.select(empty, k.constant(k.f32(), 0.0), k.divf(k.constant(k.f32(), 1.0), sum));
+      Value inverse = k.select(empty, k.constant(k.f32(), 0.0), k.divf(k.constant(k.f32(), 1.0), sum));
       Value rowIndex = row, headIndex = head;
       overDim(kLanes, [&](Value d, int64_t lanes) {
         Value v = k.mul(k.load(outScratch, {query, d}, lanes), k.splat(inverse, lanes));

@@ -1,8 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Replaces what LLVM would lower to a call into libm or the compiler's runtime: a kernel's object has no undefined symbol.
-// Numeric effect: transcendental functions become polynomials of about 1e-7 relative error; bf16 conversions are exact
-// (round to nearest even, NaN stays NaN).
+// Replaces what LLVM would lower to a call into libm or the compiler's runtime: a kernel's object has no undefined
+// symbol. Numeric effect: transcendental functions become polynomials of about 1e-7 relative error; bf16 conversions
+// are exact (round to nearest even, NaN stays NaN).
 #include "targets/host/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -58,10 +58,10 @@ struct TruncateToBf16 : OpRewritePattern<arith::TruncFOp> {
     auto constant = [&](int64_t value) { return splat(rewriter, loc, wide, value); };
     Value bits = arith::BitcastOp::create(rewriter, loc, wide, op.getIn());
     // Half of the last kept bit, less one unless that bit is odd: ties go to even.
-    Value odd = arith::AndIOp::create(rewriter, loc, arith::ShRUIOp::create(rewriter, loc, bits, constant(16)),
-                                      constant(1));
-    Value rounded = arith::AddIOp::create(
-        rewriter, loc, bits, arith::AddIOp::create(rewriter, loc, odd, constant(0x7fff)));
+    Value odd =
+        arith::AndIOp::create(rewriter, loc, arith::ShRUIOp::create(rewriter, loc, bits, constant(16)), constant(1));
+    Value rounded =
+        arith::AddIOp::create(rewriter, loc, bits, arith::AddIOp::create(rewriter, loc, odd, constant(0x7fff)));
     // The carry could turn a NaN into an infinity: keep its upper bits and make it quiet.
     Value quiet = arith::OrIOp::create(rewriter, loc, bits, constant(0x400000));
     Value isNan = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
@@ -107,16 +107,16 @@ struct ExpandLibraryCallsPass : PassWrapper<ExpandLibraryCallsPass, OperationPas
 
   void runOnOperation() override {
     MLIRContext *context = &getContext();
-    // Emulated bf16 arithmetic rounds after each operation. Its conversions come marked as contractible, and a pair of them
-    // would fold away: results would depend on what is fused with what.
+    // Emulated bf16 arithmetic rounds after each operation. Its conversions come marked as contractible, and a pair of
+    // them would fold away: results would depend on what is fused with what.
     getOperation().walk([](Operation *op) {
       if (isa<arith::ExtFOp, arith::TruncFOp>(op))
         op->removeAttr("fastmath");
     });
     // Two rounds: expansions produce functions that the approximations replace, and those conversions of their own.
     RewritePatternSet expansions(context);
-    math::populateExpansionPatterns(expansions, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi",
-                                                 "exp2", "round"});
+    math::populateExpansionPatterns(
+        expansions, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi", "exp2", "round"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(expansions))))
       return signalPassFailure();
     RewritePatternSet patterns(context);

@@ -31,7 +31,8 @@ FailureOr<HostTarget> HostTarget::parse(StringRef spec, llvm::raw_ostream &error
   if (cpu.empty()) {
     llvm::Triple process(llvm::sys::getProcessTriple());
     if (!process.isX86() && !process.isAArch64()) {
-      errors << "target 'host' is " << process.str() << ", for which there are no kernels; x86-64 and aarch64 have them\n";
+      errors << "target 'host' is " << process.str()
+             << ", for which there are no kernels; x86-64 and aarch64 have them\n";
       return failure();
     }
     result.triple = process.isX86() ? "x86_64-unknown-linux-gnu" : "aarch64-unknown-linux-gnu";
@@ -65,8 +66,7 @@ FailureOr<HostTarget> HostTarget::parse(StringRef spec, llvm::raw_ostream &error
     errors << "target '" << spec << "': LLVM knows no " << triple.getArchName() << " CPU '" << result.cpu << "'\n";
     return failure();
   }
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
-      target->createMCSubtargetInfo(triple, result.cpu, result.features));
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(target->createMCSubtargetInfo(triple, result.cpu, result.features));
 
   if (triple.isAArch64()) {
     result.vectorLanes = 4;

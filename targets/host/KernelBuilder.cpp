@@ -48,9 +48,7 @@ Value KernelBuilder::constant(Type type, double value) {
   return arith::ConstantOp::create(b, attribute);
 }
 
-Value KernelBuilder::negativeInfinity(Type type) {
-  return constant(type, -std::numeric_limits<double>::infinity());
-}
+Value KernelBuilder::negativeInfinity(Type type) { return constant(type, -std::numeric_limits<double>::infinity()); }
 
 Value KernelBuilder::add(Value lhs, Value rhs) {
   return isFloat(lhs) ? b.createOrFold<arith::AddFOp>(lhs, rhs) : b.createOrFold<arith::AddIOp>(lhs, rhs);
@@ -142,9 +140,9 @@ Value KernelBuilder::exp2(Value x) {
   Value shifted = add(x, magic);
   Value fraction = sub(x, sub(shifted, magic)); // in [-0.5, 0.5]
   // 2^f: the Taylor series of exp(f ln 2), whose first omitted term is below 6e-9 of the result.
-  static constexpr double kCoefficients[] = {1.5252733804059841e-05, 1.5403530393381608e-04, 1.3333558146428443e-03,
-                                             9.6181291076284772e-03, 5.5504108664821580e-02, 2.4022650695910072e-01,
-                                             6.9314718055994531e-01, 1.0};
+  static constexpr double kCoefficients[] = {
+      1.5252733804059841e-05, 1.5403530393381608e-04, 1.3333558146428443e-03, 9.6181291076284772e-03,
+      5.5504108664821580e-02, 2.4022650695910072e-01, 6.9314718055994531e-01, 1.0};
   Value result = constant(type, kCoefficients[0]);
   for (double coefficient : ArrayRef(kCoefficients).drop_front())
     result = fma(result, fraction, constant(type, coefficient));

@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// KernelBuilder: a short notation for the arith, vector, memref and scf operations that hand-shaped kernels are made of.
-// Private to targets/host.
+// KernelBuilder: a short notation for the arith, vector, memref and scf operations that hand-shaped kernels are made
+// of. Private to targets/host.
 #ifndef MJOLNIR_TARGETS_HOST_KERNELBUILDER_H
 #define MJOLNIR_TARGETS_HOST_KERNELBUILDER_H
 
@@ -84,8 +84,8 @@ public:
   Value reduceMax(Value vector); ///< any of the elements if one is NaN
   Value extract(Value vector, int64_t lane);
 
-  /// 2^x for vectors or scalars of f32, relative error below 2e-7; x below -126 gives 0, NaN gives NaN. x above 127.5 is
-  /// not supported: softmax never has it.
+  /// 2^x for vectors or scalars of f32, relative error below 2e-7; x below -126 gives 0, NaN gives NaN. x above 127.5
+  /// is not supported: softmax never has it.
   Value exp2(Value x);
 
   // Memory.

@@ -27,7 +27,8 @@ struct VerifyNoAllocationPass : PassWrapper<VerifyNoAllocationPass, OperationPas
     getOperation().walk([&](Operation *op) {
       if (!isa<memref::AllocOp, memref::ReallocOp>(op))
         return;
-      op->emitError("a kernel may not allocate memory: this buffer is neither an operand nor small enough for the stack");
+      op->emitError(
+          "a kernel may not allocate memory: this buffer is neither an operand nor small enough for the stack");
       signalPassFailure();
     });
   }

@@ -2,9 +2,10 @@
 //
 // How a weight matrix lies in memory for the host's matmul kernels.
 //
-// A weight W[N,K] is cut in blocks of 16 rows. In a block, 16-bit elements lie as [ceil(K/2)][16][2], so that a 32-bit lane
-// holds two neighbours of a row: widening is a shift and a mask, and the same bytes feed vdpbf16ps. 32-bit elements lie as
-// [K][16]. One encoding serves decode, prefill and the gather of a tied embedding. Missing rows and the odd K are zeros.
+// A weight W[N,K] is cut in blocks of 16 rows. In a block, 16-bit elements lie as [ceil(K/2)][16][2], so that a 32-bit
+// lane holds two neighbours of a row: widening is a shift and a mask, and the same bytes feed vdpbf16ps. 32-bit
+// elements lie as [K][16]. One encoding serves decode, prefill and the gather of a tied embedding. Missing rows and the
+// odd K are zeros.
 #ifndef MJOLNIR_TARGETS_HOST_MATMULENCODING_H
 #define MJOLNIR_TARGETS_HOST_MATMULENCODING_H
 
@@ -43,13 +44,13 @@ struct MatmulEncoding {
   bool operator==(const MatmulEncoding &) const = default;
 };
 
-/// Packs row-major `source`[n,k] of type `sourceElement` (F32, BF16 or F16) into `packed`, packedBytes(n, k) bytes, all of
-/// which are written. Conversion rounds to nearest even and keeps NaN. The result does not depend on the CPU.
+/// Packs row-major `source`[n,k] of type `sourceElement` (F32, BF16 or F16) into `packed`, packedBytes(n, k) bytes, all
+/// of which are written. Conversion rounds to nearest even and keeps NaN. The result does not depend on the CPU.
 void packWeight(const MatmulEncoding &encoding, Element sourceElement, const void *source, int64_t n, int64_t k,
                 void *packed);
 
-/// The indices into a packed memref (packedShape) of element (row, col), both of type index. Use them to gather rows of a
-/// tied embedding: `memref.load %packed[indices]`.
+/// The indices into a packed memref (packedShape) of element (row, col), both of type index. Use them to gather rows of
+/// a tied embedding: `memref.load %packed[indices]`.
 llvm::SmallVector<mlir::Value> packedIndices(mlir::OpBuilder &builder, mlir::Location loc,
                                              const MatmulEncoding &encoding, mlir::Value row, mlir::Value col);
 

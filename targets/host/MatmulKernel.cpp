@@ -2,13 +2,15 @@
 //
 // Emits matmul kernels over packed weights.
 //
-// A tile is a range of rows times a range of 16-column blocks; it walks K in pieces that fit the caches. The microkernel keeps
-// R x C accumulators of 16 lanes in registers and walks a piece; between pieces they rest in a scratch, from which the
-// epilogue takes them at the end. X is widened to f32 once a piece, to be broadcast from. Two loop orders:
+// A tile is a range of rows times a range of 16-column blocks; it walks K in pieces that fit the caches. The
+// microkernel keeps R x C accumulators of 16 lanes in registers and walks a piece; between pieces they rest in a
+// scratch, from which the epilogue takes them at the end. X is widened to f32 once a piece, to be broadcast from. Two
+// loop orders:
 //  - few rows (decode): weights stream from memory through registers, widened on the way;
-//  - many rows (prefill): a panel of C column blocks is widened into L1 and meets all rows of the tile, whose X is in L2.
-// Every accumulator is one chain of FMAs in the order of k, so neither R, C, the pieces nor the order change a bit of the
-// result.
+//  - many rows (prefill): a panel of C column blocks is widened into L1 and meets all rows of the tile, whose X is in
+//  L2.
+// Every accumulator is one chain of FMAs in the order of k, so neither R, C, the pieces nor the order change a bit of
+// the result.
 #include "targets/host/MatmulKernel.h"
 #include "targets/host/KernelBuilder.h"
 
@@ -73,12 +75,14 @@ Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
   const int64_t wholeK = llvm::alignTo(config.k, 16);
   int64_t tileBlocks;
   if (s.panels) {
-    // A widened panel fills half of L1; X's piece and the accumulators fill a part of L2. Narrow tiles would widen X too often.
+    // A widened panel fills half of L1; X's piece and the accumulators fill a part of L2. Narrow tiles would widen X
+    // too often.
     s.pieceK = std::min(wholeK, 256 / s.microBlocks / 16 * 16);
     tileBlocks = std::clamp<int64_t>(blocks * s.rowTiles / 32, 4, 8);
     tileBlocks = std::max<int64_t>(1, std::min(tileBlocks, 1024 / s.tileRows / config.weights));
   } else {
-    // Rows stream whole: pieces would cut the streams. About 128 KiB of weights a tile, yet 32 tiles to balance threads.
+    // Rows stream whole: pieces would cut the streams. About 128 KiB of weights a tile, yet 32 tiles to balance
+    // threads.
     s.pieceK = std::min<int64_t>(wholeK, 16 * 1024 / s.microRows / 16 * 16);
     int64_t blockBytes = kLanes * config.k * elementBytes(config.weight) * config.weights;
     tileBlocks = std::max<int64_t>(1, 192 * 1024 / blockBytes);
@@ -156,8 +160,8 @@ private:
   struct Piece {
     Value first, length;
   };
-  /// Where the microkernel finds its C column blocks: `memref` at [blocks[c], firstStep + step, 0], `pair` neighbours of k a
-  /// step.
+  /// Where the microkernel finds its C column blocks: `memref` at [blocks[c], firstStep + step, 0], `pair` neighbours
+  /// of k a step.
   struct Sources {
     Value memref;
     SmallVector<Value> blocks;
@@ -189,8 +193,8 @@ private:
       });
   }
 
-  /// Copies rows of X from `row` on to the scratch, the piece's columns. Rows past the end repeat the last: they are computed
-  /// and never stored.
+  /// Copies rows of X from `row` on to the scratch, the piece's columns. Rows past the end repeat the last: they are
+  /// computed and never stored.
   void widenX(Value row, int64_t rows, Piece piece) {
     Value zero = k.index(0);
     k.loop(zero, k.index(rows), 1, [&](Value r) {
@@ -235,7 +239,8 @@ private:
     return wide;
   }
 
-  /// Rows `row` on of the result, which are rows `scratchRow` on of xScratch, times the sources, which are blocks `block` on.
+  /// Rows `row` on of the result, which are rows `scratchRow` on of xScratch, times the sources, which are blocks
+  /// `block` on.
   void microkernel(int64_t w, Value row, Value scratchRow, const Sources &sources, Value block, Piece piece) {
     int64_t rows = s.microRows, columns = s.microBlocks, pair = sources.pair;
     Value localRow = k.sub(row, firstRow), localBlock = k.sub(block, firstBlock);
@@ -249,21 +254,20 @@ private:
                                            : k.load(sums, sumIndices(r, c), kLanes));
 
     Value firstStep = sources.fromStart ? k.index(0) : k.div(piece.first, pair);
-    accumulators =
-        k.loop(k.index(0), stepsOf(piece, pair), 1, accumulators, [&](Value step, ValueRange carried) {
-          SmallVector<Value> next(carried);
-          Value col = k.mul(step, pair);
-          // Block by block: what is widened lives no longer than its FMAs.
-          for (auto [c, source] : llvm::enumerate(sources.blocks)) {
-            Value v = k.load(sources.memref, {source, k.add(firstStep, step), k.index(0)}, kLanes * pair);
-            if (useDot)
-              dotStep(v, c, scratchRow, col, next);
-            else
-              for (int64_t p = 0; p < pair; ++p)
-                fmaStep(pair == 1 ? v : widen(v, p), c, scratchRow, k.add(col, p), next);
-          }
-          return next;
-        });
+    accumulators = k.loop(k.index(0), stepsOf(piece, pair), 1, accumulators, [&](Value step, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      Value col = k.mul(step, pair);
+      // Block by block: what is widened lives no longer than its FMAs.
+      for (auto [c, source] : llvm::enumerate(sources.blocks)) {
+        Value v = k.load(sources.memref, {source, k.add(firstStep, step), k.index(0)}, kLanes * pair);
+        if (useDot)
+          dotStep(v, c, scratchRow, col, next);
+        else
+          for (int64_t p = 0; p < pair; ++p)
+            fmaStep(pair == 1 ? v : widen(v, p), c, scratchRow, k.add(col, p), next);
+      }
+      return next;
+    });
 
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c)
@@ -368,8 +372,8 @@ FailureOr<func::FuncOp> emitMatmul(OpBuilder &builder, ModuleOp module, StringRe
   context->loadDialect<x86vector::X86VectorDialect>();
   SmallVector<MemRefType> operands = {MemRefType::get({config.m, config.k}, elementType(config.x, context))};
   MatmulEncoding encoding{config.weight};
-  operands.append(config.weights, MemRefType::get(encoding.packedShape(config.n, config.k),
-                                                  elementType(config.weight, context)));
+  operands.append(config.weights,
+                  MemRefType::get(encoding.packedShape(config.n, config.k), elementType(config.weight, context)));
   llvm::append_range(operands, config.extras);
   operands.push_back(MemRefType::get({config.m, config.n}, elementType(config.y, context)));
 

@@ -27,17 +27,17 @@ struct MatmulEpilogue {
   /// vector<16 x element> of `memref` at (row, col): rank 2 [M,N], rank 1 [N] (a bias), rank 2 [1,N] too. Columns that
   /// do not exist read as zero; nothing outside the memref is touched.
   mlir::Value load(mlir::Value memref) const;
-  /// Writes the `count` existing columns of a vector<16 x element> at (row, col) of a rank 2 [M,N] memref. An f32 vector
-  /// is rounded to the memref's element type.
+  /// Writes the `count` existing columns of a vector<16 x element> at (row, col) of a rank 2 [M,N] memref. An f32
+  /// vector is rounded to the memref's element type.
   void store(mlir::Value memref, mlir::Value vector) const;
 };
 
-/// Builds the epilogue and returns a vector<16xf32> (or of Y's type) for Y. Called twice at most, once for whole and once
-/// for the partial column block.
+/// Builds the epilogue and returns a vector<16xf32> (or of Y's type) for Y. Called twice at most, once for whole and
+/// once for the partial column block.
 using MatmulEpilogueFn = std::function<mlir::Value(const MatmulEpilogue &)>;
 
-/// A matmul kernel. Operands, in order: X [M,K]; `weights` packed matrices (MatmulEncoding::packedShape(n, k)), all of the
-/// same shape; `extras`; Y [M,N].
+/// A matmul kernel. Operands, in order: X [M,K]; `weights` packed matrices (MatmulEncoding::packedShape(n, k)), all of
+/// the same shape; `extras`; Y [M,N].
 struct MatmulConfig {
   int64_t m = 0, n = 0, k = 0;
   Element x = Element::BF16;      ///< F32 or BF16
@@ -52,11 +52,10 @@ struct MatmulConfig {
 /// How many tiles a launch of the kernel has. The bits of the result depend neither on this nor on M.
 int64_t matmulTiles(const MatmulConfig &config, const HostTarget &target);
 
-/// Appends the kernel `name` to `module`. Accumulation is f32, FMA by FMA in the order of k; on a target with AVX512_BF16,
-/// bf16 times bf16 goes pair by pair (vdpbf16ps, which flushes denormals). A row of the result has the same bits whatever M
-/// is. Y may be the same memory as one of `extras`, if the epilogue reads it only where it writes. The kernel uses up to
-/// 256 KiB of stack.
-/// Fails with a diagnostic on the module if the configuration is not supported.
+/// Appends the kernel `name` to `module`. Accumulation is f32, FMA by FMA in the order of k; on a target with
+/// AVX512_BF16, bf16 times bf16 goes pair by pair (vdpbf16ps, which flushes denormals). A row of the result has the
+/// same bits whatever M is. Y may be the same memory as one of `extras`, if the epilogue reads it only where it writes.
+/// The kernel uses up to 256 KiB of stack. Fails with a diagnostic on the module if the configuration is not supported.
 mlir::FailureOr<mlir::func::FuncOp> emitMatmul(mlir::OpBuilder &builder, mlir::ModuleOp module, llvm::StringRef name,
                                                const MatmulConfig &config, const HostTarget &target);
 

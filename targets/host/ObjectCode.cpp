@@ -131,9 +131,8 @@ LogicalResult generateAll(ModuleOp kernels, const HostTarget &target, llvm::Code
   // Lowering replaces the functions, and with them the attribute.
   SmallVector<bool> runOptimizer;
   for (auto module : (*container)->getOps<ModuleOp>())
-    runOptimizer.push_back(llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
-      return function->hasAttr(kOptimizeAttr);
-    }));
+    runOptimizer.push_back(llvm::any_of(module.getOps<func::FuncOp>(),
+                                        [](func::FuncOp function) { return function->hasAttr(kOptimizeAttr); }));
 
   PassManager passes(context, ModuleOp::getOperationName());
   passes.enableVerifier(false);

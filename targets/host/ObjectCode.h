@@ -11,8 +11,8 @@
 
 namespace mjolnir::host {
 
-/// Unit attribute of a kernel function: run LLVM's O3 pipeline (loop vectorizer, inliner) over it. For functions made of
-/// scalar loops. Kernels that are already vectors are slower with it, and go to the code generator as they are.
+/// Unit attribute of a kernel function: run LLVM's O3 pipeline (loop vectorizer, inliner) over it. For functions made
+/// of scalar loops. Kernels that are already vectors are slower with it, and go to the code generator as they are.
 constexpr llvm::StringLiteral kOptimizeAttr = "mjolnir.optimize";
 
 /// Registers what compileToSharedObject needs of a context: dialects, LLVM translations, bufferization interfaces.
@@ -22,9 +22,10 @@ void registerObjectCodeDialects(mlir::DialectRegistry &registry);
 ///
 ///     void symbol(void *const *operands, int64_t tile)
 ///
-/// A kernel function is `func.func @symbol(%op0: memref<static shape>, ..., %tile: index)`, no results. Its body may use
-/// affine, arith, bufferization, cf, linalg, llvm, math, memref, scf, tensor, ub, vector and x86vector. Private functions are
-/// helpers, inlined. No operand may alias another unless each is only read, or the aliasing accesses are in order.
+/// A kernel function is `func.func @symbol(%op0: memref<static shape>, ..., %tile: index)`, no results. Its body may
+/// use affine, arith, bufferization, cf, linalg, llvm, math, memref, scf, tensor, ub, vector and x86vector. Private
+/// functions are helpers, inlined. No operand may alias another unless each is only read, or the aliasing accesses are
+/// in order.
 ///
 /// bf16 conversions round to nearest even and keep NaN; f32 arithmetic may be contracted to FMA and vector reductions
 /// reassociated; NaN and infinity are respected. The object has no undefined symbol, no build id and no path: equal

@@ -2,9 +2,9 @@
 //
 // Emits the sampling kernel.
 //
-// Nothing is sorted: the thresholds of top-k and top-p are found digit by digit (8 bits, four passes) from histograms over
-// the order-preserving integer image of the logits: counts for top-k, masses in f64 for top-p. Sums are taken in the same
-// order on every run. A tile is one sequence.
+// Nothing is sorted: the thresholds of top-k and top-p are found digit by digit (8 bits, four passes) from histograms
+// over the order-preserving integer image of the logits: counts for top-k, masses in f64 for top-p. Sums are taken in
+// the same order on every run. A tile is one sequence.
 #include "targets/host/SampleKernel.h"
 #include "targets/host/KernelBuilder.h"
 
@@ -106,12 +106,11 @@ private:
     return k.bitXor(bits, k.bitAnd(sign, k.constant(bits.getType(), int64_t(0x7fffffff))));
   }
 
-  Value any(Value mask) {
-    return vector::ReductionOp::create(k.builder(), k.loc(), vector::CombiningKind::OR, mask);
-  }
+  Value any(Value mask) { return vector::ReductionOp::create(k.builder(), k.loc(), vector::CombiningKind::OR, mask); }
 
-  /// Walks the digits of a threshold from the highest. At each, `add(bin, lane)` is called for every logit whose key has
-  /// the digits chosen so far and is at least `floor`, and `choose` picks the next digit. Returns the threshold's key.
+  /// Walks the digits of a threshold from the highest. At each, `add(bin, lane)` is called for every logit whose key
+  /// has the digits chosen so far and is at least `floor`, and `choose` picks the next digit. Returns the threshold's
+  /// key.
   Value searchThreshold(Value floor, Values state, llvm::function_ref<void()> clear,
                         llvm::function_ref<void(Value, Value)> weigh, llvm::function_ref<void(Value, Value)> add,
                         llvm::function_ref<Values(ValueRange)> choose) {
@@ -125,8 +124,7 @@ private:
         Value image = k.bitXor(keys, k.constant(ints, int64_t(-0x80000000ll)));
         Value match = k.compare(CmpIPredicate::sge, keys, k.splat(floor, kLanes));
         if (shift < 24)
-          match = k.bitAnd(match,
-                           k.compare(CmpIPredicate::eq, k.shr(image, shift + 8), k.splat(prefix, kLanes)));
+          match = k.bitAnd(match, k.compare(CmpIPredicate::eq, k.shr(image, shift + 8), k.splat(prefix, kLanes)));
         k.ifThen(any(match), [&] {
           Value digit = k.bitAnd(k.shr(image, shift), k.constant(ints, int64_t(kBins - 1)));
           k.storeVector(k.select(match, digit, k.constant(ints, int64_t(-1))), digits, {zero});
@@ -156,8 +154,7 @@ private:
           return {searchThreshold(
               least, {topK},
               [&] { k.loop(zero, k.index(kBins), 1, [&](Value bin) { k.store(i32(0), counts, {bin}); }); },
-              [](Value, Value) {},
-              [&](Value bin, Value) { k.store(k.add(k.load(counts, {bin}), 1), counts, {bin}); },
+              [](Value, Value) {}, [&](Value bin, Value) { k.store(k.add(k.load(counts, {bin}), 1), counts, {bin}); },
               [&](ValueRange state) -> Values {
                 // Down from the highest bin, until those seen are as many as still wanted.
                 return k.whileLoop(
@@ -199,9 +196,7 @@ private:
           Value target = k.mul(toF64(topP), totalMass(floor));
           return {searchThreshold(
               floor, {target},
-              [&] {
-                k.loop(zero, k.index(kBins), 1, [&](Value bin) { k.store(k.constant(f64, 0.0), bins, {bin}); });
-              },
+              [&] { k.loop(zero, k.index(kBins), 1, [&](Value bin) { k.store(k.constant(f64, 0.0), bins, {bin}); }); },
               [&](Value v, Value) { k.storeVector(massesOf(v, floor), masses, {zero}); },
               [&](Value bin, Value lane) {
                 k.store(k.add(k.load(bins, {bin}), toF64(k.load(masses, {lane}))), bins, {bin});
@@ -211,22 +206,21 @@ private:
         [&]() -> Values { return {floor}; })[0];
   }
 
-  /// The highest bin at which the mass from the top reaches `target`, and what is still wanted within it. Rounding may leave
-  /// the target just out of reach: then the lowest bin with mass.
+  /// The highest bin at which the mass from the top reaches `target`, and what is still wanted within it. Rounding may
+  /// leave the target just out of reach: then the lowest bin with mass.
   Values chooseMass(Value target) {
-    Values found = k.loop(
-        zero, k.index(kBins), 1, {i32(0), target, k.constant(k.i1(), int64_t(0)), target},
-        [&](Value step, ValueRange s) -> Values {
-          // s: chosen bin, wanted within it, whether it is final, wanted below the bins seen.
-          Value bin = k.sub(k.index(kBins - 1), step);
-          Value mass = k.load(bins, {bin});
-          Value present = k.compare(CmpFPredicate::OGT, mass, k.constant(f64, 0.0));
-          Value take = k.bitAnd(present, k.bitXor(s[2], k.constant(k.i1(), int64_t(1))));
-          Value rest = k.sub(s[3], mass);
-          Value reached = k.compare(CmpFPredicate::OLE, rest, k.constant(f64, 0.0));
-          return {k.select(take, k.fromIndex(k.i32(), bin), s[0]), k.select(take, s[3], s[1]),
-                  k.bitOr(s[2], k.bitAnd(present, reached)), rest};
-        });
+    Values found = k.loop(zero, k.index(kBins), 1, {i32(0), target, k.constant(k.i1(), int64_t(0)), target},
+                          [&](Value step, ValueRange s) -> Values {
+                            // s: chosen bin, wanted within it, whether it is final, wanted below the bins seen.
+                            Value bin = k.sub(k.index(kBins - 1), step);
+                            Value mass = k.load(bins, {bin});
+                            Value present = k.compare(CmpFPredicate::OGT, mass, k.constant(f64, 0.0));
+                            Value take = k.bitAnd(present, k.bitXor(s[2], k.constant(k.i1(), int64_t(1))));
+                            Value rest = k.sub(s[3], mass);
+                            Value reached = k.compare(CmpFPredicate::OLE, rest, k.constant(f64, 0.0));
+                            return {k.select(take, k.fromIndex(k.i32(), bin), s[0]), k.select(take, s[3], s[1]),
+                                    k.bitOr(s[2], k.bitAnd(present, reached)), rest};
+                          });
     return {found[0], found[1]};
   }
 
@@ -275,7 +269,8 @@ private:
     })[1];
   }
 
-  /// The first of 16 tokens at which `sum` plus the masses exceeds the target; should rounding deny it, the last with mass.
+  /// The first of 16 tokens at which `sum` plus the masses exceeds the target; should rounding deny it, the last with
+  /// mass.
   Value pick(Value first, Value mass, Value sum, Value target) {
     k.storeVector(mass, masses, {zero});
     Values found = k.loop(zero, k.index(kLanes), 1, {sum, i32(0), k.constant(k.i1(), int64_t(0))},

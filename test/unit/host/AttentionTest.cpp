@@ -149,8 +149,8 @@ TEST(Attention, EqualsPlainAttention) {
   HostTarget target = thisMachine();
   KernelModule kernels;
   for (auto [index, test] : llvm::enumerate(cases))
-    ASSERT_TRUE(mlir::succeeded(emitAttention(kernels.builder, *kernels.module, "attention" + std::to_string(index),
-                                              configOf(test), target)))
+    ASSERT_TRUE(mlir::succeeded(
+        emitAttention(kernels.builder, *kernels.module, "attention" + std::to_string(index), configOf(test), target)))
         << test.name;
   auto library = kernels.compile(target);
   ASSERT_TRUE(library);

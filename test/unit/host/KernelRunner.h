@@ -63,7 +63,8 @@ struct KernelModule {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::OpBuilder builder;
 
-  KernelModule() : context(registry()), module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))), builder(&context) {
+  KernelModule()
+      : context(registry()), module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))), builder(&context) {
     context.loadAllAvailableDialects();
   }
   static const mlir::DialectRegistry &registry() {

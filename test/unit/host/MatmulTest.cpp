@@ -48,14 +48,13 @@ void checkProduct(const MatmulConfig &config, const Buffer &x, const Buffer &w, 
 
 TEST(Matmul, EqualsPlainProduct) {
   const Element f = Element::F32, h = Element::BF16;
-  std::vector<Case> cases = {{1, 1, 1, h, h, h},      {1, 16, 16, h, h, h},    {1, 17, 3, h, h, f},
-                             {2, 15, 33, h, h, h},    {3, 65, 127, f, h, f},   {4, 64, 64, h, h, h},
-                             {5, 31, 257, h, h, h},   {6, 48, 255, h, h, f},   {7, 33, 513, h, h, h},
-                             {8, 130, 66, h, h, h},   {13, 100, 1025, h, h, h}, {37, 70, 300, h, h, f},
-                             {128, 96, 256, h, h, h}, {133, 40, 272, h, h, h}, {300, 24, 31, h, h, h},
-                             {1, 1, 1, f, f, f},      {1, 50, 1000, f, f, f},  {9, 17, 19, f, f, f},
-                             {131, 90, 261, f, f, f}, {1, 300, 5001, h, h, f}, {12, 20, 777, h, f, h},
-                             {2, 40, 9001, h, h, f}};
+  std::vector<Case> cases = {
+      {1, 1, 1, h, h, h},      {1, 16, 16, h, h, h},    {1, 17, 3, h, h, f},      {2, 15, 33, h, h, h},
+      {3, 65, 127, f, h, f},   {4, 64, 64, h, h, h},    {5, 31, 257, h, h, h},    {6, 48, 255, h, h, f},
+      {7, 33, 513, h, h, h},   {8, 130, 66, h, h, h},   {13, 100, 1025, h, h, h}, {37, 70, 300, h, h, f},
+      {128, 96, 256, h, h, h}, {133, 40, 272, h, h, h}, {300, 24, 31, h, h, h},   {1, 1, 1, f, f, f},
+      {1, 50, 1000, f, f, f},  {9, 17, 19, f, f, f},    {131, 90, 261, f, f, f},  {1, 300, 5001, h, h, f},
+      {12, 20, 777, h, f, h},  {2, 40, 9001, h, h, f}};
   HostTarget target = thisMachine();
   KernelModule kernels;
   std::vector<MatmulConfig> configs;
@@ -91,8 +90,7 @@ TEST(Matmul, RowsDoNotDependOnM) {
   config.n = n, config.k = k, config.y = Element::F32;
   for (int64_t m : ms) {
     config.m = m;
-    ASSERT_TRUE(mlir::succeeded(
-        emitMatmul(kernels.builder, *kernels.module, "m" + std::to_string(m), config, target)));
+    ASSERT_TRUE(mlir::succeeded(emitMatmul(kernels.builder, *kernels.module, "m" + std::to_string(m), config, target)));
   }
   auto library = kernels.compile(target);
   ASSERT_TRUE(library);
@@ -134,8 +132,7 @@ TEST(Matmul, EpilogueSeesBothWeightsAndItsOperands) {
       bias(Element::F32, n), y(Element::F32, m * n);
   x.fill(1), a.fill(2), b.fill(3), residual.fill(4), bias.fill(5);
   Buffer packedA = packed({Element::BF16}, a, n, k), packedB = packed({Element::BF16}, b, n, k);
-  launch(library->symbol("gated"),
-         {x.data(), packedA.data(), packedB.data(), residual.data(), bias.data(), y.data()},
+  launch(library->symbol("gated"), {x.data(), packedA.data(), packedB.data(), residual.data(), bias.data(), y.data()},
          matmulTiles(config, target));
   for (int64_t row = 0; row < m; ++row)
     for (int64_t col = 0; col < n; ++col) {

@@ -176,8 +176,8 @@ TEST_F(ObjectCodeTest, MathNeedsNoLibrary) {
                                 {"floor", std::floor, -9, 9, 0},     {"absf", std::fabs, -9, 9, 0}};
   for (const Function &function : functions)
     for (int lanes : {1, 16}) {
-      auto library = load(
-          pointwise("f32", "f32", std::string("%r = math.") + function.op + " %v : FROM", lanes, lanes == 1));
+      auto library =
+          load(pointwise("f32", "f32", std::string("%r = math.") + function.op + " %v : FROM", lanes, lanes == 1));
       ASSERT_TRUE(library) << function.op;
       Buffer x(Element::F32, 64), y(Element::F32, 64);
       for (int index = 0; index < 64; ++index)
@@ -195,7 +195,8 @@ TEST_F(ObjectCodeTest, MathNeedsNoLibrary) {
 }
 
 TEST_F(ObjectCodeTest, Bf16RoundsToEvenAndKeepsNan) {
-  const uint32_t bits[8] = {0x3f808000, 0x3f818000, 0x3f808001, 0x7fffffff, 0xff800001, 0x7f7fffff, 0x80000000, 0x00018000};
+  const uint32_t bits[8] = {0x3f808000, 0x3f818000, 0x3f808001, 0x7fffffff,
+                            0xff800001, 0x7f7fffff, 0x80000000, 0x00018000};
   const uint16_t rounded[8] = {0x3f80, 0x3f82, 0x3f81, 0x7fff, 0xffc0, 0x7f80, 0x8000, 0x0002};
   for (int lanes : {1, 16}) {
     auto narrow = load(pointwise("f32", "bf16", "%r = arith.truncf %v : FROM to TO", lanes, lanes == 1));
@@ -213,7 +214,8 @@ TEST_F(ObjectCodeTest, Bf16RoundsToEvenAndKeepsNan) {
 }
 
 TEST_F(ObjectCodeTest, NarrowArithmeticIsDoneInF32) {
-  auto library = load(pointwise("bf16", "bf16", "%s = arith.mulf %v, %v : FROM\n%r = arith.addf %s, %v : FROM", 16, false));
+  auto library =
+      load(pointwise("bf16", "bf16", "%s = arith.mulf %v, %v : FROM\n%r = arith.addf %s, %v : FROM", 16, false));
   ASSERT_TRUE(library);
   Buffer x(Element::BF16, 64), y(Element::BF16, 64);
   x.fill(1);

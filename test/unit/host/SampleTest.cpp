@@ -155,10 +155,10 @@ TEST_F(SampleTest, GreedyTakesTheLowestOfTheLargest) {
 }
 
 TEST_F(SampleTest, DrawsWhatTheReferenceDraws) {
-  std::vector<Parameters> kinds = {{1.0f, 0, 1.0f, 0, 0},  {0.7f, 50, 1.0f, 0, 0}, {1.3f, 0, 0.9f, 0, 0},
-                                   {1.0f, 20, 0.8f, 0, 0}, {2.0f, 1, 1.0f, 0, 0},  {0.3f, 0, 0.05f, 0, 0},
+  std::vector<Parameters> kinds = {{1.0f, 0, 1.0f, 0, 0},  {0.7f, 50, 1.0f, 0, 0},  {1.3f, 0, 0.9f, 0, 0},
+                                   {1.0f, 20, 0.8f, 0, 0}, {2.0f, 1, 1.0f, 0, 0},   {0.3f, 0, 0.05f, 0, 0},
                                    {1.0f, 0, 0.0f, 0, 0},  {1e-30f, 0, 1.0f, 0, 0}, {1.0f, 1 << 30, 0.999f, 0, 0},
-                                   {1.0f, -5, NAN, 0, 0},  {5.0f, 3, 0.5f, 0, 0},  {1e-42f, 0, 0.5f, 0, 0}};
+                                   {1.0f, -5, NAN, 0, 0},  {5.0f, 3, 0.5f, 0, 0},   {1e-42f, 0, 0.5f, 0, 0}};
   for (int64_t vocabulary : {1, 2, 15, 16, 17, 100, 5003}) {
     std::vector<float> logits;
     std::vector<Parameters> parameters;

@@ -76,8 +76,8 @@ TEST_P(EveryTarget, CompilesEveryKernelWithoutUndefinedSymbols) {
       MatmulConfig config;
       config.m = m, config.n = 100, config.k = 513;
       config.x = config.weight = config.y = element;
-      ASSERT_TRUE(mlir::succeeded(emitMatmul(kernels.builder, *kernels.module,
-                                             "matmul" + std::to_string(m) + suffix, config, target)));
+      ASSERT_TRUE(mlir::succeeded(
+          emitMatmul(kernels.builder, *kernels.module, "matmul" + std::to_string(m) + suffix, config, target)));
       EXPECT_GE(matmulTiles(config, target), 1);
     }
     for (int64_t rows : {1, 64}) {
