@@ -1,6 +1,6 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// The pipeline from kernel functions to the LLVM dialect, and its two small passes at the end.
+// The pipeline from kernel functions to the LLVM dialect, and its own small passes.
 #include "targets/host/Lowering.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -80,8 +80,34 @@ struct ExportKernelPass : PassWrapper<ExportKernelPass, OperationPass<ModuleOp>>
   }
 };
 
+/// Loads the type that a vector is reinterpreted as. Vectors of bf16 are no register type where the CPU has no bf16
+/// arithmetic: left to LLVM, such a load is taken apart element by element.
+struct LoadBitcastTypePass : PassWrapper<LoadBitcastTypePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LoadBitcastTypePass)
+  StringRef getArgument() const override { return "mjolnir-host-load-bitcast-type"; }
+
+  void runOnOperation() override {
+    SmallVector<LLVM::LoadOp> loads;
+    getOperation().walk([&](LLVM::LoadOp load) { loads.push_back(load); });
+    for (LLVM::LoadOp load : loads) {
+      if (load.getVolatile_() || load->use_empty() || !llvm::all_of(load->getUsers(), llvm::IsaPred<LLVM::BitcastOp>))
+        continue;
+      Type type = load->user_begin()->getResult(0).getType();
+      if (!llvm::all_of(load->getUsers(), [&](Operation *cast) { return cast->getResult(0).getType() == type; }))
+        continue;
+      SmallVector<Operation *> casts(load->getUsers());
+      load.getResult().setType(type);
+      for (Operation *cast : casts) {
+        cast->getResult(0).replaceAllUsesWith(load.getResult());
+        cast->erase();
+      }
+    }
+  }
+};
+
 } // namespace
 
+std::unique_ptr<Pass> createLoadBitcastTypePass() { return std::make_unique<LoadBitcastTypePass>(); }
 std::unique_ptr<Pass> createVerifyNoAllocationPass() { return std::make_unique<VerifyNoAllocationPass>(); }
 std::unique_ptr<Pass> createExportKernelPass() { return std::make_unique<ExportKernelPass>(); }
 
@@ -138,6 +164,7 @@ void buildLoweringPipeline(OpPassManager &passes) {
   passes.addPass(createConvertControlFlowToLLVMPass());
   passes.addPass(createReconcileUnrealizedCastsPass());
   cleanUp();
+  passes.addPass(createLoadBitcastTypePass());
   passes.addPass(createExportKernelPass());
 }
 

@@ -22,6 +22,9 @@ std::unique_ptr<mlir::Pass> createVerifyNoAllocationPass();
 /// Makes the public llvm.func internal under the name "SYMBOL.body" and adds `void SYMBOL(void *const *, int64_t)`.
 std::unique_ptr<mlir::Pass> createExportKernelPass();
 
+/// Loads vectors as the type that they are reinterpreted as.
+std::unique_ptr<mlir::Pass> createLoadBitcastTypePass();
+
 } // namespace mjolnir::host
 
 #endif // MJOLNIR_TARGETS_HOST_LOWERING_H
