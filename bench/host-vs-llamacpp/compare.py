@@ -135,6 +135,19 @@ def measure(workers, pairs, tokens, *command):
     }
 
 
+def busyCores(seconds=2.0):
+    """How many cores other programs use, on average over a moment in which this one waits."""
+
+    def read():
+        fields = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+
+    total, idle = read()
+    time.sleep(seconds)
+    total, idle = read()[0] - total, read()[1] - idle
+    return os.cpu_count() * (1 - idle / total)
+
+
 def machine():
     info = Path("/proc/cpuinfo").read_text().splitlines()
     flags = next(line for line in info if line.startswith("flags")).split()
@@ -164,6 +177,7 @@ def main():
     parser.add_argument("--decode-steps", type=int, default=32)
     parser.add_argument("--prefill", type=int, default=128, help="tokens of the prompt for prefill")
     parser.add_argument("--keep-package", action="store_true", help="use MODEL/model.mjp as it is, do not compile")
+    parser.add_argument("--allow-busy", action="store_true", help="measure although other programs are running")
     arguments = parser.parse_args()
 
     package = arguments.model / "model.mjp"
@@ -187,7 +201,10 @@ def main():
     ]
     agreement = compareLogits(workers, arguments.decode_prompt)
     print("agreement:", agreement, flush=True)
-    result = {"decode": None, "prefill": None}
+    busy = round(busyCores(), 2)
+    if busy > 0.1 and not arguments.allow_busy:
+        sys.exit(f"compare: other programs keep {busy} cores busy; nothing should run beside this (or --allow-busy)")
+    result = {"busy_cores": busy}
     for name, tokens, command in (
         ("decode", arguments.decode_steps, ("decode", arguments.decode_prompt, arguments.decode_steps)),
         ("prefill", arguments.prefill, ("prefill", arguments.prefill)),
