@@ -1,13 +1,16 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // form-fusions: groups the operations of an entry into regions, one kernel each.
+#include "passes/EpilogueFusion.h"
 #include "passes/Passes.h"
 #include "passes/Weights.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mjolnir {
 #define GEN_PASS_DEF_FORMFUSIONS
@@ -19,19 +22,12 @@ using namespace mjolnir;
 
 namespace {
 
-using Group = SmallVector<Operation *>;
-
 bool isAnchor(Operation *op) { return isa<mj::MatmulOp, mj::AttentionOp, mj::SampleOp>(op); }
 
 /// Whether `op` stays between regions: it names data, or is copied into every region that uses it (constants).
 bool staysOutside(Operation *op) {
   return isConstant(op) || dependsOnWeightsAlone(op) || isa<mj::BatchFieldOp>(op) ||
          op->hasTrait<OpTrait::IsTerminator>();
-}
-
-/// Whether `op` computes each element of its result from the same element of its operands.
-bool isPointwise(Operation *op) {
-  return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
 }
 
 /// Whether `op` picks rows of what an operation in `run` computes: those must all be there before it starts.
@@ -95,53 +91,6 @@ SmallVector<Group> splitUnconnected(ArrayRef<Group> groups) {
   return result;
 }
 
-/// Joins matmuls to the pointwise run that alone uses them: one, or two that multiply the same rows with weights of the
-/// same shape.
-class EpilogueFusion {
-public:
-  explicit EpilogueFusion(SmallVector<Group> &groups) : groups(groups) {
-    for (auto [index, group] : llvm::enumerate(groups))
-      for (Operation *op : group)
-        groupOf[op] = index;
-  }
-
-  void run() {
-    for (Group &group : groups)
-      if (!group.empty() && llvm::all_of(group, isPointwise))
-        join(group);
-    llvm::erase_if(groups, [](const Group &group) { return group.empty(); });
-  }
-
-private:
-  void join(Group &run) {
-    SmallPtrSet<Operation *, 16> members(run.begin(), run.end());
-    SetVector<Operation *> matmuls;
-    for (Operation *op : run)
-      for (Value operand : op->getOperands())
-        if (auto matmul = operand.getDefiningOp<mj::MatmulOp>();
-            matmul && llvm::all_of(matmul->getUsers(), [&](Operation *user) { return members.contains(user); }))
-          matmuls.insert(matmul);
-    if (matmuls.empty() || matmuls.size() > 2)
-      return;
-    auto first = cast<mj::MatmulOp>(matmuls.front()), last = cast<mj::MatmulOp>(matmuls.back());
-    if (first.getX() != last.getX() || first.getWeight().getType() != last.getWeight().getType() ||
-        first.getType() != last.getType() || first.getTransposeB() != last.getTransposeB())
-      return;
-    // Every value of the run has the matmul's shape, or is a row or a scalar on its way to it.
-    auto shape = cast<RankedTensorType>(first.getType()).getShape();
-    for (Operation *op : run)
-      if (cast<RankedTensorType>(op->getResult(0).getType()).getShape() != shape)
-        return;
-    for (Operation *matmul : llvm::reverse(matmuls)) {
-      groups[groupOf[matmul]].clear();
-      run.insert(run.begin(), matmul);
-    }
-  }
-
-  SmallVector<Group> &groups;
-  llvm::DenseMap<Operation *, size_t> groupOf;
-};
-
 /// Builds the region of `group` at the builder's place. `mapping` leads from the old values to the new.
 void buildFusion(OpBuilder &builder, const Group &group, IRMapping &mapping) {
   SmallPtrSet<Operation *, 16> members(group.begin(), group.end());
@@ -193,10 +142,15 @@ struct FormFusions : mjolnir::impl::FormFusionsBase<FormFusions> {
 
   void runOnOperation() override {
     for (func::FuncOp entry : getEntries(getOperation()))
-      fuse(entry.getBody().front());
+      fuse(entry, entry.getBody().front());
   }
 
-  void fuse(Block &block) {
+  void fuse(func::FuncOp entry, Block &block) {
+    // What nothing reads is no kernel; an append to the cache that nothing reads would even be one with an effect.
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+
     SmallVector<Group> groups;
     if (unfused) {
       for (Operation &op : block)
@@ -204,14 +158,19 @@ struct FormFusions : mjolnir::impl::FormFusionsBase<FormFusions> {
           groups.push_back({&op});
     } else {
       groups = splitUnconnected(scheduleRuns(block));
-      EpilogueFusion(groups).run();
+      fuseEpilogues(groups);
     }
+    // A constant that leaves the entry has to be written by a kernel.
+    Operation *terminator = block.getTerminator();
+    SetVector<Operation *> returned;
+    for (Value operand : terminator->getOperands())
+      if (operand.getDefiningOp() && isConstant(operand.getDefiningOp()) && returned.insert(operand.getDefiningOp()))
+        groups.push_back({operand.getDefiningOp()});
 
     // What stays outside comes first, then the regions in order.
     SmallVector<Operation *> outside, replaced;
     for (Operation &op : block.without_terminator())
       (staysOutside(&op) ? outside : replaced).push_back(&op);
-    Operation *terminator = block.getTerminator();
     for (Operation *op : outside)
       op->moveBefore(terminator);
     OpBuilder builder(terminator);
@@ -231,6 +190,28 @@ struct FormFusions : mjolnir::impl::FormFusionsBase<FormFusions> {
     for (Operation *op : llvm::reverse(outside))
       if (op->use_empty())
         op->erase();
+    describe(entry, block);
+  }
+
+  /// Says how many regions of which kind there are.
+  static void describe(func::FuncOp entry, Block &block) {
+    auto remark = remark::analysis(entry.getLoc(), remark::RemarkOpts::name("Regions").category("form-fusions"));
+    if (!remark)
+      return;
+    llvm::MapVector<StringRef, unsigned> kinds;
+    unsigned regions = 0;
+    for (auto fusion : block.getOps<mj::FusionOp>()) {
+      StringRef kind = "rows";
+      for (Operation &op : fusion.getBody().front())
+        if (isAnchor(&op))
+          kind = op.getName().stripDialect();
+      ++kinds[kind];
+      ++regions;
+    }
+    std::string text = llvm::formatv("@{0}: {1} regions", entry.getSymName(), regions);
+    for (auto [index, kind] : llvm::enumerate(kinds))
+      text += llvm::formatv("{0}{1} {2}", index ? ", " : ": ", kind.second, kind.first).str();
+    remark << text;
   }
 };
 

@@ -5,7 +5,9 @@
 #include "passes/Weights.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace mjolnir {
@@ -44,8 +46,15 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
     }
     // A weight that nothing reads is not packaged.
     for (auto weight : llvm::make_early_inc_range(getOperation().getOps<mj::WeightOp>()))
-      if (symbols.symbolKnownUseEmpty(weight, getOperation()))
+      if (symbols.symbolKnownUseEmpty(weight, getOperation())) {
+        if (auto remark = analysis(weight.getLoc(), "Dropped"))
+          remark << ("@" + weight.getSymName() + " is not packaged: nothing reads it").str();
         weight.erase();
+      }
+  }
+
+  static remark::detail::InFlightRemark analysis(Location loc, StringRef name) {
+    return remark::analysis(loc, remark::RemarkOpts::name(name).category("hoist-weight-computation"));
   }
 
   void hoist(Operation *op, SymbolTable &symbols) {
@@ -75,6 +84,11 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
       // After the weights it reads, so that the module reads top down.
       prepare->moveBefore(getEntries(getOperation()).front());
       symbols.insert(prepare);
+      if (auto remark = remark::passed(
+              op->getLoc(), remark::RemarkOpts::name("Prepared").category("hoist-weight-computation")))
+        remark << llvm::formatv("@{0} is computed when the package is written: {1} of {2}", prepare.getSymName(), op->getName(),
+                                nameOfWeight(op->getResult(0)))
+                      .str();
     } else {
       prepare.erase();
     }

@@ -1,15 +1,16 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // lower-to-exec: entries become launches over buffers, equal regions one kernel.
+#include "passes/KernelTable.h"
 #include "passes/Passes.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
-#include "mjolnir/Target/Target.h"
 
-#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <map>
 
 namespace mjolnir {
 #define GEN_PASS_DEF_LOWERTOEXEC
@@ -39,71 +40,6 @@ FailureOr<std::optional<int64_t>> getLayer(mj::FusionOp fusion) {
   }
   return layer;
 }
-
-/// Kernels by the text of their body and schedule, layers taken out.
-class KernelTable {
-public:
-  KernelTable(ModuleOp module, const Target &target)
-      : builder(OpBuilder::atBlockEnd(module.getBody())), target(target) {}
-
-  exec::KernelOp get(mj::FusionOp fusion) {
-    MLIRContext *context = fusion.getContext();
-    SmallVector<Attribute> accesses;
-    for (const exec::KernelOperand &operand : exec::getKernelOperands(fusion.getBody().front()))
-      accesses.push_back(exec::AccessAttr::get(context, operand.access));
-    auto kernel = exec::KernelOp::create(builder, builder.getUnknownLoc(), "kernel", *fusion.getSchedule(), 1,
-                                         builder.getArrayAttr(accesses), builder.getStringAttr(describe(fusion)));
-    IRMapping mapping;
-    fusion.getBody().cloneInto(&kernel.getBody(), mapping);
-    Block &body = kernel.getBody().front();
-    for (Operation &op : llvm::make_early_inc_range(body)) {
-      op.setLoc(builder.getUnknownLoc());
-      if (auto append = dyn_cast<mj::KvAppendOp>(op))
-        append.setLayer(0);
-      else if (auto attention = dyn_cast<mj::AttentionOp>(op))
-        attention.setLayer(0);
-      else if (auto yield = dyn_cast<mj::YieldOp>(op)) {
-        OpBuilder inside(yield);
-        exec::ReturnOp::create(inside, op.getLoc(), yield.getResults());
-        yield.erase();
-      }
-    }
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    kernel->print(stream, OpPrintingFlags().printGenericOpForm().useLocalScope());
-    auto [found, isNew] = kernels.try_emplace(text, kernel);
-    if (!isNew) {
-      kernel.erase();
-      return found->second;
-    }
-    kernel.setTiles(target.countTiles(kernel.getSchedule(), body));
-    kernel.setSymName(nameOf(kernel));
-    return kernel;
-  }
-
-private:
-  /// The operations of a region, for people: "norm, matmul".
-  static std::string describe(mj::FusionOp fusion) {
-    SmallVector<StringRef> names;
-    for (Operation &op : fusion.getBody().front().without_terminator())
-      if (!isConstant(&op) && !isa<mj::ReshapeOp, mj::BroadcastOp>(op))
-        names.push_back(op.getName().stripDialect());
-    return llvm::join(names, ", ");
-  }
-
-  /// "matmul_3": what the kernel is anchored on and a number.
-  std::string nameOf(exec::KernelOp kernel) {
-    StringRef anchor = "rows";
-    for (Operation &op : kernel.getBody().front())
-      if (isa<mj::MatmulOp, mj::AttentionOp, mj::SampleOp>(op))
-        anchor = op.getName().stripDialect();
-    return (anchor + "_" + Twine(kernels.size() - 1)).str();
-  }
-
-  OpBuilder builder;
-  const Target &target;
-  llvm::StringMap<exec::KernelOp> kernels;
-};
 
 /// Lowers one entry function.
 class EntryLowering {
@@ -154,12 +90,16 @@ public:
     for (Operation &op : block.without_terminator())
       if (failed(lower(&op, builder)))
         return failure();
+    if (failed(checkReturned(block.getTerminator())))
+      return failure();
     for (auto [value, destination] : copies)
       exec::CopyOp::create(builder, function.getLoc(), buffers.at(value), destination,
                            denseBytes(cast<RankedTensorType>(value.getType())));
     function.erase();
     return success();
   }
+
+  unsigned getLaunches() const { return launches; }
 
 private:
   Type bufferType() { return exec::BufferType::get(context); }
@@ -214,7 +154,9 @@ private:
       return success();
     }
     if (auto reshape = dyn_cast<mj::ReshapeOp>(op)) {
-      buffers[reshape.getResult()] = buffers.at(reshape.getSource());
+      // Looked up first: the new entry may move the old one.
+      Value source = buffers.at(reshape.getSource());
+      buffers[reshape.getResult()] = source;
       return success();
     }
     if (auto fusion = dyn_cast<mj::FusionOp>(op))
@@ -258,48 +200,70 @@ private:
       }
     }
     exec::LaunchOp::create(builder, loc, kernel.getSymName(), operands);
+    ++launches;
     return success();
   }
 
-  /// The pool is one memory: a region may read a layer only from the version of the cache that was appended to last.
+  /// The pool is one memory: a region may use a layer only of the version of the cache that was appended to last.
   LogicalResult checkOrder(mj::FusionOp fusion) {
-    for (auto [argument, input] : llvm::zip(fusion.getBody().getArguments(), fusion.getInputs())) {
-      if (!isa<mj::KvType>(argument.getType()))
+    Block &body = fusion.getBody().front();
+    for (Operation &op : body) {
+      auto append = dyn_cast<mj::KvAppendOp>(op);
+      auto attention = dyn_cast<mj::AttentionOp>(op);
+      if (append && append->use_empty())
+        return fusion.emitOpError("appends to the cache and does not return it: nothing says who may read it");
+      if (!append && !attention)
         continue;
-      for (Operation *user : argument.getUsers()) {
-        auto attention = dyn_cast<mj::AttentionOp>(user);
-        int64_t layer = attention ? attention.getLayer() : cast<mj::KvAppendOp>(user).getLayer();
-        auto last = lastAppend.find(layer);
-        if (last != lastAppend.end() && !reaches(input, last->second, layer))
-          return fusion.emitOpError("reads layer ") << layer << " of an older version of the cache than the last append";
-      }
-      for (Operation &op : fusion.getBody().front())
-        if (auto append = dyn_cast<mj::KvAppendOp>(op))
-          for (Value result : fusion.getResults())
-            if (isa<mj::KvType>(result.getType())) {
-              lastAppend[append.getLayer()] = result;
-              versions[result] = input;
-            }
+      int64_t layer = append ? append.getLayer() : attention.getLayer();
+      auto last = lastAppend.find(layer);
+      Value version = enteringVersion(fusion, append ? append.getKv() : attention.getKv());
+      if (last != lastAppend.end() && !reaches(version, last->second))
+        return fusion.emitOpError("uses layer ") << layer << " of an older version of the cache than the last append";
+    }
+    for (auto [result, yielded] : llvm::zip(fusion.getResults(), body.getTerminator()->getOperands())) {
+      if (!isa<mj::KvType>(result.getType()))
+        continue;
+      versions[result] = enteringVersion(fusion, yielded);
+      for (auto append = yielded.getDefiningOp<mj::KvAppendOp>(); append;
+           append = append.getKv().getDefiningOp<mj::KvAppendOp>())
+        lastAppend[append.getLayer()] = result;
     }
     return success();
   }
 
+  /// The cache that entered `fusion` and became `inner` by appends.
+  static Value enteringVersion(mj::FusionOp fusion, Value inner) {
+    while (auto append = inner.getDefiningOp<mj::KvAppendOp>())
+      inner = append.getKv();
+    return fusion.getInputs()[cast<BlockArgument>(inner).getArgNumber()];
+  }
+
   /// Whether `version` of the cache is `append` or was made from it.
-  bool reaches(Value version, Value append, int64_t layer) {
+  bool reaches(Value version, Value append) {
     for (Value current = version; current; current = versions.lookup(current))
       if (current == append)
         return true;
     return false;
   }
 
+  /// What an entry returns as its cache is what its memory holds in the end.
+  LogicalResult checkReturned(Operation *terminator) {
+    for (Value operand : terminator->getOperands())
+      if (isa<mj::KvType>(operand.getType()))
+        for (auto &[layer, append] : lastAppend)
+          if (!reaches(operand, append))
+            return function.emitError() << "returns an older version of the cache than its last append to layer " << layer;
+    return success();
+  }
+
   func::FuncOp function;
   KernelTable &kernels;
   exec::KvPoolOp pool;
   MLIRContext *context;
-  unsigned nextInput = 0;
+  unsigned nextInput = 0, launches = 0;
   llvm::DenseMap<Value, Value> buffers;
   SmallVector<Value> batchFields, samplingFields;
-  llvm::DenseMap<int64_t, Value> lastAppend;
+  std::map<int64_t, Value> lastAppend; ///< by layer
   llvm::DenseMap<Value, Value> versions; ///< a version of the cache to the one it was made from
 };
 
@@ -314,17 +278,37 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
       module.emitError(error);
       return signalPassFailure();
     }
-    FailureOr<exec::KvPoolOp> pool = makePool();
+    SymbolTable symbols(module);
+    FailureOr<exec::KvPoolOp> pool = makePool(symbols);
     if (failed(pool))
       return signalPassFailure();
-    KernelTable kernels(module, *chip);
-    for (func::FuncOp entry : getEntries(module))
-      if (failed(EntryLowering(entry, kernels, *pool).run()))
+    KernelTable kernels(module, symbols, *chip);
+    unsigned launches = 0;
+    for (func::FuncOp entry : getEntries(module)) {
+      EntryLowering lowering(entry, kernels, *pool);
+      if (failed(lowering.run()))
         return signalPassFailure();
+      launches += lowering.getLaunches();
+    }
+    if (auto remark = remark::analysis(module.getLoc(), remark::RemarkOpts::name("Kernels").category("lower-to-exec")))
+      remark << llvm::formatv("{0} regions became {1} kernels", launches, kernels.size()).str();
+  }
+
+  /// What specialize-buckets made block tables for, else the option, else 16.
+  FailureOr<int64_t> getPageSize() {
+    int64_t stated = 0;
+    if (auto attribute = getOperation()->getAttrOfType<IntegerAttr>(mj::kPageSizeAttr))
+      stated = attribute.getInt();
+    if (pageSize < 0)
+      return getOperation().emitError("lower-to-exec needs a positive page-size");
+    if (stated && pageSize && pageSize != stated)
+      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size " << pageSize
+                                        << " would need others";
+    return stated ? stated : pageSize ? int64_t(pageSize) : 16;
   }
 
   /// The pool of the cache that the entries share, or null if none has one.
-  FailureOr<exec::KvPoolOp> makePool() {
+  FailureOr<exec::KvPoolOp> makePool(SymbolTable &symbols) {
     mj::KvType cache;
     for (func::FuncOp entry : getEntries(getOperation()))
       for (Type type : entry.getArgumentTypes())
@@ -336,13 +320,16 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
         }
     if (!cache)
       return exec::KvPoolOp();
-    if (pageSize <= 0)
-      return getOperation().emitError("lower-to-exec needs a positive page-size");
-    int64_t bytes = 2 * cache.getLayers() * cache.getHeads() * pageSize * cache.getHeadDim() *
+    FailureOr<int64_t> tokens = getPageSize();
+    if (failed(tokens))
+      return failure();
+    int64_t bytes = 2 * cache.getLayers() * cache.getHeads() * *tokens * cache.getHeadDim() *
                     cache.getElementType().getIntOrFloatBitWidth() / 8;
     OpBuilder builder(getEntries(getOperation()).front());
-    return exec::KvPoolOp::create(builder, getOperation().getLoc(), kPoolName, cache.getElementType(),
-                                  cache.getLayers(), cache.getHeads(), cache.getHeadDim(), pageSize, bytes);
+    auto pool = exec::KvPoolOp::create(builder, getOperation().getLoc(), kPoolName, cache.getElementType(),
+                                       cache.getLayers(), cache.getHeads(), cache.getHeadDim(), *tokens, bytes);
+    symbols.insert(pool);
+    return pool;
   }
 };
 

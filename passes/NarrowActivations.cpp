@@ -4,6 +4,10 @@
 #include "passes/Passes.h"
 #include "passes/Weights.h"
 
+#include "mlir/IR/Remarks.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/FormatVariadic.h"
+
 namespace mjolnir {
 #define GEN_PASS_DEF_NARROWACTIVATIONS
 #include "passes/Passes.h.inc"
@@ -14,107 +18,215 @@ using namespace mjolnir;
 
 namespace {
 
-/// Whether a value keeps f32: what leaves the entry or decides the next token, weights, and rotary tables.
-bool keepsPrecision(Value value) {
-  Operation *producer = value.getDefiningOp();
-  if (producer && dependsOnWeightsAlone(producer))
-    return true;
-  return producer && isa<mj::MatmulOp>(producer) && llvm::all_of(value.getUsers(), [](Operation *user) {
-           return isa<mj::SampleOp, func::ReturnOp>(user);
-         });
+bool isNarrowable(Type element) { return element.isF32() || element.isF16(); }
+
+/// The type in which a value of `type` is stored.
+Type narrowed(Type type) {
+  auto bf16 = BFloat16Type::get(type.getContext());
+  if (auto kv = dyn_cast<mj::KvType>(type); kv && isNarrowable(kv.getElementType()))
+    return mj::KvType::get(type.getContext(), kv.getLayers(), kv.getHeads(), kv.getHeadDim(), bf16);
+  if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && isNarrowable(tensor.getElementType()))
+    return tensor.clone(bf16);
+  return type;
 }
+
+/// `value` with elements of `element`, by way of f32.
+Value convert(OpBuilder &builder, Value value, Type element) {
+  Location loc = value.getLoc();
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == element)
+    return value;
+  if (type.getElementTypeBitWidth() < 32) {
+    type = type.clone(builder.getF32Type());
+    value = arith::ExtFOp::create(builder, loc, type, value);
+  }
+  return element.isF32() ? value : arith::TruncFOp::create(builder, loc, type.clone(element), value).getResult();
+}
+
+/// Narrows one entry.
+class Narrowing {
+public:
+  explicit Narrowing(func::FuncOp entry) : entry(entry), body(entry.getBody().front()) {}
+
+  LogicalResult run() {
+    collectExact();
+    narrowArguments();
+    for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
+      if (!dependsOnWeightsAlone(&op) && failed(narrow(&op)))
+        return failure();
+
+    // Floats that leave a plain entry leave as it was declared.
+    Operation *terminator = body.getTerminator();
+    OpBuilder builder(terminator);
+    for (auto [operand, declared] : llvm::zip(terminator->getOpOperands(), entry.getResultTypes()))
+      if (auto tensor = dyn_cast<RankedTensorType>(declared); tensor && operand.get().getType() != declared)
+        operand.set(convert(builder, operand.get(), tensor.getElementType()));
+    entry.setFunctionType(
+        FunctionType::get(entry.getContext(), body.getArgumentTypes(), terminator->getOperandTypes()));
+    if (auto remark =
+            remark::passed(entry.getLoc(), remark::RemarkOpts::name("Narrowed").category("narrow-activations")))
+      remark << llvm::formatv("@{0}: {1} values are stored in bf16, {2} operands read weights as bf16", entry.getSymName(),
+                              values, weights)
+                    .str();
+    return success();
+  }
+
+private:
+  /// Whether all that `value` serves is f32: what leaves the entry, what decides the next token.
+  bool isReadExactly(OpOperand &use) {
+    Operation *user = use.getOwner();
+    return isa<mj::SampleOp>(user) || user == body.getTerminator() || exact.contains(user);
+  }
+
+  /// Finds matmuls, and pointwise operations after them, whose result is only sampled or returned.
+  void collectExact() {
+    for (Operation &op : llvm::reverse(body.without_terminator())) {
+      bool isPointwise = (OpTrait::hasElementwiseMappableTraits(&op) && !isa<arith::ExtFOp, arith::TruncFOp>(op)) ||
+                         isa<mj::BroadcastOp>(op);
+      if ((!isPointwise && !isa<mj::MatmulOp>(op)) || isConstant(&op) || dependsOnWeightsAlone(&op))
+        continue;
+      auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
+      if (!type || !type.getElementType().isF32() || op.use_empty() ||
+          !llvm::all_of(op.getUses(), [&](OpOperand &use) { return isReadExactly(use); }))
+        continue;
+      exact.insert(&op);
+      if (auto remark =
+              remark::analysis(op.getLoc(), remark::RemarkOpts::name("KeptF32").category("narrow-activations")))
+        remark << llvm::formatv("result of '{0}' stays f32: it is only sampled or returned", op.getName()).str();
+    }
+  }
+
+  /// Float arguments of plain entries stay as the caller gives them and are rounded on the way in.
+  void narrowArguments() {
+    OpBuilder builder = OpBuilder::atBlockBegin(&body);
+    for (BlockArgument argument : body.getArguments()) {
+      Type type = narrowed(argument.getType());
+      if (type == argument.getType())
+        continue;
+      if (isa<mj::KvType>(type)) {
+        argument.setType(type);
+        continue;
+      }
+      SmallVector<OpOperand *> uses;
+      for (OpOperand &use : argument.getUses())
+        if (!isReadExactly(use))
+          uses.push_back(&use);
+      if (uses.empty())
+        continue;
+      Value rounded = convert(builder, argument, cast<RankedTensorType>(type).getElementType());
+      for (OpOperand *use : uses)
+        use->set(rounded);
+    }
+  }
+
+  LogicalResult narrow(Operation *op) {
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      narrowConstant(constant);
+      return success();
+    }
+    if (isRounding(op))
+      return success();
+    if (isa<arith::BitcastOp>(op))
+      return op->emitError() << "'" << op->getName() << "' reads the bits of its operand, which narrow-activations would change";
+    if (isa<mj::SampleOp>(op) || (exact.contains(op) && !isa<mj::MatmulOp>(op))) {
+      OpBuilder builder(op);
+      for (OpOperand &operand : op->getOpOperands())
+        if (auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+            type && isa<FloatType>(type.getElementType()) && &operand != likeOf(op))
+          operand.set(convert(builder, operand.get(), builder.getF32Type()));
+      return success();
+    }
+    narrowWeights(op);
+    if (exact.contains(op))
+      return success();
+    for (Value result : op->getResults())
+      if (Type type = narrowed(result.getType()); type != result.getType()) {
+        result.setType(type);
+        ++values;
+      }
+    // A conversion that is one no more.
+    if (isa<arith::ExtFOp, arith::TruncFOp>(op) && op->getOperand(0).getType() == op->getResult(0).getType()) {
+      op->getResult(0).replaceAllUsesWith(op->getOperand(0));
+      op->erase();
+    }
+    return success();
+  }
+
+  /// Whether `op` rounds an argument on the way in: this pass made it.
+  bool isRounding(Operation *op) {
+    if (!isa<arith::TruncFOp, arith::ExtFOp>(op))
+      return false;
+    Value source = op->getOperand(0);
+    if (auto widened = source.getDefiningOp<arith::ExtFOp>(); widened && isa<arith::TruncFOp>(op))
+      source = widened.getIn();
+    return isa<BlockArgument>(source) && narrowed(source.getType()) != source.getType();
+  }
+
+  static OpOperand *likeOf(Operation *op) {
+    auto broadcast = dyn_cast<mj::BroadcastOp>(op);
+    return broadcast ? &broadcast.getLikeMutable() : nullptr;
+  }
+
+  /// Users that keep f32 keep the constant as it was.
+  void narrowConstant(arith::ConstantOp constant) {
+    auto type = dyn_cast<RankedTensorType>(constant.getType());
+    auto elements = dyn_cast<DenseFPElementsAttr>(constant.getValue());
+    if (!type || !elements || !isNarrowable(type.getElementType()) ||
+        llvm::all_of(constant->getUses(), [&](OpOperand &use) { return isReadExactly(use); }))
+      return;
+    Type bf16 = BFloat16Type::get(entry.getContext());
+    DenseElementsAttr rounded = elements.mapValues(bf16, [](const APFloat &element) {
+      bool lossy;
+      APFloat value = element;
+      value.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &lossy);
+      return value.bitcastToAPInt();
+    });
+    OpBuilder builder(constant);
+    auto replacement = arith::ConstantOp::create(builder, constant.getLoc(), rounded);
+    constant.getResult().replaceUsesWithIf(replacement, [&](OpOperand &use) { return !isReadExactly(use); });
+    if (constant->use_empty())
+      constant.erase();
+  }
+
+  /// Matrices, tables and biases in bf16. Norm weights and rotary tables stay as they are: their kernels compute in f32.
+  void narrowWeights(Operation *op) {
+    bool isF32Kernel = isa<mj::NormOp, mj::RopeOp>(op);
+    OpBuilder builder(op);
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+      Operation *producer = operand.get().getDefiningOp();
+      if (!type || !producer || !dependsOnWeightsAlone(producer) || !isNarrowable(type.getElementType()))
+        continue;
+      if (isF32Kernel) {
+        if (auto remark =
+                remark::analysis(op->getLoc(), remark::RemarkOpts::name("KeptWeight").category("narrow-activations")))
+          remark << llvm::formatv("{0} stays {1}: '{2}' computes in f32", nameOfWeight(operand.get()),
+                                  type.getElementType(), op->getName())
+                        .str();
+        continue;
+      }
+      // A widening that the importer wrote is taken back.
+      Value weight = operand.get();
+      if (auto widened = weight.getDefiningOp<arith::ExtFOp>())
+        weight = widened.getIn();
+      operand.set(convert(builder, weight, builder.getBF16Type()));
+      ++weights;
+    }
+  }
+
+  func::FuncOp entry;
+  Block &body;
+  llvm::SmallPtrSet<Operation *, 8> exact; ///< operations whose result stays f32
+  unsigned values = 0, weights = 0;
+};
 
 struct NarrowActivations : mjolnir::impl::NarrowActivationsBase<NarrowActivations> {
   using Base::Base;
 
   void runOnOperation() override {
     for (func::FuncOp entry : getEntries(getOperation()))
-      narrow(entry);
-  }
-
-  void narrow(func::FuncOp entry) {
-    Block &body = entry.getBody().front();
-    Type narrow = BFloat16Type::get(&getContext());
-    auto narrowed = [&](Type type) -> Type {
-      if (auto kv = dyn_cast<mj::KvType>(type))
-        return mj::KvType::get(&getContext(), kv.getLayers(), kv.getHeads(), kv.getHeadDim(), narrow);
-      if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.getElementType().isF32())
-        return tensor.clone(narrow);
-      return type;
-    };
-
-    // Float arguments of plain entries stay as the caller gives them and are rounded on the way in.
-    OpBuilder builder = OpBuilder::atBlockBegin(&body);
-    for (BlockArgument argument : body.getArguments()) {
-      if (isa<mj::KvType>(argument.getType())) {
-        argument.setType(narrowed(argument.getType()));
-      } else if (narrowed(argument.getType()) != argument.getType()) {
-        auto rounded = arith::TruncFOp::create(builder, argument.getLoc(), narrowed(argument.getType()), argument);
-        argument.replaceAllUsesExcept(rounded, rounded);
-      }
-    }
-
-    for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
-      if (dependsOnWeightsAlone(&op)) {
-        continue;
-      }
-      if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-        if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
-            splat && splat.getElementType().isF32()) {
-          bool lossy;
-          APFloat value = splat.getSplatValue<APFloat>();
-          value.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &lossy);
-          constant.setValueAttr(SplatElementsAttr::get(cast<ShapedType>(narrowed(constant.getType())), value));
-          constant.getResult().setType(cast<TypedAttr>(constant.getValueAttr()).getType());
-        }
-        continue;
-      }
-      narrowWeights(&op, narrow);
-      for (Value result : op.getResults())
-        if (!keepsPrecision(result))
-          result.setType(narrowed(result.getType()));
-      // A widening that is one no more.
-      if (isa<arith::ExtFOp>(op) && op.getOperand(0).getType() == op.getResult(0).getType()) {
-        op.getResult(0).replaceAllUsesWith(op.getOperand(0));
-        op.erase();
-      }
-    }
-
-    // Floats that leave a plain entry leave as it was declared.
-    Operation *terminator = body.getTerminator();
-    builder.setInsertionPoint(terminator);
-    for (auto [operand, declared] : llvm::zip(terminator->getOpOperands(), entry.getResultTypes()))
-      if (isa<RankedTensorType>(declared) && operand.get().getType() != declared)
-        operand.set(arith::ExtFOp::create(builder, terminator->getLoc(), declared, operand.get()));
-    entry.setFunctionType(
-        FunctionType::get(&getContext(), body.getArgumentTypes(), terminator->getOperandTypes()));
-  }
-
-  /// Matrices, tables and biases in bf16. Norm weights and rotary tables stay as they are: their kernels compute in f32.
-  void narrowWeights(Operation *op, Type narrow) {
-    if (isa<mj::NormOp, mj::RopeOp>(op))
-      return;
-    OpBuilder builder(op);
-    for (OpOperand &operand : op->getOpOperands()) {
-      auto type = dyn_cast<RankedTensorType>(operand.get().getType());
-      Operation *producer = operand.get().getDefiningOp();
-      if (!type || !producer || !dependsOnWeightsAlone(producer) || !isa<FloatType>(type.getElementType()) ||
-          type.getElementType() == narrow)
-        continue;
-      operand.set(convert(builder, operand.get(), narrow));
-    }
-  }
-
-  Value convert(OpBuilder &builder, Value weight, Type narrow) {
-    // A widening that the importer wrote is taken back.
-    if (auto widened = weight.getDefiningOp<arith::ExtFOp>())
-      weight = widened.getIn();
-    auto type = cast<RankedTensorType>(weight.getType());
-    if (type.getElementType() == narrow)
-      return weight;
-    if (type.getElementType().isF16())
-      weight = arith::ExtFOp::create(builder, weight.getLoc(), type.clone(builder.getF32Type()), weight);
-    return arith::TruncFOp::create(builder, weight.getLoc(), type.clone(narrow), weight);
+      if (failed(Narrowing(entry).run()))
+        return signalPassFailure();
   }
 };
 

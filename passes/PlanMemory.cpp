@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mjolnir {
@@ -27,6 +28,10 @@ struct PlanMemory : mjolnir::impl::PlanMemoryBase<PlanMemory> {
 
   void runOnOperation() override {
     exec::EntryOp entry = getOperation();
+    if (alignment <= 0 || !llvm::isPowerOf2_64(alignment)) {
+      entry.emitError() << "plan-memory needs an alignment that is a power of two, not " << int64_t(alignment);
+      return signalPassFailure();
+    }
     SmallVector<std::pair<exec::ArenaBufferOp, Lifetime>> buffers = computeLifetimes(entry);
     // A buffer that nothing touches has no place to need.
     llvm::erase_if(buffers, [](auto &buffer) {
@@ -48,11 +53,10 @@ struct PlanMemory : mjolnir::impl::PlanMemoryBase<PlanMemory> {
     }
     entry.setArenaBytes(end);
     entry.setArenaAlignment(alignment);
-    int64_t live = largestLiveSet(placed);
-    remark::analysis(entry.getLoc(), remark::RemarkOpts::name("PlanMemory").category("plan-memory"))
-        << ("arena of @" + entry.getSymName() + ": " + Twine(end) + " bytes for " + Twine(placed.size()) +
-            " buffers, largest live set " + Twine(live) + " bytes")
-               .str();
+    if (auto remark = remark::analysis(entry.getLoc(), remark::RemarkOpts::name("Arena").category("plan-memory")))
+      remark << llvm::formatv("arena of @{0}: {1} bytes for {2} buffers, largest live set {3} bytes", entry.getSymName(), end,
+                              placed.size(), largestLiveSet(placed))
+                    .str();
   }
 
   /// The lowest offset where `bytes` fit beside everything that lives at the same time.

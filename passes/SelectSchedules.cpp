@@ -6,7 +6,10 @@
 
 #include "mjolnir/Target/Target.h"
 
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <map>
 
 namespace mjolnir {
 #define GEN_PASS_DEF_SELECTSCHEDULES
@@ -22,11 +25,19 @@ namespace {
 struct WeightUses {
   bool multiplied = false; ///< right operand of a transposed matmul
   bool gathered = false;
-  bool other = false; ///< read element by element: it must stay row-major
+  bool other = false; ///< read in another way, which needs it row-major
+  bool seen = false;  ///< a remark has been made
+
+  void add(WeightUses uses) {
+    multiplied |= uses.multiplied;
+    gathered |= uses.gathered;
+    other |= uses.other;
+  }
 };
 
 /// The uses of operand `index` of `fusion` inside its body.
-void collectUses(mj::FusionOp fusion, unsigned index, WeightUses &uses) {
+WeightUses collectUses(mj::FusionOp fusion, unsigned index) {
+  WeightUses uses;
   for (OpOperand &use : fusion.getBody().getArgument(index).getUses()) {
     if (auto matmul = dyn_cast<mj::MatmulOp>(use.getOwner());
         matmul && matmul.getTransposeB() && &use == &matmul.getWeightMutable())
@@ -36,6 +47,7 @@ void collectUses(mj::FusionOp fusion, unsigned index, WeightUses &uses) {
     else
       uses.other = true;
   }
+  return uses;
 }
 
 /// A weight, or a conversion of it: the text is equal in all entries.
@@ -62,45 +74,84 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
     }
     if (!oracle)
       encodeWeights(*chip);
+    llvm::MapVector<StringRef, unsigned> schedules;
     WalkResult result = getOperation().walk([&](mj::FusionOp fusion) {
       FailureOr<mj::ScheduleAttr> schedule = chip->chooseSchedule(fusion, oracle);
       if (failed(schedule))
         return WalkResult::interrupt();
       fusion.setScheduleAttr(*schedule);
+      ++schedules[schedule->getName().getValue()];
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
-      signalPassFailure();
+      return signalPassFailure();
+    if (auto remark = analysis("Schedules")) {
+      std::string text = "regions by schedule:";
+      for (auto [index, schedule] : llvm::enumerate(schedules))
+        text += llvm::formatv("{0} {1} {2}", index ? "," : "", schedule.second, schedule.first).str();
+      remark << text;
+    }
+  }
+
+  remark::detail::InFlightRemark analysis(StringRef name) {
+    return remark::analysis(getOperation().getLoc(), remark::RemarkOpts::name(name).category("select-schedules"));
   }
 
   /// One encoding for each weight over all entries.
   void encodeWeights(const Target &chip) {
-    llvm::MapVector<Value, WeightUses> values;
+    llvm::MapVector<Value, std::string> values;
     std::map<std::string, WeightUses> weights;
     getOperation().walk([&](mj::FusionOp fusion) {
       for (auto [index, input] : llvm::enumerate(fusion.getInputs()))
         if (Operation *producer = input.getDefiningOp(); producer && dependsOnWeightsAlone(producer)) {
-          collectUses(fusion, index, weights[keyOf(input)]);
-          values.try_emplace(input);
+          std::string &key = values[input];
+          if (key.empty())
+            key = keyOf(input);
+          weights[key].add(collectUses(fusion, index));
         }
     });
-    for (auto &[value, unused] : values) {
-      const WeightUses &uses = weights[keyOf(value)];
+    for (auto &[value, key] : values) {
+      WeightUses &uses = weights[key];
       auto type = cast<RankedTensorType>(value.getType());
-      if (!uses.multiplied || uses.other)
+      if (type.getEncoding() || !(uses.multiplied || uses.gathered))
         continue;
-      mj::EncodingAttr encoding = chip.chooseEncoding(type, uses.gathered);
-      if (!encoding)
-        continue;
-      OpBuilder builder(value.getContext());
-      builder.setInsertionPointAfterValue(value);
-      auto encoded = RankedTensorType::get(type.getShape(), type.getElementType(), encoding);
-      Value packed = mj::PackOp::create(builder, value.getLoc(), encoded, value);
-      for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
-        if (auto fusion = dyn_cast<mj::FusionOp>(use.getOwner())) {
-          fusion.getBody().getArgument(use.getOperandNumber()).setType(encoded);
-          use.set(packed);
-        }
+      mj::EncodingAttr encoding = uses.multiplied ? chip.chooseEncoding(type, uses.gathered) : mj::EncodingAttr();
+      explain(value, uses, encoding);
+      if (encoding)
+        pack(value, encoding);
+    }
+  }
+
+  /// Puts the packed weight where it is multiplied or gathered only.
+  static void pack(Value value, mj::EncodingAttr encoding) {
+    OpBuilder builder(value.getContext());
+    builder.setInsertionPointAfterValue(value);
+    auto type = cast<RankedTensorType>(value.getType());
+    auto encoded = RankedTensorType::get(type.getShape(), type.getElementType(), encoding);
+    Value packed = mj::PackOp::create(builder, value.getLoc(), encoded, value);
+    for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
+      if (auto fusion = dyn_cast<mj::FusionOp>(use.getOwner()); fusion && !collectUses(fusion, use.getOperandNumber()).other) {
+        fusion.getBody().getArgument(use.getOperandNumber()).setType(encoded);
+        use.set(packed);
+      }
+    if (packed.use_empty())
+      packed.getDefiningOp()->erase();
+  }
+
+  /// Says what was chosen for a weight, once for all entries.
+  static void explain(Value value, WeightUses &uses, mj::EncodingAttr encoding) {
+    if (std::exchange(uses.seen, true))
+      return;
+    auto options = remark::RemarkOpts::name("Encoding").category("select-schedules");
+    if (encoding) {
+      if (auto remark = remark::passed(value.getLoc(), options))
+        remark << llvm::formatv("{0} is stored as {1}{2}", nameOfWeight(value), encoding.getName(),
+                                uses.other ? ", and row-major for regions that neither multiply by it nor gather its rows" : "")
+                      .str();
+    } else if (auto remark = remark::missed(value.getLoc(), options)) {
+      remark << llvm::formatv("{0} stays row-major: {1}", nameOfWeight(value),
+                              uses.multiplied ? "the target has no encoding for its type" : "its rows are only gathered")
+                    .str();
     }
   }
 };

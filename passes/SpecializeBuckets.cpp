@@ -6,6 +6,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mjolnir {
 #define GEN_PASS_DEF_SPECIALIZEBUCKETS
@@ -60,8 +61,26 @@ LogicalResult refine(Operation *op) {
   return success();
 }
 
+/// Whether a size that an entry states may become `wanted`.
+bool admits(int64_t stated, int64_t wanted) { return ShapedType::isDynamic(stated) || stated == wanted; }
+
 LogicalResult specialize(func::FuncOp entry, const Bucket &bucket) {
   MLIRContext *context = entry.getContext();
+  for (auto [index, type] : llvm::enumerate(entry.getArgumentTypes())) {
+    auto batch = dyn_cast<mj::BatchType>(type);
+    auto sampling = dyn_cast<mj::SamplingType>(type);
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && !tensor.hasStaticShape())
+      return entry.emitError() << "argument " << index << " of the ragged entry @" << entry.getSymName()
+                               << " has the symbolic shape " << tensor
+                               << "; only the batch and the sampling parameters may be symbolic";
+    if ((batch && !(admits(batch.getTokens(), bucket.tokens) && admits(batch.getSequences(), bucket.sequences) &&
+                    admits(batch.getPages(), bucket.pages))) ||
+        (sampling && !admits(sampling.getSequences(), bucket.sequences)))
+      return entry.emitError() << "argument " << index << " of the ragged entry @" << entry.getSymName() << " is " << type
+                               << "; bucket " << bucket.name << " has " << bucket.tokens << " tokens, " << bucket.sequences
+                               << " sequences and " << bucket.pages << " pages";
+  }
   OpBuilder builder(entry);
   auto copy = cast<func::FuncOp>(builder.clone(*entry));
   copy.setSymName(bucket.name);
@@ -71,15 +90,15 @@ LogicalResult specialize(func::FuncOp entry, const Bucket &bucket) {
       argument.setType(mj::BatchType::get(context, bucket.tokens, bucket.sequences, bucket.pages));
     else if (isa<mj::SamplingType>(argument.getType()))
       argument.setType(mj::SamplingType::get(context, bucket.sequences));
-    else if (auto tensor = dyn_cast<RankedTensorType>(argument.getType()); tensor && !tensor.hasStaticShape())
-      return entry.emitError() << "argument " << argument.getArgNumber() << " of the ragged entry @"
-                               << entry.getSymName() << " has the symbolic shape " << tensor
-                               << "; only the batch and the sampling parameters may be symbolic";
   }
   for (Operation &op : body.without_terminator())
     if (failed(refine(&op)))
       return failure();
   copy.setFunctionType(FunctionType::get(context, body.getArgumentTypes(), body.getTerminator()->getOperandTypes()));
+  if (auto remark = remark::passed(entry.getLoc(), remark::RemarkOpts::name("Bucket").category("specialize-buckets")))
+    remark << llvm::formatv("made @{0} of @{1}: {2} token rows, {3} sequences, {4} pages a sequence", bucket.name,
+                            entry.getSymName(), bucket.tokens, bucket.sequences, bucket.pages)
+                  .str();
   return success();
 }
 
@@ -87,26 +106,69 @@ struct SpecializeBuckets : mjolnir::impl::SpecializeBucketsBase<SpecializeBucket
   using Base::Base;
 
   void runOnOperation() override {
+    SmallVector<func::FuncOp> ragged;
     for (func::FuncOp entry : getEntries(getOperation())) {
-      bool ragged = llvm::any_of(entry.getArgumentTypes(), [](Type type) {
-        auto batch = dyn_cast<mj::BatchType>(type);
-        return batch && !batch.isStatic();
-      });
-      if (!ragged)
-        continue;
-      FailureOr<SmallVector<Bucket>> buckets = getBuckets(entry);
-      if (failed(buckets))
-        return signalPassFailure();
-      for (const Bucket &bucket : *buckets)
-        if (failed(specialize(entry, bucket)))
-          return signalPassFailure();
-      entry.erase();
+      if (llvm::any_of(entry.getArgumentTypes(), isSymbolic))
+        ragged.push_back(entry);
+      else if (auto remark =
+                   remark::analysis(entry.getLoc(), remark::RemarkOpts::name("Static").category("specialize-buckets")))
+        remark << ("@" + entry.getSymName() + " is left as it is: its shapes are static").str();
+    }
+    if (ragged.empty())
+      return;
+    if (ragged.size() > 1) {
+      ragged[1].emitError() << "@" << ragged[1].getSymName() << " is ragged, and so is @" << ragged[0].getSymName()
+                            << "; the buckets of a module are made of one entry";
+      return signalPassFailure();
+    }
+    if (failed(specializeAll(ragged.front())))
+      signalPassFailure();
+  }
+
+  static bool isSymbolic(Type type) {
+    auto batch = dyn_cast<mj::BatchType>(type);
+    return batch && !batch.isStatic();
+  }
+
+  LogicalResult specializeAll(func::FuncOp entry) {
+    if (pageSize <= 0 || maxBatch <= 0)
+      return entry.emitError("specialize-buckets needs a positive page-size and max-batch");
+    if (decode.empty() && prefill.empty())
+      return entry.emitError("specialize-buckets needs a decode or a prefill size");
+    FailureOr<int64_t> context = getContextLength(entry);
+    if (failed(context))
+      return failure();
+    FailureOr<SmallVector<Bucket>> buckets = getBuckets(entry, llvm::divideCeil(*context, int64_t(pageSize)));
+    if (failed(buckets))
+      return failure();
+    for (const Bucket &bucket : *buckets) {
+      if (bucket.name != entry.getSymName() && SymbolTable::lookupSymbolIn(getOperation(), bucket.name))
+        return entry.emitError() << "bucket " << bucket.name << " of @" << entry.getSymName() << " is asked for twice, or its "
+                                 << "name is taken";
+      if (failed(specialize(entry, bucket)))
+        return failure();
+    }
+    entry.erase();
+    recordChoices(*context);
+    return success();
+  }
+
+  /// What later phases and the package say of the model must be what the entries can do.
+  void recordChoices(int64_t context) {
+    ModuleOp module = getOperation();
+    Builder builder(&getContext());
+    module->setAttr(mj::kPageSizeAttr, builder.getI64IntegerAttr(pageSize));
+    if (auto model = module->getAttrOfType<DictionaryAttr>(mj::kModelAttr)) {
+      NamedAttrList settings(model);
+      settings.set("max_context", builder.getI64IntegerAttr(context));
+      module->setAttr(mj::kModelAttr, settings.getDictionary(&getContext()));
     }
   }
 
-  FailureOr<SmallVector<Bucket>> getBuckets(func::FuncOp entry) {
+  /// Tokens that a sequence may hold.
+  FailureOr<int64_t> getContextLength(func::FuncOp entry) {
     int64_t context = maxContext;
-    if (auto model = getOperation()->getAttrOfType<DictionaryAttr>("mj.model"))
+    if (auto model = getOperation()->getAttrOfType<DictionaryAttr>(mj::kModelAttr))
       if (auto allowed = model.getAs<IntegerAttr>("max_context")) {
         if (context > allowed.getInt())
           return entry.emitError() << "max-context " << context << " is more than the " << allowed.getInt()
@@ -116,11 +178,10 @@ struct SpecializeBuckets : mjolnir::impl::SpecializeBucketsBase<SpecializeBucket
       }
     if (context <= 0)
       return entry.emitError("specialize-buckets needs max-context: the module does not say what the model allows");
-    if (pageSize <= 0 || maxBatch <= 0)
-      return entry.emitError("specialize-buckets needs a positive page-size and max-batch");
-    if (decode.empty() && prefill.empty())
-      return entry.emitError("specialize-buckets needs a decode or a prefill size");
-    int64_t pages = llvm::divideCeil(context, int64_t(pageSize));
+    return context;
+  }
+
+  FailureOr<SmallVector<Bucket>> getBuckets(func::FuncOp entry, int64_t pages) {
     SmallVector<Bucket> buckets;
     for (int64_t sequences : decode) {
       if (sequences <= 0)

@@ -15,18 +15,84 @@ using namespace mjolnir;
 
 namespace {
 
+/// Whether kernels know the elements of `type`; booleans live only inside an entry.
+bool isKnownElement(Type element, bool isBinding) {
+  return element.isF32() || element.isF16() || element.isBF16() || isa<Float8E4M3FNType>(element) ||
+         element.isInteger(32) || element.isInteger(64) || element.isInteger(8) || (element.isInteger(1) && !isBinding);
+}
+
+/// Whether a kernel can compute `op`.
+bool isComputation(Operation *op) {
+  if (isa<mj::MjDialect>(op->getDialect()))
+    return !isa<mj::FusionOp, mj::YieldOp, mj::WeightOp, mj::PrepareOp>(op);
+  return isConstant(op) || OpTrait::hasElementwiseMappableTraits(op);
+}
+
+LogicalResult verifyTensor(Operation *op, Type type, bool mayBeScalar, bool isBinding = false) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return isa<mj::KvType, mj::BatchType, mj::SamplingType>(type)
+               ? success()
+               : LogicalResult(op->emitError() << "'" << op->getName() << "' makes a " << type << "; entries compute on tensors");
+  if (!isKnownElement(tensor.getElementType(), isBinding))
+    return op->emitError() << "'" << op->getName() << "' has a " << tensor << (isBinding ? " as argument or result" : "")
+                           << "; kernels know elements of f32, f16, bf16, f8E4M3FN, i32, i64 and i8";
+  if (llvm::is_contained(tensor.getShape(), 0))
+    return op->emitError() << "'" << op->getName() << "' has a " << tensor << ", which holds nothing";
+  if (tensor.getRank() == 0 && !mayBeScalar)
+    return op->emitError() << "'" << op->getName() << "' makes a " << tensor << ", which has no rows for a kernel to work on";
+  return success();
+}
+
+/// Operations and types that a kernel can be made of, wherever they are in `block`.
+LogicalResult verifyComputation(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    if (auto fusion = dyn_cast<mj::FusionOp>(op)) {
+      if (failed(verifyComputation(fusion.getBody().front())))
+        return failure();
+      continue;
+    }
+    if (!isComputation(&op))
+      return op.emitError() << "'" << op.getName()
+                            << "' is no operation of a kernel; entries hold operations of mj and pointwise arith and math";
+    for (Type type : op.getResultTypes())
+      if (failed(verifyTensor(&op, type, /*mayBeScalar=*/isConstant(&op) || dependsOnWeightsAlone(&op))))
+        return failure();
+    if (auto constant = dyn_cast<arith::ConstantOp>(op); constant && !isa<SplatElementsAttr>(constant.getValue()))
+      return op.emitError() << "'" << op.getName() << "' holds several numbers: data belongs into the checkpoint, as an mj.weight";
+  }
+  return success();
+}
+
+LogicalResult verifyEntry(func::FuncOp entry) {
+  for (auto types : {entry.getArgumentTypes(), entry.getResultTypes()})
+    for (Type type : types)
+      if (failed(verifyTensor(entry, type, /*mayBeScalar=*/true, /*isBinding=*/true)))
+        return failure();
+  return verifyComputation(entry.getBody().front());
+}
+
+bool isStatic(Type type) {
+  if (auto batch = dyn_cast<mj::BatchType>(type))
+    return batch.isStatic();
+  if (auto sampling = dyn_cast<mj::SamplingType>(type))
+    return !ShapedType::isDynamic(sampling.getSequences());
+  auto shaped = dyn_cast<ShapedType>(type);
+  return !shaped || shaped.hasStaticShape();
+}
+
 LogicalResult verifyStaticShapes(func::FuncOp entry) {
+  for (Type type : entry.getArgumentTypes())
+    if (!isStatic(type))
+      return entry.emitError() << "has an argument of the symbolic type " << type << " after specialize-buckets";
   WalkResult result = entry.walk([](Operation *op) {
     for (Type type : op->getResultTypes())
-      if (auto shaped = dyn_cast<ShapedType>(type); shaped && !shaped.hasStaticShape()) {
+      if (!isStatic(type)) {
         op->emitError() << "has the symbolic shape " << type << " after specialize-buckets";
         return WalkResult::interrupt();
       }
     return WalkResult::advance();
   });
-  for (Type type : entry.getArgumentTypes())
-    if (auto batch = dyn_cast<mj::BatchType>(type); batch && !batch.isStatic())
-      return entry.emitError("has a symbolic batch after specialize-buckets");
   return failure(result.wasInterrupted());
 }
 
@@ -35,6 +101,8 @@ LogicalResult verifyRegions(func::FuncOp entry) {
     if (auto fusion = dyn_cast<mj::FusionOp>(op)) {
       unsigned attentions = 0, matmuls = 0, samples = 0;
       for (Operation &inner : fusion.getBody().front()) {
+        if (isa<mj::FusionOp>(inner))
+          return fusion.emitOpError("holds another region; a region is one kernel");
         attentions += isa<mj::AttentionOp>(inner);
         samples += isa<mj::SampleOp>(inner);
         matmuls += isa<mj::MatmulOp>(inner);
@@ -69,6 +137,9 @@ LogicalResult verifyPlan(exec::EntryOp entry) {
     Lifetime lifetime = first.second;
     if (!buffer.getOffset())
       return buffer.emitOpError("has no offset after plan-memory");
+    if (*buffer.getOffset() % entry.getArenaAlignment().value_or(1))
+      return buffer.emitOpError("is at offset ") << *buffer.getOffset() << ", which is not aligned to "
+                                                 << *entry.getArenaAlignment() << " bytes";
     for (auto [other, otherLifetime] : MutableArrayRef(buffers).drop_front(index + 1)) {
       if (!other.getOffset() || !lifetime.overlaps(otherLifetime))
         continue;
@@ -94,26 +165,40 @@ struct VerifyPhase : mjolnir::impl::VerifyPhaseBase<VerifyPhase> {
 
   LogicalResult verify() {
     ModuleOp module = getOperation();
-    if (!llvm::is_contained({"graph", "numerics", "fusion", "schedule", "plan"}, StringRef(phase)))
+    if (!llvm::is_contained({"input", "graph", "numerics", "fusion", "schedule", "plan", "code"}, StringRef(phase)))
       return module.emitError() << "verify-phase knows no phase '" << phase
-                                << "'; there are graph, numerics, fusion, schedule, plan";
-    if (phase == "plan") {
-      for (Operation &op : *module.getBody())
-        if (!isa<exec::EntryOp, exec::KernelOp, exec::KvPoolOp, mj::WeightOp, mj::PrepareOp>(op))
-          return op.emitError() << "'" << op.getName() << "' is left after lower-to-exec";
-      for (auto entry : module.getOps<exec::EntryOp>())
-        if (failed(verifyPlan(entry)))
+                                << "'; there are input, graph, numerics, fusion, schedule, plan, code";
+    if (phase == "plan" || phase == "code")
+      return verifyPrograms(module);
+    SmallVector<func::FuncOp> entries = getEntries(module);
+    if (entries.empty())
+      return module.emitError("has no entry: a func.func with the attribute mj.entry");
+    for (func::FuncOp entry : entries) {
+      if (failed(verifyEntry(entry)) || (phase != "input" && failed(verifyStaticShapes(entry))))
+        return failure();
+      if (phase == "fusion" || phase == "schedule") {
+        if (failed(verifyRegions(entry)))
           return failure();
-      return success();
-    }
-    for (func::FuncOp entry : getEntries(module)) {
-      if (failed(verifyStaticShapes(entry)))
-        return failure();
-      if ((phase == "fusion" || phase == "schedule") && failed(verifyRegions(entry)))
-        return failure();
+      } else if (auto regions = entry.getBody().front().getOps<mj::FusionOp>(); !regions.empty()) {
+        return (*regions.begin()).emitOpError("is there before form-fusions");
+      }
       if (phase == "schedule" && failed(verifySchedules(entry)))
         return failure();
     }
+    return success();
+  }
+
+  LogicalResult verifyPrograms(ModuleOp module) {
+    for (Operation &op : *module.getBody())
+      if (!isa<exec::EntryOp, exec::KernelOp, exec::KvPoolOp, exec::ImageOp, mj::WeightOp, mj::PrepareOp>(op))
+        return op.emitError() << "'" << op.getName() << "' is left after lower-to-exec";
+    if (module.getOps<exec::EntryOp>().empty())
+      return module.emitError("has no exec.entry");
+    for (auto entry : module.getOps<exec::EntryOp>())
+      if (failed(verifyPlan(entry)))
+        return failure();
+    if (phase == "code" && !module.getOps<exec::KernelOp>().empty() && module.getOps<exec::ImageOp>().empty())
+      return module.emitError("has kernels and no exec.image with their code");
     return success();
   }
 };

@@ -18,6 +18,15 @@ SmallVector<func::FuncOp> mjolnir::getEntries(ModuleOp module) {
   return entries;
 }
 
+std::string mjolnir::nameOfWeight(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (op && op->getNumOperands() && dependsOnWeightsAlone(op))
+    op = op->getOperand(0).getDefiningOp();
+  if (auto weight = llvm::dyn_cast_if_present<mj::GetWeightOp>(op))
+    return ("@" + weight.getWeight()).str();
+  return llvm::isa_and_present<mj::RopeTableOp>(op) ? "a rotary table" : "a computed value";
+}
+
 bool mjolnir::isConstant(Operation *op) { return isa<arith::ConstantOp>(op); }
 
 bool mjolnir::dependsOnWeightsAlone(Operation *op) {

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include <string>
 
 namespace mjolnir {
 
@@ -15,6 +16,9 @@ llvm::SmallVector<mlir::func::FuncOp> getEntries(mlir::ModuleOp module);
 /// Whether packaging can compute `op`: an mj.get_weight, a rotary table, or an operation on results of such. Constants are
 /// not counted: they go wherever they are used.
 bool dependsOnWeightsAlone(mlir::Operation *op);
+
+/// What people call a weight, or what was made of it: "@l0.q_proj", "a rotary table".
+std::string nameOfWeight(mlir::Value value);
 
 /// arith.constant.
 bool isConstant(mlir::Operation *op);

@@ -8,6 +8,7 @@
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 using namespace mjolnir;
@@ -69,6 +70,24 @@ public:
     return success();
   }
 
+  PackageSummary summarize() const {
+    const fb::ProgramT &program = contents.program;
+    PackageSummary summary;
+    for (const auto &entry : program.entries)
+      summary.entries.push_back(entry->name);
+    summary.kernels = program.kernels.size();
+    summary.weights = program.weights.size();
+    for (const auto &weight : program.weights)
+      summary.weightBytes += weight->bytes;
+    for (const auto &pool : program.kv_pools) {
+      summary.pageBytes += pool->bytes_per_page;
+      summary.pageTokens = pool->page_size;
+    }
+    if (program.language_model)
+      summary.maxContext = program.language_model->max_context;
+    return summary;
+  }
+
 private:
   void describe() {
     fb::ProgramT &program = contents.program;
@@ -98,8 +117,6 @@ private:
       ArrayRef<char> bytes = image.getData().getRawData();
       contents.images.emplace_back(bytes.data(), bytes.size());
     }
-    if (contents.images.empty())
-      return module.emitError("holds no exec.image: it is not in phase code");
     return success();
   }
 
@@ -299,6 +316,11 @@ private:
 } // namespace
 
 LogicalResult mjolnir::buildPackage(ModuleOp module, const Target &target, const Checkpoint *checkpoint, StringRef path,
-                                    const ProgressFn &progress) {
-  return PackageBuilder(module, target, checkpoint).build(path, progress);
+                                    PackageSummary &summary, const ProgressFn &progress) {
+  PackageBuilder builder(module, target, checkpoint);
+  if (failed(builder.build(path, progress)))
+    return failure();
+  summary = builder.summarize();
+  (void)llvm::sys::fs::file_size(path, summary.packageBytes);
+  return success();
 }

@@ -30,7 +30,7 @@ public:
     target = createTarget(options.target, error);
     if (!target)
       return emitError(loc) << error;
-    if (failed(load()))
+    if (failed(checkOutput()) || failed(load()) || failed(runPasses(first, /*verifyOnly=*/true)))
       return failure();
     if (failed(finishPhase(first)))
       return failure();
@@ -39,7 +39,7 @@ public:
     for (int index = static_cast<int>(first) + 1; index <= static_cast<int>(Phase::code); ++index) {
       auto phase = static_cast<Phase>(index);
       tell(stringifyPhase(phase));
-      if (failed(phase == Phase::code ? generateCode() : runPasses(phase)))
+      if (failed(phase == Phase::code ? generateCode() : runPasses(phase, /*verifyOnly=*/false)))
         return failure();
       setPhase(*module, phase);
       if (failed(finishPhase(phase)))
@@ -47,8 +47,13 @@ public:
       if (isDone(phase))
         return success();
     }
-    return buildPackage(*module, *target, checkpoint.get(), request.output,
-                        [&](size_t done, size_t total) { tell("weights", done, total); });
+    PackageSummary summary;
+    if (failed(buildPackage(*module, *target, checkpoint.get(), request.output, summary,
+                            [&](size_t done, size_t total) { tell("weights", done, total); })))
+      return failure();
+    if (request.summarize)
+      request.summarize(summary);
+    return success();
   }
 
 private:
@@ -66,6 +71,18 @@ private:
     checkpoint = std::move(*opened);
     for (const std::string &warning : checkpoint->warnings())
       emitWarning(loc) << warning;
+    return success();
+  }
+
+  /// What cannot be written is better known before the work than after it.
+  LogicalResult checkOutput() {
+    if (request.output.empty() || request.output == "-")
+      return success();
+    StringRef folder = llvm::sys::path::parent_path(request.output);
+    if (!folder.empty() && !llvm::sys::fs::is_directory(folder))
+      return emitError(loc) << "cannot write '" << request.output << "': there is no folder '" << folder << "'";
+    if (llvm::sys::fs::is_directory(request.output))
+      return emitError(loc) << "cannot write '" << request.output << "': it is a folder; name a file in it";
     return success();
   }
 
@@ -91,7 +108,7 @@ private:
     auto file = openInputFile(request.model, &message);
     if (!file)
       return emitError(loc) << message;
-    if (!request.compileFrom && !StringRef(request.model).ends_with(".mlir") &&
+    if (!request.compileFrom && request.model != "-" && !StringRef(request.model).ends_with(".mlir") &&
         !StringRef(request.model).ends_with(".mlirbc"))
       return emitError(loc) << "'" << request.model
                             << "' is neither a Hugging Face folder nor a file of IR (.mlir, .mlirbc)";
@@ -104,16 +121,28 @@ private:
     if (!stated && !request.compileFrom)
       return module->emitError("does not say its phase: give --compile-from, or the attribute mj.phase");
     first = request.compileFrom.value_or(stated.value_or(Phase::input));
+    if (stated && *stated != first)
+      return module->emitError() << "is in phase " << stringifyPhase(*stated) << ", not " << stringifyPhase(first)
+                                 << ": leave out --compile-from, or change the attribute mj.phase";
+    if (request.compileTo && *request.compileTo < first)
+      return module->emitError() << "is in phase " << stringifyPhase(first) << ", which is past "
+                                 << stringifyPhase(*request.compileTo);
+    if (request.hasSizes && first != Phase::input)
+      return module->emitError() << "is in phase " << stringifyPhase(first)
+                                 << ": its entries have their sizes; --batch, --prefill and --max-context act on phase input";
     if (!request.checkpoint.empty())
       return openCheckpoint(request.checkpoint);
     return success();
   }
 
-  LogicalResult runPasses(Phase phase) {
+  LogicalResult runPasses(Phase phase, bool verifyOnly) {
     PassManager manager(&context);
     if (request.configure)
       request.configure(manager);
-    buildPhase(manager, phase, options);
+    if (verifyOnly)
+      buildVerification(manager, phase);
+    else
+      buildPhase(manager, phase, options);
     return manager.run(*module);
   }
 

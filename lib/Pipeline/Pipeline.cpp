@@ -39,7 +39,7 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   buckets.decode = options.decode;
   buckets.prefill = options.prefill;
   buckets.maxBatch = options.maxBatch;
-  buckets.pageSize = options.pageSize;
+  buckets.pageSize = options.pageSize ? options.pageSize : 16;
   buckets.maxContext = options.maxContext;
   manager.addPass(createSpecializeBuckets(buckets));
   // Layers read the same fields and tables: once is enough.
@@ -92,5 +92,9 @@ void mjolnir::buildPhase(OpPassManager &manager, Phase phase, const PipelineOpti
     buildPlan(manager, options);
     break;
   }
+  buildVerification(manager, phase);
+}
+
+void mjolnir::buildVerification(OpPassManager &manager, Phase phase) {
   manager.addPass(createVerifyPhase(VerifyPhaseOptions{stringifyPhase(phase).str()}));
 }

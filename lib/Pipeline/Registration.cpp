@@ -31,7 +31,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
   ListOption<int64_t> decode{*this, "decode", llvm::cl::desc("Decode sizes (sequences)")};
   ListOption<int64_t> prefill{*this, "prefill", llvm::cl::desc("Prefill sizes (token rows)")};
   Option<int64_t> maxBatch{*this, "max-batch", llvm::cl::desc("Sequences of a prefill entry"), llvm::cl::init(1)};
-  Option<int64_t> pageSize{*this, "page-size", llvm::cl::desc("Tokens a page"), llvm::cl::init(16)};
+  Option<int64_t> pageSize{*this, "page-size", llvm::cl::desc("Tokens a page"), llvm::cl::init(0)};
   Option<int64_t> maxContext{*this, "max-context", llvm::cl::desc("Tokens a sequence may hold"), llvm::cl::init(0)};
 
   PipelineOptions get() const {

@@ -150,6 +150,11 @@ static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue,
   for (Operation *op : region.pointwise) {
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       auto splat = cast<SplatElementsAttr>(constant.getValue());
+      if (Type element = splat.getElementType(); !isa<FloatType>(element)) {
+        auto repeated = SplatElementsAttr::get(VectorType::get({16}, element), splat.getSplatValue<Attribute>());
+        mapping.map(constant.getResult(), arith::ConstantOp::create(builder, epilogue.loc, repeated));
+        continue;
+      }
       APFloat value = splat.getSplatValue<APFloat>();
       bool lossy;
       value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lossy);

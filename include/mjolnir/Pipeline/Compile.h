@@ -10,6 +10,15 @@
 
 namespace mjolnir {
 
+/// What was put into a package, for people.
+struct PackageSummary {
+  std::vector<std::string> entries;
+  size_t kernels = 0, weights = 0;
+  uint64_t packageBytes = 0, weightBytes = 0;
+  uint64_t pageBytes = 0, pageTokens = 0; ///< a page of the KV cache; 0 where the program has none
+  int64_t maxContext = 0;                 ///< tokens a sequence may hold; 0 where the program is no language model
+};
+
 struct CompileRequest {
   /// A Hugging Face folder, or a file of IR (with compileFrom).
   std::string model;
@@ -18,6 +27,8 @@ struct CompileRequest {
   /// With a file of IR: the folder that its weights and tokenizer come from; may be empty.
   std::string checkpoint;
   PipelineOptions options;
+  /// Sizes of entries were asked for, which only a program in phase input can be given.
+  bool hasSizes = false;
   /// The phase that the file of IR is in; empty: what its mj.phase says.
   std::optional<Phase> compileFrom;
   /// Stop after this phase and write its IR to `output` ("-": standard output).
@@ -26,6 +37,8 @@ struct CompileRequest {
   std::string dumpPhases;
   /// Told of what is being done: a phase's name, or how many weights of how many are written.
   std::function<void(llvm::StringRef what, size_t done, size_t total)> progress;
+  /// Told what is in the package after it was written.
+  std::function<void(const PackageSummary &)> summarize;
   /// Adjusts a pass manager before it runs (timing, remarks, printing).
   std::function<void(mlir::PassManager &)> configure;
 };

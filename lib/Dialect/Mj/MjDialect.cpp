@@ -51,6 +51,44 @@ void MjDialect::initialize() {
       >();
 }
 
+/// What a function must be to become an entry point, so that every pass may rely on it.
+static LogicalResult verifyEntry(Operation *op) {
+  auto function = dyn_cast<func::FuncOp>(op);
+  if (!function || !function.getFunctionTypeAttr())
+    return op->emitOpError("is no function: 'mj.entry' marks the functions that become entry points");
+  if (!llvm::hasSingleElement(function.getBody()))
+    return function.emitOpError("is an entry, which needs a body of one block");
+  unsigned batches = 0, caches = 0, samplings = 0;
+  for (Type type : function.getArgumentTypes()) {
+    batches += isa<BatchType>(type);
+    caches += isa<KvType>(type);
+    samplings += isa<SamplingType>(type);
+    if (!isa<RankedTensorType, BatchType, KvType, SamplingType>(type))
+      return function.emitOpError("is an entry, which takes ranked tensors, a batch, a KV cache and sampling parameters, not ")
+             << type;
+  }
+  if (batches > 1 || caches > 1 || samplings > 1)
+    return function.emitOpError("is an entry, which takes at most one ")
+           << (batches > 1 ? "batch" : caches > 1 ? "KV cache" : "set of sampling parameters");
+  for (Type type : function.getResultTypes())
+    if (!isa<RankedTensorType, KvType>(type))
+      return function.emitOpError("is an entry, which returns ranked tensors and its KV cache, not ") << type;
+  return success();
+}
+
+LogicalResult MjDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() == kEntryAttr)
+    return verifyEntry(op);
+  if (attribute.getName() == kModelAttr && !isa<DictionaryAttr>(attribute.getValue()))
+    return op->emitOpError("needs a dictionary as 'mj.model'");
+  if (attribute.getName() == kPageSizeAttr) {
+    auto size = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!size || size.getInt() <= 0)
+      return op->emitOpError("needs a positive number of tokens as 'mj.page_size'");
+  }
+  return success();
+}
+
 static bool isSize(int64_t dim) { return ShapedType::isDynamic(dim) || dim > 0; }
 
 bool BatchType::isStatic() const {
