@@ -1,6 +1,6 @@
 # Installs the runtime, builds examples/embed against that alone, and runs it on the toy package.
 #   cmake -DBUILD=<build tree> -DSOURCE=<examples/embed> -DWORK=<folder> -DWRITER=<mjolnir_write_toy_package>
-#         -DRUN=<mjolnir-run> -P EmbedTest.cmake
+#         -DRUN=<mjolnir-run> -DGENERATOR=<CMake's> -DC_COMPILER=<compiler> -P EmbedTest.cmake
 function(run)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "CODE;OUTPUT;ERROR" "COMMAND")
   execute_process(COMMAND ${arg_COMMAND} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE error)
@@ -18,8 +18,8 @@ endfunction()
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 run(CODE 0 COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix" --component runtime)
-run(CODE 0 COMMAND "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK}/build" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
-  -DCMAKE_BUILD_TYPE=Release)
+run(CODE 0 COMMAND "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${SOURCE}" -B "${WORK}/build"
+  "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DCMAKE_C_COMPILER=${C_COMPILER}" -DCMAKE_BUILD_TYPE=Release)
 run(CODE 0 COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build")
 run(CODE 0 COMMAND "${WRITER}" "${WORK}/toy.mjp")
 
