@@ -14,23 +14,24 @@ using namespace mjolnir;
 using namespace mjolnir::host;
 
 static constexpr int64_t kColumnsPerTile = 16;
+/// Elements of a head whose sums over the positions are made side by side.
+static constexpr int64_t kValueLanes = 32;
 
 int64_t host::countPlainMatmulTiles(Block &body) {
   auto matmul = *body.getOps<mj::MatmulOp>().begin();
   return llvm::divideCeil(cast<RankedTensorType>(matmul.getResult().getType()).getDimSize(1), kColumnsPerTile);
 }
 
-/// sum + a * b, which the compiler may reorder and contract.
-static Value accumulate(KernelBuilder &k, Value sum, Value a, Value b) {
-  auto flags = arith::FastMathFlags::reassoc | arith::FastMathFlags::contract;
-  Value product = arith::MulFOp::create(k.builder(), k.loc(), a, b, flags);
-  return arith::AddFOp::create(k.builder(), k.loc(), sum, product, flags);
+/// `lanes` f32 elements of `memref` from `indices` on.
+static Value loadWide(KernelBuilder &k, Value memref, ValueRange indices, int64_t lanes) {
+  return k.toF32(lanes == 1 ? k.load(memref, indices) : k.load(memref, indices, lanes));
 }
 
 LogicalResult host::emitPlainMatmul(KernelContext &context) {
   auto matmul = *context.body().getOps<mj::MatmulOp>().begin();
   if (llvm::range_size(context.body().without_terminator()) != 1)
-    return context.kernel.emitOpError("holds more than a matmul; schedule ") << kPlainMatmulSchedule << " has no epilogue";
+    return context.kernel.emitOpError("holds more than a matmul; schedule ")
+           << kPlainMatmulSchedule << " has no epilogue";
   func::FuncOp function = context.createFunction();
   function->setAttr(kOptimizeAttr, UnitAttr::get(function.getContext()));
   OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
@@ -44,14 +45,17 @@ LogicalResult host::emitPlainMatmul(KernelContext &context) {
   Value last = k.min(k.add(first, kColumnsPerTile), k.index(n));
   k.loop(k.index(0), k.index(shape[0]), 1, [&](Value row) {
     k.loop(first, last, 1, [&](Value column) {
-      Value sum = k.loop(k.index(0), k.index(shape[1]), 1, ValueRange{k.constant(k.f32(), 0.0)},
-                         [&](Value inner, ValueRange sums) -> KernelBuilder::Values {
-                           Value a = k.toF32(k.load(x, ValueRange{row, inner}));
-                           Value b = k.toF32(k.load(weight, transposed ? ValueRange{column, inner}
-                                                                       : ValueRange{inner, column}));
-                           return {accumulate(k, sums.front(), a, b)};
-                         })
-                      .front();
+      Value sum;
+      if (transposed) {
+        sum = sumInOrder(k, shape[1], [&](Value sums, Value inner, int64_t lanes) {
+          return multiplyAdd(k, loadWide(k, x, {row, inner}, lanes), loadWide(k, weight, {column, inner}, lanes), sums);
+        });
+      } else {
+        sum = k.loop(k.index(0), k.index(shape[1]), 1, k.constant(k.f32(), 0.0), [&](Value inner, ValueRange sums) {
+                 Value a = k.toF32(k.load(x, {row, inner})), b = k.toF32(k.load(weight, {inner, column}));
+                 return KernelBuilder::Values{multiplyAdd(k, a, b, sums.front())};
+               }).front();
+      }
       Type stored = cast<MemRefType>(y.getType()).getElementType();
       k.store(narrow(k.builder(), k.loc(), sum, stored), y, ValueRange{row, column});
     });
@@ -76,9 +80,9 @@ struct PlainAttention {
               [&](Value sequence, ValueRange found) -> KernelBuilder::Values {
                 Value begin = k.toIndex(k.load(offsets, ValueRange{sequence}));
                 Value end = k.toIndex(k.load(offsets, ValueRange{k.add(sequence, 1)}));
-                Value isOwner = arith::AndIOp::create(k.builder(), k.loc(),
-                                                      k.compare(arith::CmpIPredicate::sge, row, begin),
-                                                      k.compare(arith::CmpIPredicate::slt, row, end));
+                Value isOwner =
+                    arith::AndIOp::create(k.builder(), k.loc(), k.compare(arith::CmpIPredicate::sge, row, begin),
+                                          k.compare(arith::CmpIPredicate::slt, row, end));
                 return {k.select(isOwner, sequence, found.front())};
               })
         .front();
@@ -94,22 +98,18 @@ struct PlainAttention {
   void emitHead(Value row, Value head, Value sequence, Value begin, Value end, Value scores) {
     Value kvHead = k.div(head, heads / kvHeads);
     Value scale = k.constant(k.f32(), double(attention.getScale().convertToFloat()));
-    Value largest =
-        k.loop(begin, end, 1, ValueRange{k.negativeInfinity(k.f32())},
-               [&](Value position, ValueRange so_far) -> KernelBuilder::Values {
-                 Value start = findVector(sequence, kvHead, position, 0);
-                 Value dot = k.loop(k.index(0), k.index(size), 1, ValueRange{k.constant(k.f32(), 0.0)},
-                                    [&](Value i, ValueRange sum) -> KernelBuilder::Values {
-                                      Value q = k.toF32(k.load(query, ValueRange{row, head, i}));
-                                      Value key = k.toF32(k.load(pool, ValueRange{k.add(start, i)}));
-                                      return {accumulate(k, sum.front(), q, key)};
-                                    })
-                                 .front();
-                 Value score = k.mul(dot, scale);
-                 k.store(score, scores, ValueRange{position});
-                 return {k.max(so_far.front(), score)};
-               })
-            .front();
+    Value largest = k.loop(begin, end, 1, ValueRange{k.negativeInfinity(k.f32())},
+                           [&](Value position, ValueRange so_far) -> KernelBuilder::Values {
+                             Value start = findVector(sequence, kvHead, position, 0);
+                             Value dot = sumInOrder(k, size, [&](Value sums, Value i, int64_t lanes) {
+                               return multiplyAdd(k, loadWide(k, query, {row, head, i}, lanes),
+                                                  loadWide(k, pool, k.add(start, i), lanes), sums);
+                             });
+                             Value score = k.mul(dot, scale);
+                             k.store(score, scores, ValueRange{position});
+                             return {k.max(so_far.front(), score)};
+                           })
+                        .front();
     Value sum = k.loop(begin, end, 1, ValueRange{k.constant(k.f32(), 0.0)},
                        [&](Value position, ValueRange so_far) -> KernelBuilder::Values {
                          Value shifted = k.sub(k.load(scores, ValueRange{position}), largest);
@@ -118,17 +118,23 @@ struct PlainAttention {
                          return {k.add(so_far.front(), weight)};
                        })
                     .front();
-    k.loop(k.index(0), k.index(size), 1, [&](Value i) {
-      Value total = k.loop(begin, end, 1, ValueRange{k.constant(k.f32(), 0.0)},
-                           [&](Value position, ValueRange so_far) -> KernelBuilder::Values {
-                             Value start = findVector(sequence, kvHead, position, 1);
-                             Value value = k.toF32(k.load(pool, ValueRange{k.add(start, i)}));
-                             return {accumulate(k, so_far.front(), k.load(scores, ValueRange{position}), value)};
-                           })
-                        .front();
-      Type stored = cast<MemRefType>(out.getType()).getElementType();
-      k.store(narrow(k.builder(), k.loc(), k.divf(total, sum), stored), out, ValueRange{row, head, i});
-    });
+    for (int64_t i = 0; i < size; i += kValueLanes)
+      emitValues(row, head, sequence, begin, end, scores, sum, i, std::min(kValueLanes, size - i));
+  }
+
+  /// Elements `first` to `first + lanes` of the row's result: the weighted sum of the values, position by position.
+  void emitValues(Value row, Value head, Value sequence, Value begin, Value end, Value scores, Value sum, int64_t first,
+                  int64_t lanes) {
+    Value kvHead = k.div(head, heads / kvHeads);
+    Value total = k.loop(begin, end, 1, k.constant(k.vec(k.f32(), lanes), 0.0), [&](Value position, ValueRange so_far) {
+                     Value start = k.add(findVector(sequence, kvHead, position, 1), first);
+                     Value value = k.toF32(k.load(pool, start, lanes));
+                     Value weight = k.splat(k.load(scores, position), lanes);
+                     return KernelBuilder::Values{multiplyAdd(k, weight, value, so_far.front())};
+                   }).front();
+    Type stored = cast<MemRefType>(out.getType()).getElementType();
+    k.storeVector(narrow(k.builder(), k.loc(), k.divf(total, k.splat(sum, lanes)), stored), out,
+                  {row, head, k.index(first)});
   }
 
   void emitRow(Value row, Value scores) {

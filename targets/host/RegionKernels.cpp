@@ -49,9 +49,7 @@ int64_t KernelContext::pageStride() {
   return pool.getBytesPerPage() * 8 / pool.getElementType().getIntOrFloatBitWidth();
 }
 
-bool host::isPointwise(Operation *op) {
-  return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
-}
+bool host::isPointwise(Operation *op) { return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op); }
 
 Value host::clonePointwise(OpBuilder &builder, Operation *op, ValueRange operands, Type shape) {
   if (isa<arith::ExtFOp, arith::TruncFOp, mj::BroadcastOp>(op))
@@ -86,6 +84,33 @@ Value host::narrow(OpBuilder &builder, Location loc, Value value, Type element) 
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     type = VectorType::get(vector.getShape(), element);
   return arith::TruncFOp::create(builder, loc, type, value);
+}
+
+Value host::multiplyAdd(KernelBuilder &k, Value a, Value b, Value sum) {
+  // Contracted by the code generator, always: the product has no other use.
+  Value product = arith::MulFOp::create(k.builder(), k.loc(), a, b, arith::FastMathFlags::contract);
+  return arith::AddFOp::create(k.builder(), k.loc(), sum, product, arith::FastMathFlags::contract);
+}
+
+Value host::sumInOrder(KernelBuilder &k, int64_t size, function_ref<Value(Value, Value, int64_t)> accumulate) {
+  const int64_t lanes = size >= 64 ? 32 : 16, whole = size / lanes * lanes;
+  Value sum = k.constant(k.f32(), 0.0);
+  if (whole > 0) {
+    Value sums = k.constant(k.vec(k.f32(), lanes), 0.0);
+    sums = k.loop(k.index(0), k.index(whole), lanes, sums, [&](Value first, ValueRange carried) {
+              return KernelBuilder::Values{accumulate(carried.front(), first, lanes)};
+            }).front();
+    for (int64_t half = lanes / 2; half > 0; half /= 2)
+      sums = k.add(k.slice(sums, 0, half), k.slice(sums, half, half));
+    sum = k.extract(sums, 0);
+  }
+  if (whole == size)
+    return sum;
+  return k
+      .loop(
+          k.index(whole), k.index(size), 1, sum,
+          [&](Value index, ValueRange carried) { return KernelBuilder::Values{accumulate(carried.front(), index, 1)}; })
+      .front();
 }
 
 /// Calls `inner` (made private) with the arguments of the kernel's function that `order` names, and the tile.
@@ -174,8 +199,8 @@ LogicalResult host::emitRegionMatmul(KernelContext &context) {
   MatmulRegion region = analyze(context);
   Operation *terminator = context.body().getTerminator();
   if (terminator->getNumOperands() != 1)
-    return context.kernel.emitOpError("has ") << terminator->getNumOperands() << " results; schedule "
-                                              << kMatmulSchedule << " makes one";
+    return context.kernel.emitOpError("has ")
+           << terminator->getNumOperands() << " results; schedule " << kMatmulSchedule << " makes one";
   mj::MatmulOp first = region.matmuls.front();
   auto x = cast<RankedTensorType>(first.getX().getType());
   auto weight = cast<RankedTensorType>(first.getWeight().getType());

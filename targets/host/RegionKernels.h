@@ -5,6 +5,7 @@
 #define MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
 
 #include "targets/host/HostTarget.h"
+#include "targets/host/KernelBuilder.h"
 
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
@@ -26,8 +27,8 @@ inline constexpr llvm::StringLiteral kPlainAttentionSchedule = "host.plain_atten
 struct KernelContext {
   exec::KernelOp kernel;
   llvm::SmallVector<exec::KernelOperand> operands;
-  mlir::ModuleOp module;  ///< where kernel functions go
-  exec::KvPoolOp pool;    ///< null if the program has none
+  mlir::ModuleOp module; ///< where kernel functions go
+  exec::KvPoolOp pool;   ///< null if the program has none
   const HostTarget &target;
 
   mlir::Block &body() { return kernel.getBody().front(); }
@@ -54,14 +55,23 @@ int64_t countPlainMatmulTiles(mlir::Block &body);
 /// Whether `op` computes each element from the same element of its operands: what an epilogue can do.
 bool isPointwise(mlir::Operation *op);
 
-/// Repeats a pointwise operation on f32 values of another shape (scalars, vectors). Conversions are the identity: inside a
-/// kernel nothing is rounded. `shape` is the type of the new values.
+/// Repeats a pointwise operation on f32 values of another shape (scalars, vectors). Conversions are the identity:
+/// inside a kernel nothing is rounded. `shape` is the type of the new values.
 mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands, mlir::Type shape);
 
 /// `value` (a scalar or vector of floats) as f32.
 mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
 /// `value` (f32) rounded to `element`, or itself.
 mlir::Value narrow(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element);
+
+/// A sum of `size` f32 terms: 16 or 32 sums side by side, then these by halves, then what is left over one by one.
+/// `accumulate` adds the terms from `first` on, `lanes` of them, to `sum`, which is a vector, or a scalar for 1 lane.
+/// The order is fixed here and not by LLVM, whose choice depends on the loops around: a row has the same bits in every
+/// bucket.
+mlir::Value sumInOrder(KernelBuilder &k, int64_t size,
+                       llvm::function_ref<mlir::Value(mlir::Value sum, mlir::Value first, int64_t lanes)> accumulate);
+/// `sum` + `a` * `b` in f32, one operation where the chip has it.
+mlir::Value multiplyAdd(KernelBuilder &k, mlir::Value a, mlir::Value b, mlir::Value sum);
 
 } // namespace mjolnir::host
 

@@ -2,9 +2,9 @@
 //
 // Schedule host.rows: regions that work row by row, through linalg.
 //
-// A tile is a range of rows. For one row, operands are views and every value is either memory (a view, a buffer on the stack,
-// the result) or a chain of pointwise operations that is written out where somebody needs it. All arithmetic is f32; results
-// are rounded when they are stored. LLVM vectorizes the loops that linalg becomes.
+// A tile is a range of rows. For one row, operands are views and every value is either memory (a view, a buffer on the
+// stack, the result) or a chain of pointwise operations that is written out where somebody needs it. All arithmetic is
+// f32; results are rounded when they are stored. LLVM vectorizes the loops that linalg becomes.
 #include "targets/host/KernelBuilder.h"
 #include "targets/host/MatmulEncoding.h"
 #include "targets/host/ObjectCode.h"
@@ -15,6 +15,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -68,12 +69,14 @@ private:
   /// Row `index` of a memref, as a view of one rank less.
   Value rowOf(Value memref, Value index) {
     auto type = cast<MemRefType>(memref.getType());
-    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes, strides(type.getRank(), b.getIndexAttr(1));
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes,
+        strides(type.getRank(), b.getIndexAttr(1));
     offsets[0] = index;
     sizes.push_back(b.getIndexAttr(1));
     for (int64_t size : type.getShape().drop_front())
       sizes.push_back(b.getIndexAttr(size));
-    auto view = memref::SubViewOp::inferRankReducedResultType(type.getShape().drop_front(), type, offsets, sizes, strides);
+    auto view =
+        memref::SubViewOp::inferRankReducedResultType(type.getShape().drop_front(), type, offsets, sizes, strides);
     return memref::SubViewOp::create(b, loc, cast<MemRefType>(view), memref, offsets, sizes, strides);
   }
   Value rowOf(Value memref) { return rowOf(memref, row); }
@@ -92,7 +95,9 @@ private:
   /// An argument that is not indexed by row: a weight.
   Value whole(Value value) { return arguments[cast<BlockArgument>(value).getArgNumber()]; }
 
-  static ArrayRef<int64_t> rowShape(Value value) { return cast<RankedTensorType>(value.getType()).getShape().drop_front(); }
+  static ArrayRef<int64_t> rowShape(Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape().drop_front();
+  }
 
   Value stackFor(Value value) { return k.stack(rowShape(value), k.f32()); }
 
@@ -113,12 +118,14 @@ private:
     Value memory;
     AffineMap map;
   };
+  /// The leaf of a value. Operations are made in its order, so it must not depend on addresses.
+  using LeafMap = llvm::MapVector<Value, unsigned>;
 
   /// Writes the row of `value` to `destination`.
   void store(Value value, Value destination) {
     int64_t rank = rowShape(value).size();
     SmallVector<Leaf> leaves;
-    llvm::DenseMap<Value, unsigned> leafOf;
+    LeafMap leafOf;
     collectLeaves(value, rank, leaves, leafOf);
     SmallVector<Value> inputs;
     SmallVector<AffineMap> maps;
@@ -144,7 +151,7 @@ private:
     return value.getDefiningOp() && host::isPointwise(value.getDefiningOp()) && !memory.count(value);
   }
 
-  void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, llvm::DenseMap<Value, unsigned> &leafOf) {
+  void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
     if (leafOf.count(value) || (value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp())))
       return;
     if (isLazy(value)) {
@@ -159,8 +166,7 @@ private:
   }
 
   /// The source of a broadcast is indexed by the trailing axes of the result.
-  void collectBroadcast(mj::BroadcastOp broadcast, int64_t rank, SmallVector<Leaf> &leaves,
-                        llvm::DenseMap<Value, unsigned> &leafOf) {
+  void collectBroadcast(mj::BroadcastOp broadcast, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
     Value source = broadcast.getSource();
     auto type = cast<RankedTensorType>(source.getType());
     if (source.getDefiningOp() && isa<arith::ConstantOp>(source.getDefiningOp()))
@@ -205,69 +211,61 @@ private:
       return success();
     }
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<mj::NormOp, mj::RopeOp, mj::GatherOp, mj::ReshapeOp, mj::KvAppendOp>([&](auto known) { return emitOp(known); })
+        .Case<mj::NormOp, mj::RopeOp, mj::GatherOp, mj::ReshapeOp, mj::KvAppendOp>(
+            [&](auto known) { return emitOp(known); })
         .Default([&](Operation *) {
           return context.kernel.emitOpError("holds '")
                  << op->getName() << "', which schedule " << kRowsSchedule << " does not know";
         });
   }
 
-  /// Sum over the last axis of `element(x)` for each of the leading ones, in `sums`.
-  void reduceLast(Value x, Value sums, llvm::function_ref<Value(OpBuilder &, Value, ValueRange)> element,
-                  ValueRange perRow = {}) {
-    int64_t rank = cast<MemRefType>(x.getType()).getRank();
-    auto identity = firstAxes(rank, rank);
-    AffineMap leading = firstAxes(rank, rank - 1);
-    linalg::FillOp::create(b, loc, k.constant(k.f32(), 0.0), sums);
-    SmallVector<Value> inputs{x};
-    SmallVector<AffineMap> maps{identity};
-    for (Value value : perRow) {
-      inputs.push_back(value);
-      maps.push_back(leading);
-    }
-    maps.push_back(leading);
-    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-    iterators.back() = utils::IteratorType::reduction;
-    linalg::GenericOp::create(b, loc, inputs, sums, maps, iterators,
-                              [&](OpBuilder &inner, Location, ValueRange elements) {
-                                Value wide = widen(inner, loc, elements.front());
-                                Value term = element(inner, wide, elements.drop_front().drop_back());
-                                Value sum = arith::AddFOp::create(inner, loc, elements.back(), term,
-                                                                  arith::FastMathFlags::reassoc);
-                                linalg::YieldOp::create(inner, loc, sum);
-                              });
+  /// Calls `body` with each index of `shape`.
+  void overIndices(ArrayRef<int64_t> shape, SmallVector<Value> &indices, llvm::function_ref<void()> body) {
+    if (indices.size() == shape.size())
+      return body();
+    k.loop(k.index(0), k.index(shape[indices.size()]), 1, [&](Value index) {
+      indices.push_back(index);
+      overIndices(shape, indices, body);
+      indices.pop_back();
+    });
+  }
+
+  /// Stores in `sums`, for each of the leading axes of `x`, what `accumulate` makes of the last one: of its elements
+  /// in f32, less their mean if `means` is not null.
+  void reduceLast(Value x, Value means, Value sums, llvm::function_ref<Value(Value sum, Value element)> accumulate) {
+    ArrayRef<int64_t> shape = cast<MemRefType>(x.getType()).getShape();
+    SmallVector<Value> indices;
+    overIndices(shape.drop_back(), indices, [&] {
+      Value mean = means ? k.load(means, indices) : Value();
+      Value sum = sumInOrder(k, shape.back(), [&](Value sumSoFar, Value first, int64_t lanes) {
+        SmallVector<Value> at(indices);
+        at.push_back(first);
+        Value element = k.toF32(lanes == 1 ? k.load(x, at) : k.load(x, at, lanes));
+        if (mean)
+          element = k.sub(element, lanes == 1 ? mean : k.splat(mean, lanes));
+        return accumulate(sumSoFar, element);
+      });
+      k.store(sum, sums, indices);
+    });
   }
 
   LogicalResult emitOp(mj::NormOp norm) {
     Value x = memoryOf(norm.getX());
     auto type = cast<MemRefType>(x.getType());
     int64_t rank = type.getRank(), size = type.getShape().back();
-    Value sums = k.stack(type.getShape().drop_back(), k.f32());
+    ArrayRef<int64_t> leading = type.getShape().drop_back();
+    Value sums = k.stack(leading, k.f32());
     Value means;
     bool isLayer = norm.getKind() == mj::NormKind::layer;
     if (isLayer) {
-      means = k.stack(type.getShape().drop_back(), k.f32());
-      reduceLast(x, means, [&](OpBuilder &, Value element, ValueRange) { return element; });
+      means = k.stack(leading, k.f32());
+      reduceLast(x, Value(), means, [&](Value sum, Value element) { return k.add(sum, element); });
+      SmallVector<Value> indices;
+      overIndices(leading, indices, [&] {
+        k.store(k.mul(k.load(means, indices), k.constant(k.f32(), double(1.0f / size))), means, indices);
+      });
     }
-    auto inverse = [&](OpBuilder &inner) {
-      return arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f / size)).getResult();
-    };
-    SmallVector<Value> perRow;
-    if (isLayer)
-      perRow.push_back(means);
-    auto centre = [&](OpBuilder &inner, Value element, ValueRange sumsOfRow) -> Value {
-      if (!isLayer)
-        return element;
-      Value mean = arith::MulFOp::create(inner, loc, sumsOfRow.front(), inverse(inner));
-      return arith::SubFOp::create(inner, loc, element, mean);
-    };
-    reduceLast(
-        x, sums,
-        [&](OpBuilder &inner, Value element, ValueRange sumsOfRow) -> Value {
-          Value centred = centre(inner, element, sumsOfRow);
-          return arith::MulFOp::create(inner, loc, centred, centred);
-        },
-        perRow);
+    reduceLast(x, means, sums, [&](Value sum, Value centred) { return multiplyAdd(k, centred, centred, sum); });
 
     // The factor of each row, once: 1 / sqrt(mean + eps).
     Value factors = k.stack(type.getShape().drop_back(), k.f32());
@@ -276,7 +274,8 @@ private:
         b, loc, sums, factors, ArrayRef{rowIdentity, rowIdentity},
         SmallVector<utils::IteratorType>(rank - 1, utils::IteratorType::parallel),
         [&](OpBuilder &inner, Location, ValueRange elements) {
-          Value mean = arith::MulFOp::create(inner, loc, elements.front(), inverse(inner));
+          Value inverse = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f / size));
+          Value mean = arith::MulFOp::create(inner, loc, elements.front(), inverse);
           Value eps = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), norm.getEps());
           Value root = math::SqrtOp::create(inner, loc, arith::AddFOp::create(inner, loc, mean, eps));
           Value one = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f));
@@ -297,18 +296,20 @@ private:
         maps.push_back(lastAxes(rank, 1));
       }
     maps.push_back(identity);
-    linalg::GenericOp::create(
-        b, loc, inputs, y, maps, SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
-        [&](OpBuilder &inner, Location, ValueRange elements) {
-          unsigned next = isLayer ? 3 : 2;
-          Value value = centre(inner, widen(inner, loc, elements[0]), elements.drop_front(2));
-          value = arith::MulFOp::create(inner, loc, value, elements[1]);
-          if (norm.getWeight())
-            value = arith::MulFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
-          if (norm.getBias())
-            value = arith::AddFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
-          linalg::YieldOp::create(inner, loc, value);
-        });
+    linalg::GenericOp::create(b, loc, inputs, y, maps,
+                              SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+                              [&](OpBuilder &inner, Location, ValueRange elements) {
+                                unsigned next = isLayer ? 3 : 2;
+                                Value value = widen(inner, loc, elements[0]);
+                                if (isLayer)
+                                  value = arith::SubFOp::create(inner, loc, value, elements[2]);
+                                value = arith::MulFOp::create(inner, loc, value, elements[1]);
+                                if (norm.getWeight())
+                                  value = arith::MulFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
+                                if (norm.getBias())
+                                  value = arith::AddFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
+                                linalg::YieldOp::create(inner, loc, value);
+                              });
     memory[norm.getResult()] = y;
     return success();
   }
@@ -317,7 +318,8 @@ private:
   Value lastAxis(Value memref, int64_t first, int64_t count, int64_t step) {
     auto type = cast<MemRefType>(memref.getType());
     SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), b.getIndexAttr(first)},
-        sizes{b.getIndexAttr(type.getDimSize(0)), b.getIndexAttr(count)}, strides{b.getIndexAttr(1), b.getIndexAttr(step)};
+        sizes{b.getIndexAttr(type.getDimSize(0)), b.getIndexAttr(count)},
+        strides{b.getIndexAttr(1), b.getIndexAttr(step)};
     return memref::SubViewOp::create(b, loc, memref, offsets, sizes, strides);
   }
 
@@ -342,18 +344,19 @@ private:
     auto identity = firstAxes(2, 2);
     AffineMap byPair = lastAxes(2, 1);
     for (int64_t which : {0, 1})
-      linalg::GenericOp::create(
-          b, loc, ValueRange{part(x, which), part(x, 1 - which), trigonometric(0), trigonometric(1)}, part(y, which),
-          ArrayRef{identity, identity, byPair, byPair, identity},
-          SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-          [&](OpBuilder &inner, Location, ValueRange elements) {
-            Value own = widen(inner, loc, elements[0]), other = widen(inner, loc, elements[1]);
-            Value straight = arith::MulFOp::create(inner, loc, own, elements[2]);
-            Value across = arith::MulFOp::create(inner, loc, other, elements[3]);
-            Value rotated = which == 0 ? arith::SubFOp::create(inner, loc, straight, across).getResult()
-                                       : arith::AddFOp::create(inner, loc, straight, across).getResult();
-            linalg::YieldOp::create(inner, loc, rotated);
-          });
+      linalg::GenericOp::create(b, loc,
+                                ValueRange{part(x, which), part(x, 1 - which), trigonometric(0), trigonometric(1)},
+                                part(y, which), ArrayRef{identity, identity, byPair, byPair, identity},
+                                SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+                                [&](OpBuilder &inner, Location, ValueRange elements) {
+                                  Value own = widen(inner, loc, elements[0]), other = widen(inner, loc, elements[1]);
+                                  Value straight = arith::MulFOp::create(inner, loc, own, elements[2]);
+                                  Value across = arith::MulFOp::create(inner, loc, other, elements[3]);
+                                  Value rotated = which == 0
+                                                      ? arith::SubFOp::create(inner, loc, straight, across).getResult()
+                                                      : arith::AddFOp::create(inner, loc, straight, across).getResult();
+                                  linalg::YieldOp::create(inner, loc, rotated);
+                                });
     memory[rope.getResult()] = y;
     return success();
   }
@@ -410,7 +413,8 @@ private:
         auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {pageSize * size, 1});
         auto type = MemRefType::get({heads, size}, kv.getElementType(), layout);
         Value destination = memref::ReinterpretCastOp::create(
-            b, loc, type, pool, OpFoldResult(start), ArrayRef<OpFoldResult>{b.getIndexAttr(heads), b.getIndexAttr(size)},
+            b, loc, type, pool, OpFoldResult(start),
+            ArrayRef<OpFoldResult>{b.getIndexAttr(heads), b.getIndexAttr(size)},
             ArrayRef<OpFoldResult>{b.getIndexAttr(pageSize * size), b.getIndexAttr(1)});
         store(value, destination);
       }
