@@ -27,6 +27,8 @@ template <typename Function> Function *next(const char *name) {
 }
 } // namespace
 
+// Visible, so that shared libraries, the C++ library's operator new among them, use these too.
+#pragma GCC visibility push(default)
 extern "C" {
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
@@ -76,6 +78,7 @@ int pthread_rwlock_wrlock(pthread_rwlock_t *lock) {
   return original(lock);
 }
 }
+#pragma GCC visibility pop
 
 using namespace mjolnir;
 using namespace mjolnir::test;
