@@ -7,6 +7,7 @@ otherwise.  Writes to --out:
 
   heldout_tokens.npy   int32 [N], the held-out text as token ids, <|endoftext|> between its documents included
   results.json         held-out perplexity, sampled text, versions
+  window_losses.json   for each window of the f32 perplexity, the sum of its negative log-likelihoods
   greedy.json          for each prompt: its ids, 200 greedy ids (never stopped), their text, the smallest margin
   margins_f32.npy      f32 [prompts, 200], the best logit less the second best, of each greedy step
   argmax_bf16.npy      int32 [prompts, 200], argmax of the bf16 run, fed the same tokens (teacher forcing)
@@ -43,17 +44,17 @@ def load(folder, dtype):
 
 
 def perplexity(model, ids, window):
-    """(perplexity, number of predicted ids); the log-softmax and the sum are in f64."""
-    total, count = 0.0, 0
+    """(perplexity, number of predicted ids, loss of each window); the log-softmax and the sums are in f64."""
+    losses, count = [], 0
     for start in range(0, len(ids), window):
         piece = torch.tensor(ids[start : start + window].astype(np.int64))[None]
         if piece.shape[1] < 2:
             continue
         logits = model(input_ids=piece, use_cache=False).logits[0, :-1]
         scores = torch.log_softmax(logits.double(), -1).gather(1, piece[0, 1:, None])
-        total -= scores.sum().item()
+        losses.append(-scores.sum().item())
         count += scores.numel()
-    return math.exp(total / count), count
+    return math.exp(sum(losses) / count), count, losses
 
 
 def greedy(model, prompt, steps):
@@ -110,7 +111,8 @@ def main():
     np.save(out / "heldout_tokens.npy", ids)
 
     model, half = load(arguments.model, torch.float32), load(arguments.model, torch.bfloat16)
-    value, count = perplexity(model, ids, arguments.window)
+    value, count, losses = perplexity(model, ids, arguments.window)
+    (out / "window_losses.json").write_text(json.dumps(losses, indent=1) + "\n")
     results = {
         "perplexity_f32": value,
         "perplexity_bf16": perplexity(half, ids, arguments.window)[0],
