@@ -40,24 +40,26 @@ public:
 private:
   void join(Group &run) {
     SmallPtrSet<Operation *, 16> members(run.begin(), run.end());
-    SetVector<Operation *> read, matmuls;
+    SetVector<Operation *> read;
+    SmallVector<Operation *> matmuls;
     for (Operation *op : run)
       for (Value operand : op->getOperands())
         if (auto matmul = operand.getDefiningOp<mj::MatmulOp>())
           read.insert(matmul);
     for (Operation *matmul : read) {
       if (llvm::all_of(matmul->getUsers(), [&](Operation *user) { return members.contains(user); }))
-        matmuls.insert(matmul);
+        matmuls.push_back(matmul);
       else
         decline(matmul, "the result has another user outside");
     }
     if (matmuls.empty())
       return;
-    if (std::optional<StringRef> reason = whyNot(matmuls.getArrayRef(), run, members))
-      return decline(matmuls.getArrayRef(), *reason);
+    llvm::sort(matmuls, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+    if (std::optional<StringRef> reason = whyNot(matmuls, run, members))
+      return decline(matmuls, *reason);
     if (auto remark =
             remark::passed(matmuls[0]->getLoc(), remark::RemarkOpts::name("Epilogue").category("form-fusions")))
-      remark << llvm::formatv("{0}: {1} pointwise operation{2} joined as an epilogue", names(matmuls.getArrayRef()),
+      remark << llvm::formatv("{0}: {1} pointwise operation{2} joined as an epilogue", names(matmuls),
                               run.size(), run.size() == 1 ? "" : "s")
                     .str();
     for (Operation *matmul : llvm::reverse(matmuls)) {

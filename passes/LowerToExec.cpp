@@ -302,7 +302,7 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
     if (pageSize < 0)
       return getOperation().emitError("lower-to-exec needs a positive page-size");
     if (stated && pageSize && pageSize != stated)
-      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size " << pageSize
+      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size " << int64_t(pageSize)
                                         << " would need others";
     return stated ? stated : pageSize ? int64_t(pageSize) : 16;
   }

@@ -72,10 +72,11 @@ public:
   }
 
 private:
-  /// Whether all that `value` serves is f32: what leaves the entry, what decides the next token.
+  /// Whether `use` wants f32: it leaves the entry, decides the next token, or is computed with for that. Matmuls read rows in
+  /// bf16 whatever they make.
   bool isReadExactly(OpOperand &use) {
     Operation *user = use.getOwner();
-    return isa<mj::SampleOp>(user) || user == body.getTerminator() || exact.contains(user);
+    return isa<mj::SampleOp>(user) || user == body.getTerminator() || (exact.contains(user) && !isa<mj::MatmulOp>(user));
   }
 
   /// Finds matmuls, and pointwise operations after them, whose result is only sampled or returned.

@@ -190,7 +190,7 @@ struct SpecializeBuckets : mjolnir::impl::SpecializeBucketsBase<SpecializeBucket
     }
     for (int64_t tokens : prefill) {
       if (tokens < maxBatch)
-        return entry.emitError() << "prefill size " << tokens << " is below max-batch " << maxBatch
+        return entry.emitError() << "prefill size " << tokens << " is below max-batch " << int64_t(maxBatch)
                                  << ": each sequence needs a row";
       buckets.push_back({"prefill_t" + llvm::itostr(tokens), tokens, maxBatch, pages});
     }
