@@ -32,6 +32,17 @@ static FailureOr<fb::DType> dtypeOf(Operation *op, Type type) {
   return op->emitError() << "a package cannot hold elements of type " << element;
 }
 
+/// The checkpoint's name of an element type; nullopt where a checkpoint has no such tensors for us.
+static std::optional<DType> dtypeOf(Type element) {
+  if (element.isF32())
+    return DType::F32;
+  if (element.isF16())
+    return DType::F16;
+  if (element.isBF16())
+    return DType::BF16;
+  return isa<Float8E4M3FNType>(element) ? std::optional(DType::F8E4M3) : std::nullopt;
+}
+
 static std::vector<uint64_t> shapeOf(Type type) {
   auto shape = cast<RankedTensorType>(type).getShape();
   return {shape.begin(), shape.end()};
@@ -91,7 +102,7 @@ public:
 private:
   void describe() {
     fb::ProgramT &program = contents.program;
-    program.producer = "mjolnir 0.1.0";
+    program.producer = ("mjolnir " + kVersion).str();
     TargetDescription chip = target.describe();
     program.target = std::make_unique<fb::TargetT>();
     program.target->kind = chip.kind;
@@ -288,9 +299,12 @@ private:
              << weight.getSource() << "', which " << (checkpoint ? "the checkpoint does not hold"
                                                                  : "needs a checkpoint: give its folder");
     auto type = cast<RankedTensorType>(weight.getType());
-    if (int64_t(tensor->bytes.size()) != denseBytes(type))
-      return weight.emitOpError("is ") << type << ", but tensor '" << weight.getSource() << "' of the checkpoint has "
-                                       << tensor->bytes.size() << " bytes";
+    if (tensor->dtype != dtypeOf(type.getElementType()) || ArrayRef(tensor->shape) != type.getShape()) {
+      InFlightDiagnostic error = weight.emitOpError("is ") << type << ", but tensor '" << weight.getSource() << "' of "
+                                                           << tensor->file << " is " << getName(tensor->dtype) << "[";
+      llvm::interleaveComma(tensor->shape, error);
+      return error << "]: give the checkpoint that the IR was made from";
+    }
     readTensors.push_back(tensor);
     return tensor->bytes;
   }

@@ -101,6 +101,8 @@ private:
       if (!imported)
         return emitError(loc) << llvm::toString(imported.takeError());
       module = std::move(*imported);
+      // The module says what it was imported for, which may be less than was asked for: a warning has said so.
+      options.maxContext = 0;
       first = Phase::input;
       return success();
     }

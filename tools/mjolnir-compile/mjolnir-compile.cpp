@@ -11,6 +11,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -26,13 +27,14 @@ static cl::OptionCategory category("mjolnir-compile options");
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("Package to write; with --compile-to the IR (default: standard output)"),
                                    cl::value_desc("OUT.mjp"), cl::cat(category));
-static cl::opt<std::string> target("target", cl::desc("Chip to compile for: host (this machine's CPU), host:CPU"),
-                                   cl::init("host"), cl::cat(category));
+static cl::opt<std::string> target("target", cl::desc("Chip to compile for: host (this machine's CPU, the default), host:CPU"),
+                                   cl::value_desc("KIND[:CPU]"), cl::init("host"), cl::cat(category));
 static cl::list<int64_t> batch("batch", cl::CommaSeparated,
-                               cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N"),
+                               cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N (default: 1)"),
                                cl::value_desc("N,..."), cl::cat(category));
 static cl::list<int64_t> prefill("prefill", cl::CommaSeparated,
-                                 cl::desc("Token rows of prefill entries (default: 32,128,512)"),
+                                 cl::desc("Token rows of prefill entries (default: those of 32, 128, 512 that have a row for each "
+                                          "sequence)"),
                                  cl::value_desc("T,..."), cl::cat(category));
 static cl::opt<int64_t> maxContext("max-context",
                                    cl::desc("Tokens a sequence may hold (default: what the model allows, 4096 at most)"),
@@ -51,8 +53,8 @@ static cl::opt<std::string> checkpoint("checkpoint", cl::desc("With a file of IR
 static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("Write the IR after every phase into a folder, numbered"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
 static cl::opt<std::string> remarks("remarks",
-                                    cl::desc("Say what the passes whose name matches a regular expression did and declined, "
-                                             "and why ('.*': all)"),
+                                    cl::desc("Say what the passes whose whole name matches a regular expression did and "
+                                             "declined, and why ('.*': all)"),
                                     cl::value_desc("REGEX"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress, no summary"), cl::cat(category));
 
@@ -195,6 +197,9 @@ int main(int argc, char **argv) {
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
   cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter([](llvm::raw_ostream &out) {
+    out << "mjolnir-compile " << kVersion << ", LLVM " << LLVM_VERSION_STRING << "\n";
+  });
   const char *overview =
       "Compiles a model to a package.\n\n"
       "MODEL is a Hugging Face folder (config.json, *.safetensors, tokenizer.json), or a file of IR ('-': standard input).\n"

@@ -10,6 +10,9 @@
 
 namespace mjolnir {
 
+/// Of the compiler; packages name it as their producer.
+inline constexpr llvm::StringLiteral kVersion = "0.1.0";
+
 /// What was put into a package, for people.
 struct PackageSummary {
   std::vector<std::string> entries;
