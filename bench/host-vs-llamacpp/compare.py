@@ -180,6 +180,9 @@ def main():
     parser.add_argument("--allow-busy", action="store_true", help="measure although other programs are running")
     arguments = parser.parse_args()
 
+    busy = round(busyCores(), 2)
+    if busy > 0.1 and not arguments.allow_busy:
+        sys.exit(f"compare: other programs keep {busy} cores busy; nothing should run beside this (or --allow-busy)")
     package = arguments.model / "model.mjp"
     compiled = None
     if not arguments.keep_package:
@@ -201,9 +204,6 @@ def main():
     ]
     agreement = compareLogits(workers, arguments.decode_prompt)
     print("agreement:", agreement, flush=True)
-    busy = round(busyCores(), 2)
-    if busy > 0.1 and not arguments.allow_busy:
-        sys.exit(f"compare: other programs keep {busy} cores busy; nothing should run beside this (or --allow-busy)")
     result = {"busy_cores": busy}
     for name, tokens, command in (
         ("decode", arguments.decode_steps, ("decode", arguments.decode_prompt, arguments.decode_steps)),
