@@ -16,9 +16,7 @@ using namespace mlir;
 using namespace mjolnir;
 
 /// Whether `op` computes each element of its result from the same element of its operands.
-static bool isPointwise(Operation *op) {
-  return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op);
-}
+static bool isPointwise(Operation *op) { return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op); }
 
 namespace {
 
@@ -59,8 +57,8 @@ private:
       return decline(matmuls, *reason);
     if (auto remark =
             remark::passed(matmuls[0]->getLoc(), remark::RemarkOpts::name("Epilogue").category("form-fusions")))
-      remark << llvm::formatv("{0}: {1} pointwise operation{2} joined as an epilogue", names(matmuls),
-                              run.size(), run.size() == 1 ? "" : "s")
+      remark << llvm::formatv("{0}: {1} pointwise operation{2} joined as an epilogue", names(matmuls), run.size(),
+                              run.size() == 1 ? "" : "s")
                     .str();
     for (Operation *matmul : llvm::reverse(matmuls)) {
       groups[groupOf[matmul]].clear();

@@ -12,9 +12,9 @@ namespace mjolnir {
 /// Operations that become one region, in order.
 using Group = llvm::SmallVector<mlir::Operation *>;
 
-/// Joins matmuls to the pointwise group that alone uses them: one, or two that multiply the same rows with weights of the
-/// same shape. `groups` are in execution order; those that were joined to a later one disappear. Remarks say what was
-/// joined, and what was not and why.
+/// Joins matmuls to the pointwise group that alone uses them: one, or two that multiply the same rows with weights of
+/// the same shape. `groups` are in execution order; those that were joined to a later one disappear. Remarks say what
+/// was joined, and what was not and why.
 void fuseEpilogues(llvm::SmallVector<Group> &groups);
 
 } // namespace mjolnir

@@ -84,18 +84,17 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
       // After the weights it reads, so that the module reads top down.
       prepare->moveBefore(getEntries(getOperation()).front());
       symbols.insert(prepare);
-      if (auto remark = remark::passed(
-              op->getLoc(), remark::RemarkOpts::name("Prepared").category("hoist-weight-computation")))
-        remark << llvm::formatv("@{0} is computed when the package is written: {1} of {2}", prepare.getSymName(), op->getName(),
-                                nameOfWeight(op->getResult(0)))
+      if (auto remark =
+              remark::passed(op->getLoc(), remark::RemarkOpts::name("Prepared").category("hoist-weight-computation")))
+        remark << llvm::formatv("@{0} is computed when the package is written: {1} of {2}", prepare.getSymName(),
+                                op->getName(), nameOfWeight(op->getResult(0)))
                       .str();
     } else {
       prepare.erase();
     }
     builder.setInsertionPoint(op);
     Value value = mj::GetWeightOp::create(builder, op->getLoc(), type, found->second.getSymName());
-    op->getResult(0).replaceUsesWithIf(
-        value, [](OpOperand &use) { return !dependsOnWeightsAlone(use.getOwner()); });
+    op->getResult(0).replaceUsesWithIf(value, [](OpOperand &use) { return !dependsOnWeightsAlone(use.getOwner()); });
   }
 
   /// "l0.q_proj.packed": the first weight and what was done to it.

@@ -1,6 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // lower-to-exec: entries become launches over buffers, equal regions one kernel.
+#include "passes/CacheOrder.h"
 #include "passes/KernelTable.h"
 #include "passes/Passes.h"
 #include "passes/Weights.h"
@@ -10,7 +11,6 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <map>
 
 namespace mjolnir {
 #define GEN_PASS_DEF_LOWERTOEXEC
@@ -90,7 +90,7 @@ public:
     for (Operation &op : block.without_terminator())
       if (failed(lower(&op, builder)))
         return failure();
-    if (failed(checkReturned(block.getTerminator())))
+    if (failed(cache.checkReturned(function)))
       return failure();
     for (auto [value, destination] : copies)
       exec::CopyOp::create(builder, function.getLoc(), buffers.at(value), destination,
@@ -150,7 +150,8 @@ private:
       return success();
     }
     if (auto weight = dyn_cast<mj::GetWeightOp>(op)) {
-      buffers[weight.getResult()] = exec::WeightBufferOp::create(builder, op->getLoc(), bufferType(), weight.getWeightAttr());
+      buffers[weight.getResult()] =
+          exec::WeightBufferOp::create(builder, op->getLoc(), bufferType(), weight.getWeightAttr());
       return success();
     }
     if (auto reshape = dyn_cast<mj::ReshapeOp>(op)) {
@@ -169,7 +170,7 @@ private:
     if (!fusion.getSchedule())
       return fusion.emitOpError("has no schedule: run select-schedules first");
     FailureOr<std::optional<int64_t>> layer = getLayer(fusion);
-    if (failed(layer) || failed(checkOrder(fusion)))
+    if (failed(layer) || failed(cache.add(fusion)))
       return failure();
     exec::KernelOp kernel = kernels.get(fusion);
     Location loc = fusion.getLoc();
@@ -193,7 +194,8 @@ private:
         Value result = fusion.getResult(operand.index);
         auto [found, isNew] = buffers.try_emplace(result);
         if (isNew)
-          found->second = exec::ArenaBufferOp::create(builder, loc, bufferType(), denseBytes(operand.type), IntegerAttr());
+          found->second =
+              exec::ArenaBufferOp::create(builder, loc, bufferType(), denseBytes(operand.type), IntegerAttr());
         operands.push_back(found->second);
         break;
       }
@@ -204,58 +206,6 @@ private:
     return success();
   }
 
-  /// The pool is one memory: a region may use a layer only of the version of the cache that was appended to last.
-  LogicalResult checkOrder(mj::FusionOp fusion) {
-    Block &body = fusion.getBody().front();
-    for (Operation &op : body) {
-      auto append = dyn_cast<mj::KvAppendOp>(op);
-      auto attention = dyn_cast<mj::AttentionOp>(op);
-      if (append && append->use_empty())
-        return fusion.emitOpError("appends to the cache and does not return it: nothing says who may read it");
-      if (!append && !attention)
-        continue;
-      int64_t layer = append ? append.getLayer() : attention.getLayer();
-      auto last = lastAppend.find(layer);
-      Value version = enteringVersion(fusion, append ? append.getKv() : attention.getKv());
-      if (last != lastAppend.end() && !reaches(version, last->second))
-        return fusion.emitOpError("uses layer ") << layer << " of an older version of the cache than the last append";
-    }
-    for (auto [result, yielded] : llvm::zip(fusion.getResults(), body.getTerminator()->getOperands())) {
-      if (!isa<mj::KvType>(result.getType()))
-        continue;
-      versions[result] = enteringVersion(fusion, yielded);
-      for (auto append = yielded.getDefiningOp<mj::KvAppendOp>(); append;
-           append = append.getKv().getDefiningOp<mj::KvAppendOp>())
-        lastAppend[append.getLayer()] = result;
-    }
-    return success();
-  }
-
-  /// The cache that entered `fusion` and became `inner` by appends.
-  static Value enteringVersion(mj::FusionOp fusion, Value inner) {
-    while (auto append = inner.getDefiningOp<mj::KvAppendOp>())
-      inner = append.getKv();
-    return fusion.getInputs()[cast<BlockArgument>(inner).getArgNumber()];
-  }
-
-  /// Whether `version` of the cache is `append` or was made from it.
-  bool reaches(Value version, Value append) {
-    for (Value current = version; current; current = versions.lookup(current))
-      if (current == append)
-        return true;
-    return false;
-  }
-
-  /// What an entry returns as its cache is what its memory holds in the end.
-  LogicalResult checkReturned(Operation *terminator) {
-    for (Value operand : terminator->getOperands())
-      if (isa<mj::KvType>(operand.getType()))
-        for (auto &[layer, append] : lastAppend)
-          if (!reaches(operand, append))
-            return function.emitError() << "returns an older version of the cache than its last append to layer " << layer;
-    return success();
-  }
-
   func::FuncOp function;
   KernelTable &kernels;
   exec::KvPoolOp pool;
@@ -263,8 +213,7 @@ private:
   unsigned nextInput = 0, launches = 0;
   llvm::DenseMap<Value, Value> buffers;
   SmallVector<Value> batchFields, samplingFields;
-  std::map<int64_t, Value> lastAppend; ///< by layer
-  llvm::DenseMap<Value, Value> versions; ///< a version of the cache to the one it was made from
+  CacheOrder cache;
 };
 
 struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
@@ -302,8 +251,8 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
     if (pageSize < 0)
       return getOperation().emitError("lower-to-exec needs a positive page-size");
     if (stated && pageSize && pageSize != stated)
-      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size " << int64_t(pageSize)
-                                        << " would need others";
+      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size "
+                                        << int64_t(pageSize) << " would need others";
     return stated ? stated : pageSize ? int64_t(pageSize) : 16;
   }
 

@@ -65,18 +65,19 @@ public:
         FunctionType::get(entry.getContext(), body.getArgumentTypes(), terminator->getOperandTypes()));
     if (auto remark =
             remark::passed(entry.getLoc(), remark::RemarkOpts::name("Narrowed").category("narrow-activations")))
-      remark << llvm::formatv("@{0}: {1} values are stored in bf16, {2} operands read weights as bf16", entry.getSymName(),
-                              values, weights)
+      remark << llvm::formatv("@{0}: {1} values are stored in bf16, {2} operands read weights as bf16",
+                              entry.getSymName(), values, weights)
                     .str();
     return success();
   }
 
 private:
-  /// Whether `use` wants f32: it leaves the entry, decides the next token, or is computed with for that. Matmuls read rows in
-  /// bf16 whatever they make.
+  /// Whether `use` wants f32: it leaves the entry, decides the next token, or is computed with for that. Matmuls read
+  /// rows in bf16 whatever they make.
   bool isReadExactly(OpOperand &use) {
     Operation *user = use.getOwner();
-    return isa<mj::SampleOp>(user) || user == body.getTerminator() || (exact.contains(user) && !isa<mj::MatmulOp>(user));
+    return isa<mj::SampleOp>(user) || user == body.getTerminator() ||
+           (exact.contains(user) && !isa<mj::MatmulOp>(user));
   }
 
   /// Finds matmuls, and pointwise operations after them, whose result is only sampled or returned.
@@ -128,7 +129,8 @@ private:
     if (isRounding(op))
       return success();
     if (isa<arith::BitcastOp>(op))
-      return op->emitError() << "'" << op->getName() << "' reads the bits of its operand, which narrow-activations would change";
+      return op->emitError() << "'" << op->getName()
+                             << "' reads the bits of its operand, which narrow-activations would change";
     if (isa<mj::SampleOp>(op) || (exact.contains(op) && !isa<mj::MatmulOp>(op))) {
       OpBuilder builder(op);
       for (OpOperand &operand : op->getOpOperands())
@@ -189,7 +191,8 @@ private:
       constant.erase();
   }
 
-  /// Matrices, tables and biases in bf16. Norm weights and rotary tables stay as they are: their kernels compute in f32.
+  /// Matrices, tables and biases in bf16. Norm weights and rotary tables stay as they are: their kernels compute in
+  /// f32.
   void narrowWeights(Operation *op) {
     bool isF32Kernel = isa<mj::NormOp, mj::RopeOp>(op);
     OpBuilder builder(op);

@@ -40,7 +40,12 @@ struct PlanMemory : mjolnir::impl::PlanMemoryBase<PlanMemory> {
       buffer.first.erase();
       return true;
     });
-    std::stable_sort(buffers.begin(), buffers.end(), [](auto a, auto b) { return a.first.getBytes() > b.first.getBytes(); });
+    // Equal sizes keep their order.
+    llvm::sort(buffers, [](const auto &a, const auto &b) {
+      exec::ArenaBufferOp first = a.first, second = b.first;
+      return first.getBytes() != second.getBytes() ? first.getBytes() > second.getBytes()
+                                                   : first->isBeforeInBlock(second);
+    });
 
     SmallVector<Placed> placed;
     int64_t end = 0;
@@ -54,8 +59,8 @@ struct PlanMemory : mjolnir::impl::PlanMemoryBase<PlanMemory> {
     entry.setArenaBytes(end);
     entry.setArenaAlignment(alignment);
     if (auto remark = remark::analysis(entry.getLoc(), remark::RemarkOpts::name("Arena").category("plan-memory")))
-      remark << llvm::formatv("arena of @{0}: {1} bytes for {2} buffers, largest live set {3} bytes", entry.getSymName(), end,
-                              placed.size(), largestLiveSet(placed))
+      remark << llvm::formatv("arena of @{0}: {1} bytes for {2} buffers, largest live set {3} bytes",
+                              entry.getSymName(), end, placed.size(), largestLiveSet(placed))
                     .str();
   }
 

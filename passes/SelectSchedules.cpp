@@ -54,7 +54,8 @@ WeightUses collectUses(mj::FusionOp fusion, unsigned index) {
 std::string keyOf(Value value) {
   std::string key;
   llvm::raw_string_ostream stream(key);
-  for (Operation *op = value.getDefiningOp(); op; op = op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr) {
+  for (Operation *op = value.getDefiningOp(); op;
+       op = op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr) {
     stream << op->getName() << op->getAttrDictionary() << op->getResult(0).getType();
     if (auto weight = dyn_cast<mj::GetWeightOp>(op))
       stream << weight.getWeight();
@@ -130,7 +131,8 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
     auto encoded = RankedTensorType::get(type.getShape(), type.getElementType(), encoding);
     Value packed = mj::PackOp::create(builder, value.getLoc(), encoded, value);
     for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
-      if (auto fusion = dyn_cast<mj::FusionOp>(use.getOwner()); fusion && !collectUses(fusion, use.getOperandNumber()).other) {
+      if (auto fusion = dyn_cast<mj::FusionOp>(use.getOwner());
+          fusion && !collectUses(fusion, use.getOperandNumber()).other) {
         fusion.getBody().getArgument(use.getOperandNumber()).setType(encoded);
         use.set(packed);
       }
@@ -145,12 +147,14 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
     auto options = remark::RemarkOpts::name("Encoding").category("select-schedules");
     if (encoding) {
       if (auto remark = remark::passed(value.getLoc(), options))
-        remark << llvm::formatv("{0} is stored as {1}{2}", nameOfWeight(value), encoding.getName(),
-                                uses.other ? ", and row-major for regions that neither multiply by it nor gather its rows" : "")
+        remark << llvm::formatv(
+                      "{0} is stored as {1}{2}", nameOfWeight(value), encoding.getName(),
+                      uses.other ? ", and row-major for regions that neither multiply by it nor gather its rows" : "")
                       .str();
     } else if (auto remark = remark::missed(value.getLoc(), options)) {
       remark << llvm::formatv("{0} stays row-major: {1}", nameOfWeight(value),
-                              uses.multiplied ? "the target has no encoding for its type" : "its rows are only gathered")
+                              uses.multiplied ? "the target has no encoding for its type"
+                                              : "its rows are only gathered")
                     .str();
     }
   }

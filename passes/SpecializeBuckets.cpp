@@ -77,9 +77,9 @@ LogicalResult specialize(func::FuncOp entry, const Bucket &bucket) {
     if ((batch && !(admits(batch.getTokens(), bucket.tokens) && admits(batch.getSequences(), bucket.sequences) &&
                     admits(batch.getPages(), bucket.pages))) ||
         (sampling && !admits(sampling.getSequences(), bucket.sequences)))
-      return entry.emitError() << "argument " << index << " of the ragged entry @" << entry.getSymName() << " is " << type
-                               << "; bucket " << bucket.name << " has " << bucket.tokens << " tokens, " << bucket.sequences
-                               << " sequences and " << bucket.pages << " pages";
+      return entry.emitError() << "argument " << index << " of the ragged entry @" << entry.getSymName() << " is "
+                               << type << "; bucket " << bucket.name << " has " << bucket.tokens << " tokens, "
+                               << bucket.sequences << " sequences and " << bucket.pages << " pages";
   }
   OpBuilder builder(entry);
   auto copy = cast<func::FuncOp>(builder.clone(*entry));
@@ -143,7 +143,8 @@ struct SpecializeBuckets : mjolnir::impl::SpecializeBucketsBase<SpecializeBucket
       return failure();
     for (const Bucket &bucket : *buckets) {
       if (bucket.name != entry.getSymName() && SymbolTable::lookupSymbolIn(getOperation(), bucket.name))
-        return entry.emitError() << "bucket " << bucket.name << " of @" << entry.getSymName() << " is asked for twice, or its "
+        return entry.emitError() << "bucket " << bucket.name << " of @" << entry.getSymName()
+                                 << " is asked for twice, or its "
                                  << "name is taken";
       if (failed(specialize(entry, bucket)))
         return failure();

@@ -33,14 +33,17 @@ LogicalResult verifyTensor(Operation *op, Type type, bool mayBeScalar, bool isBi
   if (!tensor)
     return isa<mj::KvType, mj::BatchType, mj::SamplingType>(type)
                ? success()
-               : LogicalResult(op->emitError() << "'" << op->getName() << "' makes a " << type << "; entries compute on tensors");
+               : LogicalResult(op->emitError()
+                               << "'" << op->getName() << "' makes a " << type << "; entries compute on tensors");
   if (!isKnownElement(tensor.getElementType(), isBinding))
-    return op->emitError() << "'" << op->getName() << "' has a " << tensor << (isBinding ? " as argument or result" : "")
+    return op->emitError() << "'" << op->getName() << "' has a " << tensor
+                           << (isBinding ? " as argument or result" : "")
                            << "; kernels know elements of f32, f16, bf16, f8E4M3FN, i32, i64 and i8";
   if (llvm::is_contained(tensor.getShape(), 0))
     return op->emitError() << "'" << op->getName() << "' has a " << tensor << ", which holds nothing";
   if (tensor.getRank() == 0 && !mayBeScalar)
-    return op->emitError() << "'" << op->getName() << "' makes a " << tensor << ", which has no rows for a kernel to work on";
+    return op->emitError() << "'" << op->getName() << "' makes a " << tensor
+                           << ", which has no rows for a kernel to work on";
   return success();
 }
 
@@ -53,13 +56,15 @@ LogicalResult verifyComputation(Block &block) {
       continue;
     }
     if (!isComputation(&op))
-      return op.emitError() << "'" << op.getName()
-                            << "' is no operation of a kernel; entries hold operations of mj and pointwise arith and math";
+      return op.emitError()
+             << "'" << op.getName()
+             << "' is no operation of a kernel; entries hold operations of mj and pointwise arith and math";
     for (Type type : op.getResultTypes())
       if (failed(verifyTensor(&op, type, /*mayBeScalar=*/isConstant(&op) || dependsOnWeightsAlone(&op))))
         return failure();
     if (auto constant = dyn_cast<arith::ConstantOp>(op); constant && !isa<SplatElementsAttr>(constant.getValue()))
-      return op.emitError() << "'" << op.getName() << "' holds several numbers: data belongs into the checkpoint, as an mj.weight";
+      return op.emitError() << "'" << op.getName()
+                            << "' holds several numbers: data belongs into the checkpoint, as an mj.weight";
   }
   return success();
 }
@@ -138,8 +143,8 @@ LogicalResult verifyPlan(exec::EntryOp entry) {
     if (!buffer.getOffset())
       return buffer.emitOpError("has no offset after plan-memory");
     if (*buffer.getOffset() % entry.getArenaAlignment().value_or(1))
-      return buffer.emitOpError("is at offset ") << *buffer.getOffset() << ", which is not aligned to "
-                                                 << *entry.getArenaAlignment() << " bytes";
+      return buffer.emitOpError("is at offset ")
+             << *buffer.getOffset() << ", which is not aligned to " << *entry.getArenaAlignment() << " bytes";
     for (auto [other, otherLifetime] : MutableArrayRef(buffers).drop_front(index + 1)) {
       if (!other.getOffset() || !lifetime.overlaps(otherLifetime))
         continue;

@@ -13,8 +13,8 @@ namespace mjolnir {
 /// The functions of `module` that become entry points, in order.
 llvm::SmallVector<mlir::func::FuncOp> getEntries(mlir::ModuleOp module);
 
-/// Whether packaging can compute `op`: an mj.get_weight, a rotary table, or an operation on results of such. Constants are
-/// not counted: they go wherever they are used.
+/// Whether packaging can compute `op`: an mj.get_weight, a rotary table, or an operation on results of such. Constants
+/// are not counted: they go wherever they are used.
 bool dependsOnWeightsAlone(mlir::Operation *op);
 
 /// What people call a weight, or what was made of it: "@l0.q_proj", "a rotary table".

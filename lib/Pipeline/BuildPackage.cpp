@@ -296,8 +296,8 @@ private:
     const TensorInfo *tensor = checkpoint ? checkpoint->find(weight.getSource()) : nullptr;
     if (!tensor)
       return weight.emitOpError("names the tensor '")
-             << weight.getSource() << "', which " << (checkpoint ? "the checkpoint does not hold"
-                                                                 : "needs a checkpoint: give its folder");
+             << weight.getSource() << "', which "
+             << (checkpoint ? "the checkpoint does not hold" : "needs a checkpoint: give its folder");
     auto type = cast<RankedTensorType>(weight.getType());
     if (tensor->dtype != dtypeOf(type.getElementType()) || ArrayRef(tensor->shape) != type.getShape()) {
       InFlightDiagnostic error = weight.emitOpError("is ") << type << ", but tensor '" << weight.getSource() << "' of "

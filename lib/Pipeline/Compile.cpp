@@ -130,8 +130,9 @@ private:
       return module->emitError() << "is in phase " << stringifyPhase(first) << ", which is past "
                                  << stringifyPhase(*request.compileTo);
     if (request.hasSizes && first != Phase::input)
-      return module->emitError() << "is in phase " << stringifyPhase(first)
-                                 << ": its entries have their sizes; --batch, --prefill and --max-context act on phase input";
+      return module->emitError()
+             << "is in phase " << stringifyPhase(first)
+             << ": its entries have their sizes; --batch, --prefill and --max-context act on phase input";
     if (!request.checkpoint.empty())
       return openCheckpoint(request.checkpoint);
     return success();
@@ -168,7 +169,8 @@ private:
       if (std::error_code error = llvm::sys::fs::create_directories(request.dumpPhases))
         return emitError(loc) << "cannot make the folder '" << request.dumpPhases << "': " << error.message();
       SmallString<128> path(request.dumpPhases);
-      llvm::sys::path::append(path, llvm::formatv("{0}-{1}.mlir", static_cast<int>(phase), stringifyPhase(phase)).str());
+      llvm::sys::path::append(path,
+                              llvm::formatv("{0}-{1}.mlir", static_cast<int>(phase), stringifyPhase(phase)).str());
       if (failed(print(path)))
         return failure();
     }

@@ -25,37 +25,45 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("mjolnir-compile options");
 
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("Package to write; with --compile-to the IR (default: standard output)"),
+static cl::opt<std::string> output("o",
+                                   cl::desc("Package to write; with --compile-to the IR (default: standard output)"),
                                    cl::value_desc("OUT.mjp"), cl::cat(category));
-static cl::opt<std::string> target("target", cl::desc("Chip to compile for: host (this machine's CPU, the default), host:CPU"),
+static cl::opt<std::string> target("target",
+                                   cl::desc("Chip to compile for: host (this machine's CPU, the default), host:CPU"),
                                    cl::value_desc("KIND[:CPU]"), cl::init("host"), cl::cat(category));
-static cl::list<int64_t> batch("batch", cl::CommaSeparated,
-                               cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N (default: 1)"),
-                               cl::value_desc("N,..."), cl::cat(category));
-static cl::list<int64_t> prefill("prefill", cl::CommaSeparated,
-                                 cl::desc("Token rows of prefill entries (default: those of 32, 128, 512 that have a row for each "
-                                          "sequence)"),
-                                 cl::value_desc("T,..."), cl::cat(category));
-static cl::opt<int64_t> maxContext("max-context",
-                                   cl::desc("Tokens a sequence may hold (default: what the model allows, 4096 at most)"),
-                                   cl::value_desc("TOKENS"), cl::init(0), cl::cat(category));
+static cl::list<int64_t>
+    batch("batch", cl::CommaSeparated,
+          cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N (default: 1)"),
+          cl::value_desc("N,..."), cl::cat(category));
+static cl::list<int64_t>
+    prefill("prefill", cl::CommaSeparated,
+            cl::desc("Token rows of prefill entries (default: those of 32, 128, 512 that have a row for each "
+                     "sequence)"),
+            cl::value_desc("T,..."), cl::cat(category));
+static cl::opt<int64_t>
+    maxContext("max-context", cl::desc("Tokens a sequence may hold (default: what the model allows, 4096 at most)"),
+               cl::value_desc("TOKENS"), cl::init(0), cl::cat(category));
 static cl::opt<int64_t> pageSize("page-size", cl::desc("Tokens in a page of the KV cache (default: 16)"),
                                  cl::value_desc("TOKENS"), cl::init(0), cl::cat(category));
-static cl::opt<bool> oracle("oracle", cl::desc("The unfused f32 program, the reference for numerics"), cl::cat(category));
+static cl::opt<bool> oracle("oracle", cl::desc("The unfused f32 program, the reference for numerics"),
+                            cl::cat(category));
 static cl::opt<std::string> compileTo("compile-to",
                                       cl::desc("Stop after a phase and write its IR: input, graph, numerics, fusion, "
                                                "schedule, plan, code"),
                                       cl::value_desc("PHASE"), cl::cat(category));
 static cl::opt<std::string> compileFrom("compile-from", cl::desc("MODEL is a file of IR in this phase"),
                                         cl::value_desc("PHASE"), cl::cat(category));
-static cl::opt<std::string> checkpoint("checkpoint", cl::desc("With a file of IR: the folder of its weights and tokenizer"),
+static cl::opt<std::string> checkpoint("checkpoint",
+                                       cl::desc("With a file of IR: the folder of its weights and tokenizer"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
-static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("Write the IR after every phase into a folder, numbered"),
+static cl::opt<std::string> dumpPhases("dump-phases",
+                                       cl::desc("Write the IR after every phase into a folder, numbered"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
-static cl::opt<std::string> remarks("remarks",
-                                    cl::desc("Say what the passes whose whole name matches a regular expression did and "
-                                             "declined, and why ('.*': all)"),
-                                    cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string>
+    remarks("remarks",
+            cl::desc("Say what the passes whose whole name matches a regular expression did and "
+                     "declined, and why ('.*': all)"),
+            cl::value_desc("REGEX"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress, no summary"), cl::cat(category));
 
 /// Exit codes, for scripts.
@@ -182,8 +190,8 @@ static bool readCommandLine(CompileRequest &request) {
   chooseSizes(options);
   for (int64_t rows : options.prefill)
     if (rows < options.maxBatch)
-      return complain("--prefill=" + llvm::Twine(rows) + " has no row for each of the " + llvm::Twine(options.maxBatch) +
-                      " sequences of --batch");
+      return complain("--prefill=" + llvm::Twine(rows) + " has no row for each of the " +
+                      llvm::Twine(options.maxBatch) + " sequences of --batch");
   request.hasSizes = !batch.empty() || !prefill.empty() || maxContext > 0;
   std::string error;
   if (!remarks.empty() && !llvm::Regex(remarks).isValid(error))
@@ -200,12 +208,12 @@ int main(int argc, char **argv) {
   cl::SetVersionPrinter([](llvm::raw_ostream &out) {
     out << "mjolnir-compile " << kVersion << ", LLVM " << LLVM_VERSION_STRING << "\n";
   });
-  const char *overview =
-      "Compiles a model to a package.\n\n"
-      "MODEL is a Hugging Face folder (config.json, *.safetensors, tokenizer.json), or a file of IR ('-': standard input).\n"
-      "  mjolnir-compile MODEL -o OUT.mjp\n"
-      "  mjolnir-run OUT.mjp --prompt 'Once upon a time'\n\n"
-      "Exit codes: 0 success, 1 the compilation failed, 2 the command line is wrong.\n";
+  const char *overview = "Compiles a model to a package.\n\n"
+                         "MODEL is a Hugging Face folder (config.json, *.safetensors, tokenizer.json), or a file of IR "
+                         "('-': standard input).\n"
+                         "  mjolnir-compile MODEL -o OUT.mjp\n"
+                         "  mjolnir-run OUT.mjp --prompt 'Once upon a time'\n\n"
+                         "Exit codes: 0 success, 1 the compilation failed, 2 the command line is wrong.\n";
   CompileRequest request;
   if (!cl::ParseCommandLineOptions(argc, argv, overview, &llvm::errs()) || !readCommandLine(request))
     return kUsage;

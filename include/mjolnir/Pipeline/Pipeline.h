@@ -21,14 +21,15 @@ struct PipelineOptions {
   std::string target = "host";
   /// f32 activations, one region an operation, plain schedules.
   bool oracle = false;
-  llvm::SmallVector<int64_t> decode = {1};        ///< sequences of the decode entries
-  llvm::SmallVector<int64_t> prefill = {128};     ///< token rows of the prefill entries
-  int64_t maxBatch = 1;                           ///< sequences of a prefill entry
-  int64_t pageSize = 0;                           ///< tokens a page; 0: what the module states, or 16
-  int64_t maxContext = 0;                         ///< tokens a sequence may hold; 0: what the model allows
+  llvm::SmallVector<int64_t> decode = {1};    ///< sequences of the decode entries
+  llvm::SmallVector<int64_t> prefill = {128}; ///< token rows of the prefill entries
+  int64_t maxBatch = 1;                       ///< sequences of a prefill entry
+  int64_t pageSize = 0;                       ///< tokens a page; 0: what the module states, or 16
+  int64_t maxContext = 0;                     ///< tokens a sequence may hold; 0: what the model allows
 };
 
-/// Adds the passes that lead from the phase before `phase` to it, its verification last. Phases input and code have none.
+/// Adds the passes that lead from the phase before `phase` to it, its verification last. Phases input and code have
+/// none.
 void buildPhase(mlir::OpPassManager &manager, Phase phase, const PipelineOptions &options);
 
 /// Adds the pass that checks that a module is in `phase`.

@@ -16,7 +16,8 @@ using namespace mjolnir::mj;
 #include "mjolnir/Dialect/Mj/MjEnums.cpp.inc"
 #include "mjolnir/Dialect/Mj/MjInterfaces.cpp.inc"
 
-/// A size: a positive integer or `?`. Sizes are written with spaces around `x`, which keeps them apart from hexadecimal.
+/// A size: a positive integer or `?`. Sizes are written with spaces around `x`, which keeps them apart from
+/// hexadecimal.
 static ParseResult parseDim(AsmParser &parser, int64_t &dim) {
   if (succeeded(parser.parseOptionalQuestion())) {
     dim = ShapedType::kDynamic;
@@ -64,12 +65,15 @@ static LogicalResult verifyEntry(Operation *op) {
     caches += isa<KvType>(type);
     samplings += isa<SamplingType>(type);
     if (!isa<RankedTensorType, BatchType, KvType, SamplingType>(type))
-      return function.emitOpError("is an entry, which takes ranked tensors, a batch, a KV cache and sampling parameters, not ")
+      return function.emitOpError(
+                 "is an entry, which takes ranked tensors, a batch, a KV cache and sampling parameters, not ")
              << type;
   }
   if (batches > 1 || caches > 1 || samplings > 1)
     return function.emitOpError("is an entry, which takes at most one ")
-           << (batches > 1 ? "batch" : caches > 1 ? "KV cache" : "set of sampling parameters");
+           << (batches > 1  ? "batch"
+               : caches > 1 ? "KV cache"
+                            : "set of sampling parameters");
   for (Type type : function.getResultTypes())
     if (!isa<RankedTensorType, KvType>(type))
       return function.emitOpError("is an entry, which returns ranked tensors and its KV cache, not ") << type;

@@ -13,7 +13,8 @@ for line in open(sys.argv[1]):
     elif match := re.search(r"exec.launch @two\((%\w+), (%\w+)\)", line):
         launches.append({match[1], match[2]})
 
-largest = dict(re.findall(r"arena of @(\w+): \d+ bytes for \d+ buffers, largest live set (\d+) bytes", open(sys.argv[2]).read()))
+remarks = open(sys.argv[2]).read()
+largest = dict(re.findall(r"arena of @(\w+): \d+ bytes for \d+ buffers, largest live set (\d+) bytes", remarks))
 for name, (arena, buffers, launches) in plans.items():
     lives = {}
     for step, used in enumerate(launches):

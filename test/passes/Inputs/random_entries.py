@@ -10,7 +10,8 @@ for entry in range(int(sys.argv[1])):
     buffers = random.randint(2, 24)
     print(f"exec.entry @e{entry} inputs [] outputs [] {{")
     for index in range(buffers):
-        print(f"  %b{index} = exec.arena_buffer {random.choice([1, 4, 63, 64, 65, 100, 1000, random.randint(1, 9000)])}")
+        size = random.choice([1, 4, 63, 64, 65, 100, 1000, random.randint(1, 9000)])
+        print(f"  %b{index} = exec.arena_buffer {size}")
     for _ in range(random.randint(buffers, 3 * buffers)):
         first = random.randrange(buffers)
         second = min(buffers - 1, first + random.randint(0, 4))

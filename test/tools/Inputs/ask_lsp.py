@@ -26,15 +26,16 @@ def main():
         message({"method": "initialized", "params": {}}), opened("test:///wrong.mlir", WRONG),
         opened("test:///right.mlir", RIGHT), message({"id": 1, "method": "textDocument/definition", "params": place}),
         message({"id": 2, "method": "shutdown"}), message({"method": "exit"})])
-    server = subprocess.run([sys.argv[1]], input=questions, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
-                            check=False)
+    server = subprocess.run([sys.argv[1]], input=questions, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            timeout=60, check=False)
     rest = server.stdout
     while rest:
         header, rest = rest.split(b"\r\n\r\n", 1)
         length = int(header.split(b":")[1])
         answer, rest = json.loads(rest[:length]), rest[length:]
         if answer.get("id") == 0:
-            print("initialize:", json.dumps(sorted(key for key, value in answer["result"]["capabilities"].items() if value)))
+            capabilities = answer["result"]["capabilities"]
+            print("initialize:", json.dumps(sorted(key for key, value in capabilities.items() if value)))
         elif answer.get("id") == 1:
             print("definition: line", answer["result"][0]["range"]["start"]["line"])
         elif answer.get("method") == "textDocument/publishDiagnostics":

@@ -5,7 +5,8 @@ import sys
 
 with open(sys.argv[1]) as file:
     package = json.load(file)
-for key in ("format", "producer", "target", "language_model", "members", "images", "kernels", "weights", "kv_pools", "entries"):
+for key in ("format", "producer", "target", "language_model", "members", "images", "kernels", "weights", "kv_pools",
+            "entries"):
     assert key in package, key
 members = {member["name"]: member for member in package["members"]}
 ends = 0

@@ -1,5 +1,7 @@
 # Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
-"""Writes a folder with random tensors for entries that are no language model: write_checkpoint.py FOLDER NAME:DTYPE:SIZExSIZE ...
+"""Writes a folder with random tensors for entries that are no language model.
+
+write_checkpoint.py FOLDER NAME:DTYPE:SIZExSIZE ...
 
 DTYPE is F32, F16 or BF16; numbers lie between -1 and 1.
 """

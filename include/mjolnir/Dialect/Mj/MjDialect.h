@@ -31,14 +31,15 @@
 
 namespace mjolnir::mj {
 
-/// Attribute of an entry function: the unit that becomes an entry point of the package. An entry is one block over tensors,
-/// at most one batch, one KV cache and one set of sampling parameters; it returns tensors and its cache.
+/// Attribute of an entry function: the unit that becomes an entry point of the package. An entry is one block over
+/// tensors, at most one batch, one KV cache and one set of sampling parameters; it returns tensors and its cache.
 inline constexpr llvm::StringLiteral kEntryAttr = "mj.entry";
 
 /// The module's description of the model, a dictionary; `max_context` in it is the longest sequence, in tokens.
 inline constexpr llvm::StringLiteral kModelAttr = "mj.model";
 
-/// Tokens in a page of the KV cache, an i64 of the module; `specialize-buckets` states for which its block tables are made.
+/// Tokens in a page of the KV cache, an i64 of the module; `specialize-buckets` states for which its block tables are
+/// made.
 inline constexpr llvm::StringLiteral kPageSizeAttr = "mj.page_size";
 
 /// The tensor type of a field of `batch`; sizes that the batch leaves open are dynamic.
