@@ -81,24 +81,12 @@ public:
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override {
     StringRef name = schedule.getName().getValue();
-    if (name == kMatmulSchedule) {
-      auto matmuls = opsOf<mj::MatmulOp>(body);
-      return matmulTiles(matmulConfig(matmuls, body), cpu);
-    }
+    if (name == kMatmulSchedule)
+      return matmulTiles(getMatmulConfig(body), cpu);
     if (name == kPlainMatmulSchedule)
       return countPlainMatmulTiles(body);
-    if (name == kAttentionSchedule) {
-      auto attention = opsOf<mj::AttentionOp>(body).front();
-      mj::BatchType batch = attention.getBatch().getType();
-      AttentionConfig config;
-      config.rows = batch.getTokens();
-      config.sequences = batch.getSequences();
-      config.pages = batch.getPages();
-      config.queryHeads = cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1);
-      config.kvHeads = attention.getKv().getType().getHeads();
-      config.headDim = attention.getKv().getType().getHeadDim();
-      return attentionTiles(config, cpu);
-    }
+    if (name == kAttentionSchedule)
+      return attentionTiles(getAttentionConfig(body), cpu);
     if (name == kPlainAttentionSchedule)
       return opsOf<mj::AttentionOp>(body).front().getBatch().getType().getTokens();
     if (name == kSampleSchedule)
@@ -144,17 +132,6 @@ private:
   static std::optional<MatmulEncoding> getEncoding(RankedTensorType type) {
     auto encoding = dyn_cast_or_null<mj::EncodingAttr>(type.getEncoding());
     return encoding ? MatmulEncoding::parse(encoding.getName().getValue()) : std::nullopt;
-  }
-
-  static MatmulConfig matmulConfig(ArrayRef<mj::MatmulOp> matmuls, Block &body) {
-    mj::MatmulOp first = matmuls.front();
-    auto x = cast<RankedTensorType>(first.getX().getType());
-    MatmulConfig config;
-    config.m = x.getDimSize(0);
-    config.k = x.getDimSize(1);
-    config.n = cast<RankedTensorType>(first.getResult().getType()).getDimSize(1);
-    config.weights = matmuls.size();
-    return config;
   }
 
   FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention, bool oracle) const {

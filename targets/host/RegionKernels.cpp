@@ -195,6 +195,21 @@ static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue,
   return mapping.lookup(kernel.getBody().front().getTerminator()->getOperand(0));
 }
 
+MatmulConfig host::getMatmulConfig(Block &body) {
+  auto matmuls = llvm::to_vector(body.getOps<mj::MatmulOp>());
+  auto x = cast<RankedTensorType>(matmuls.front().getX().getType());
+  auto weight = cast<RankedTensorType>(matmuls.front().getWeight().getType());
+  MatmulConfig config;
+  config.m = x.getDimSize(0);
+  config.k = x.getDimSize(1);
+  config.n = weight.getDimSize(0);
+  config.x = elementOf(x);
+  config.weight = elementOf(weight);
+  config.y = elementOf(body.getTerminator()->getOperand(0).getType());
+  config.weights = matmuls.size();
+  return config;
+}
+
 LogicalResult host::emitRegionMatmul(KernelContext &context) {
   MatmulRegion region = analyze(context);
   Operation *terminator = context.body().getTerminator();
@@ -202,18 +217,7 @@ LogicalResult host::emitRegionMatmul(KernelContext &context) {
     return context.kernel.emitOpError("has ")
            << terminator->getNumOperands() << " results; schedule " << kMatmulSchedule << " makes one";
   mj::MatmulOp first = region.matmuls.front();
-  auto x = cast<RankedTensorType>(first.getX().getType());
-  auto weight = cast<RankedTensorType>(first.getWeight().getType());
-  auto y = cast<RankedTensorType>(terminator->getOperand(0).getType());
-
-  MatmulConfig config;
-  config.m = x.getDimSize(0);
-  config.k = x.getDimSize(1);
-  config.n = weight.getDimSize(0);
-  config.x = elementOf(x);
-  config.weight = elementOf(weight);
-  config.y = elementOf(y);
-  config.weights = region.matmuls.size();
+  MatmulConfig config = getMatmulConfig(context.body());
 
   SmallVector<unsigned> order;
   order.push_back(cast<BlockArgument>(first.getX()).getArgNumber());
@@ -240,8 +244,8 @@ LogicalResult host::emitRegionMatmul(KernelContext &context) {
 // Attention, sampling
 //===----------------------------------------------------------------------===//
 
-LogicalResult host::emitRegionAttention(KernelContext &context) {
-  auto attention = *context.body().getOps<mj::AttentionOp>().begin();
+AttentionConfig host::getAttentionConfig(Block &body) {
+  auto attention = *body.getOps<mj::AttentionOp>().begin();
   mj::BatchType batch = attention.getBatch().getType();
   mj::KvType kv = attention.getKv().getType();
   AttentionConfig config;
@@ -251,11 +255,16 @@ LogicalResult host::emitRegionAttention(KernelContext &context) {
   config.queryHeads = cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1);
   config.kvHeads = kv.getHeads();
   config.headDim = kv.getHeadDim();
-  config.pageSize = context.pool.getPageSize();
-  config.pageStride = context.pageStride();
   config.window = attention.getWindow().value_or(0);
   config.scale = attention.getScale().convertToFloat();
   config.element = elementOf(kv.getElementType());
+  return config;
+}
+
+LogicalResult host::emitRegionAttention(KernelContext &context) {
+  AttentionConfig config = getAttentionConfig(context.body());
+  config.pageSize = context.pool.getPageSize();
+  config.pageStride = context.pageStride();
   OpBuilder builder = OpBuilder::atBlockEnd(context.module.getBody());
   FailureOr<func::FuncOp> inner = emitAttention(
       builder, context.module, (context.kernel.getSymName() + ".attention").str(), config, context.target);

@@ -4,7 +4,9 @@
 #ifndef MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
 #define MJOLNIR_TARGETS_HOST_REGIONKERNELS_H
 
+#include "targets/host/AttentionKernel.h"
 #include "targets/host/HostTarget.h"
+#include "targets/host/MatmulKernel.h"
 #include "targets/host/KernelBuilder.h"
 
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
@@ -47,6 +49,11 @@ mlir::LogicalResult emitRegionAttention(KernelContext &context);
 mlir::LogicalResult emitRegionSample(KernelContext &context);
 mlir::LogicalResult emitPlainMatmul(KernelContext &context);
 mlir::LogicalResult emitPlainAttention(KernelContext &context);
+
+/// What the kernel of a region computes, for its number of tiles and its code alike: the two must agree.
+MatmulConfig getMatmulConfig(mlir::Block &body);
+/// The same; the pool's page size and stride are known only with the program.
+AttentionConfig getAttentionConfig(mlir::Block &body);
 
 /// Tiles of a launch.
 int64_t countRowTiles(mlir::Block &body);
