@@ -25,12 +25,22 @@ target_include_directories(mjolnir_compiler_options INTERFACE
 target_compile_options(mjolnir_compiler_options INTERFACE -fno-exceptions -Wall -Wextra -Wno-unused-parameter)
 target_compile_definitions(mjolnir_compiler_options INTERFACE ${LLVM_DEFINITIONS_LIST})
 
+# One precompiled header for all libraries. Without a time stamp in it, its contents are equal whenever its inputs are,
+# which is what a compiler cache goes by.
+file(WRITE ${CMAKE_BINARY_DIR}/MlirPch.cpp "")
+add_library(mjolnir_pch OBJECT ${CMAKE_BINARY_DIR}/MlirPch.cpp)
+target_link_libraries(mjolnir_pch PRIVATE mjolnir_compiler_options)
+target_precompile_headers(mjolnir_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/MlirPch.h)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(mjolnir_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
 # mjolnir_add_library(NAME sources... [LINK libs...] [DEPENDS targets...])
 function(mjolnir_add_library name)
   cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC mjolnir_compiler_options ${ARG_LINK})
-  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/MlirPch.h)
+  target_precompile_headers(${name} REUSE_FROM mjolnir_pch)
   # Every library may include any generated dialect header.
   add_dependencies(${name} mjolnir-headers ${ARG_DEPENDS})
 endfunction()

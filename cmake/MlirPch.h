@@ -1,4 +1,4 @@
-// Headers that every file of the compiler ends up including; precompiled once a library.
+// Headers that every file of the compiler ends up including; precompiled once.
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"

@@ -34,11 +34,13 @@ template <typename Op> SmallVector<Op> opsOf(Block &body) { return llvm::to_vect
 
 class HostBackend : public Target {
 public:
-  explicit HostBackend(HostTarget cpu) : cpu(std::move(cpu)) {}
+  explicit HostBackend(HostTarget cpu) : cpu(std::move(cpu)), profile(makeProfile(this->cpu)) {}
 
   TargetDescription describe() const override {
     return {"host", cpu.triple, std::vector<std::string>(cpu.requiredFeatures.begin(), cpu.requiredFeatures.end())};
   }
+
+  const Profile &getProfile() const override { return profile; }
 
   int64_t bufferAlignment() const override { return 64; }
 
@@ -203,7 +205,24 @@ private:
     return context.kernel.emitOpError("has the schedule '") << name << "', which the host does not know";
   }
 
+  /// Two cores of a server: what package builds and tests run on. Cycles are those of two multiply-adds a cycle at
+  /// 3 GHz, bandwidth is that of one memory channel pair; both are predictions.
+  static Profile makeProfile(const HostTarget &cpu) {
+    Profile profile;
+    profile.name = cpu.cpu;
+    profile.product = "two cores of a server";
+    profile.processors = 2;
+    profile.cacheBytes = int64_t(32) << 20;
+    profile.copyBandwidth = 30e9;
+    profile.readBandwidth = 36e9;
+    profile.launchSeconds = 2e-6;
+    profile.flopsF32 = 2.0 * 2 * 2 * cpu.vectorLanes * 3e9;
+    profile.flopsBf16 = profile.flopsF32 * (cpu.hasAvx512Bf16 ? 2 : 1);
+    return profile;
+  }
+
   HostTarget cpu;
+  Profile profile;
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
 #include "mjolnir/Dialect/Mj/MjDialect.h"
+#include "mjolnir/Target/Profile.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include <functional>
@@ -33,6 +34,12 @@ public:
   virtual ~Target();
 
   virtual TargetDescription describe() const = 0;
+
+  /// The chip as data.
+  virtual const Profile &getProfile() const = 0;
+
+  /// What a region may hold on this chip.
+  virtual FusionRules getFusionRules() const { return {}; }
 
   /// Alignment in bytes of arena buffers and weights.
   virtual int64_t bufferAlignment() const = 0;

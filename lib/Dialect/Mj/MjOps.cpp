@@ -1,6 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Verifiers, folders and syntax of the mj operations.
+#include "lib/Dialect/Mj/Shapes.h"
 #include "mjolnir/Dialect/Mj/MjDialect.h"
 
 #include "mlir/IR/OpImplementation.h"
@@ -11,17 +12,6 @@ using namespace mjolnir::mj;
 
 #define GET_OP_CLASSES
 #include "mjolnir/Dialect/Mj/MjOps.cpp.inc"
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
-/// Two sizes agree when they are equal or one is still symbolic.
-static bool agree(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b; }
-
-static bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
-  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) {
-           return agree(std::get<0>(pair), std::get<1>(pair));
-         });
-}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -123,6 +113,57 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("contracts ") << x.getDimSize(1) << " columns of x with " << k << " of the weight";
   if (!agree(result.getShape(), {x.getDimSize(0), n}))
     return emitOpError("makes ") << x.getDimSize(0) << " x " << n << " elements, not " << result;
+  if (Value scale = getWeightScale(); scale && tensorOf(scale).getDimSize(0) != 1 && tensorOf(scale).getDimSize(0) != n)
+    return emitOpError("needs a scale for each of ") << n << " output channels or one for all, not " << scale.getType();
+  if (auto scale = getXScale(); scale && !(scale->isFinite() && scale->convertToFloat() > 0))
+    return emitOpError("needs a positive x_scale");
+  if (isa<Float8E4M3FNType>(result.getElementType()))
+    return emitOpError("makes a wide result, which mj.quantize rounds to f8E4M3FN");
+  return success();
+}
+
+Value BatchMatmulOp::getLeadingDimSource() { return getA(); }
+
+LogicalResult BatchMatmulOp::verify() {
+  auto a = tensorOf(getA()), b = tensorOf(getB()), result = tensorOf(getResult());
+  int64_t rank = a.getRank();
+  if (rank < 2 || b.getRank() != rank || result.getRank() != rank)
+    return emitOpError("takes stacks of matrices of one rank, not ") << a << " and " << b << " -> " << result;
+  if (!agree(a.getShape().drop_back(2), b.getShape().drop_back(2)) ||
+      !agree(a.getShape().drop_back(2), result.getShape().drop_back(2)))
+    return emitOpError("needs the same leading axes: ") << a << " and " << b << " -> " << result;
+  int64_t k = b.getDimSize(rank - (getTransposeB() ? 1 : 2)), n = b.getDimSize(rank - (getTransposeB() ? 2 : 1));
+  if (!agree(a.getDimSize(rank - 1), k))
+    return emitOpError("contracts ") << a.getDimSize(rank - 1) << " columns of a with " << k << " of b";
+  if (!agree(result.getShape().take_back(2), {a.getDimSize(rank - 2), n}))
+    return emitOpError("makes matrices of ") << a.getDimSize(rank - 2) << " x " << n << ", not " << result;
+  return success();
+}
+
+Value ReduceOp::getLeadingDimSource() { return llvm::is_contained(getAxes(), 0) ? Value() : getX(); }
+
+LogicalResult ReduceOp::verify() {
+  auto x = tensorOf(getX()), result = tensorOf(getResult());
+  ArrayRef<int64_t> axes = getAxes();
+  if (axes.empty() || axes.front() < 0 || axes.back() >= x.getRank() || !llvm::is_sorted(axes, std::less_equal<>()))
+    return emitOpError("needs ascending axes of ") << x;
+  SmallVector<int64_t> kept;
+  for (auto [axis, size] : llvm::enumerate(x.getShape()))
+    if (!llvm::is_contained(axes, int64_t(axis)))
+      kept.push_back(size);
+  if (kept.empty())
+    return emitOpError("must keep an axis: kernels work on tensors of at least one dimension");
+  if (!agree(kept, result.getShape()))
+    return emitOpError("keeps the other axes: ") << x << " gives " << result;
+  return success();
+}
+
+Value SoftmaxOp::getLeadingDimSource() { return getX(); }
+
+LogicalResult SoftmaxOp::verify() {
+  auto x = tensorOf(getX()), result = tensorOf(getResult());
+  if (x.getRank() < 1 || !agree(x.getShape(), result.getShape()))
+    return emitOpError("keeps the shape: ") << x << " gives " << result;
   return success();
 }
 
@@ -145,49 +186,6 @@ LogicalResult NormOp::verify() {
   return success();
 }
 
-Value ReshapeOp::getLeadingDimSource() { return getSource(); }
-
-LogicalResult ReshapeOp::verify() {
-  auto source = tensorOf(getSource()), result = tensorOf(getResult());
-  if (source.getElementType() != result.getElementType())
-    return emitOpError("keeps the element type");
-  if (source.getRank() < 1 || result.getRank() < 1 || !agree(source.getDimSize(0), result.getDimSize(0)))
-    return emitOpError("keeps the leading dimension: ") << source << " to " << result;
-  auto trailing = [](RankedTensorType type) {
-    return ShapedType::isDynamicShape(type.getShape().drop_front())
-               ? -1
-               : ShapedType::getNumElements(type.getShape().drop_front());
-  };
-  if (trailing(source) != trailing(result) || trailing(source) < 0)
-    return emitOpError("keeps the number of elements a row: ") << source << " to " << result;
-  return success();
-}
-
-OpFoldResult ReshapeOp::fold(FoldAdaptor) {
-  if (getSource().getType() == getType())
-    return getSource();
-  // A reshape of a reshape reads the first source.
-  if (auto inner = getSource().getDefiningOp<ReshapeOp>()) {
-    getSourceMutable().assign(inner.getSource());
-    return getResult();
-  }
-  return {};
-}
-
-Value BroadcastOp::getLeadingDimSource() { return getLike(); }
-
-LogicalResult BroadcastOp::verify() {
-  auto source = tensorOf(getSource()), like = tensorOf(getLike()), result = tensorOf(getResult());
-  if (source.getElementType() != result.getElementType())
-    return emitOpError("keeps the element type");
-  if (source.getRank() > result.getRank() ||
-      !agree(source.getShape(), result.getShape().take_back(source.getRank())))
-    return emitOpError("needs the source's shape to be the trailing part of the result's: ") << source << " to " << result;
-  if (like.getRank() < 1 || result.getRank() < 1 || !agree(like.getDimSize(0), result.getDimSize(0)))
-    return emitOpError("takes its leading dimension from ") << like << ", which " << result << " does not have";
-  return success();
-}
-
 Value RopeOp::getLeadingDimSource() { return getX(); }
 
 LogicalResult RopeOp::verify() {
@@ -205,7 +203,9 @@ LogicalResult RopeOp::verify() {
 // Attention and its state
 //===----------------------------------------------------------------------===//
 
-static LogicalResult verifyLayer(Operation *op, KvType kv, int64_t layer) {
+static LogicalResult verifyLayer(Operation *op, KvType kv, int64_t layer, Value scales) {
+  if (scales && tensorOf(scales).getShape() != ArrayRef<int64_t>{2, kv.getHeads()})
+    return op->emitOpError("needs scales of 2 x ") << kv.getHeads() << " heads, not " << scales.getType();
   if (layer < 0 || layer >= kv.getLayers())
     return op->emitOpError("uses layer ") << layer << " of a cache of " << kv.getLayers();
   return success();
@@ -219,7 +219,7 @@ LogicalResult KvAppendOp::verify() {
     if (!agree(tensorOf(rows).getShape(), {getBatch().getType().getTokens(), kv.getHeads(), kv.getHeadDim()}))
       return emitOpError("appends rows of ") << kv.getHeads() << " x " << kv.getHeadDim()
                                              << " for each token of the batch, not " << rows.getType();
-  return verifyLayer(*this, kv, getLayer());
+  return verifyLayer(*this, kv, getLayer(), getScales());
 }
 
 Value AttentionOp::getLeadingDimSource() { return getQuery(); }
@@ -237,7 +237,40 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("has ") << query.getDimSize(1) << " heads, which " << kv.getHeads() << " kv heads do not divide";
   if (auto window = getWindow(); window && static_cast<int64_t>(*window) <= 0)
     return emitOpError("needs a positive window");
-  return verifyLayer(*this, kv, getLayer());
+  return verifyLayer(*this, kv, getLayer(), getScales());
+}
+
+Value SdpaOp::getLeadingDimSource() { return getQuery(); }
+
+LogicalResult SdpaOp::verify() {
+  auto query = tensorOf(getQuery()), result = tensorOf(getResult());
+  if (getKeys().empty() || getKeys().size() != getValues().size())
+    return emitOpError("needs as many segments of values as of keys, at least one");
+  auto firstKey = tensorOf(getKeys().front()), firstValue = tensorOf(getValues().front());
+  int64_t heads = firstKey.getDimSize(1), columns = firstValue.getDimSize(2), rows = 0;
+  if (query.getDimSize(2) != firstKey.getDimSize(2))
+    return emitOpError("has queries of ") << query.getDimSize(2) << " elements over keys of " << firstKey.getDimSize(2);
+  if (heads <= 0 || query.getDimSize(1) % heads)
+    return emitOpError("has ") << query.getDimSize(1) << " heads, which " << heads << " kv heads do not divide";
+  for (auto [key, value] : llvm::zip(getKeys(), getValues())) {
+    auto keyType = tensorOf(key), valueType = tensorOf(value);
+    if (keyType.getShape().drop_front() != firstKey.getShape().drop_front() ||
+        !agree(valueType.getShape(), {keyType.getDimSize(0), heads, columns}) ||
+        keyType.getElementType() != firstKey.getElementType() || valueType.getElementType() != firstKey.getElementType())
+      return emitOpError("needs segments of one kind: ") << keyType << " and " << valueType << " beside " << firstKey
+                                                         << " and " << firstValue;
+    rows = ShapedType::isDynamic(rows) || keyType.isDynamicDim(0) ? ShapedType::kDynamic : rows + keyType.getDimSize(0);
+  }
+  if (!agree(result.getShape(), {query.getDimSize(0), query.getDimSize(1), columns}))
+    return emitOpError("makes ") << query.getDimSize(1) << " x " << columns << " elements a row, not " << result;
+  if (Value mask = getMask()) {
+    ArrayRef<int64_t> shape = tensorOf(mask).getShape();
+    bool isHeaded = shape.size() == 3;
+    if ((shape.size() != 2 && !isHeaded) || !agree(shape.take_back(2), {query.getDimSize(0), rows}) ||
+        (isHeaded && shape.front() != query.getDimSize(1)))
+      return emitOpError("needs a mask of [rows, keys] or [heads, rows, keys], not ") << mask.getType();
+  }
+  return success();
 }
 
 LogicalResult SampleOp::verify() {

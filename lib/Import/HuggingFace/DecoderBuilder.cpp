@@ -161,9 +161,9 @@ Value DecoderBuilder::selfAttention(const Twine &twine, Value x, int64_t layer) 
   q = rotate(loc, q);
   k = rotate(loc, k);
 
-  kv = mj::KvAppendOp::create(builder, loc, kv.getType(), kv, k, v, batch, layer);
+  kv = mj::KvAppendOp::create(builder, loc, kv, k, v, batch, layer);
   int64_t window = config.windows[layer];
-  Value a = mj::AttentionOp::create(builder, loc, q.getType(), q, kv, batch, builder.getI64IntegerAttr(layer),
+  Value a = mj::AttentionOp::create(builder, loc, q.getType(), q, kv, batch, /*scales=*/Value(), builder.getI64IntegerAttr(layer),
                                     builder.getF32FloatAttr(1.0 / std::sqrt(static_cast<double>(config.headDim))),
                                     window ? builder.getI64IntegerAttr(window) : IntegerAttr());
   a = mj::ReshapeOp::create(builder, loc, rowsOf(queryColumns), a);

@@ -262,8 +262,8 @@ func.func @f(%x: tensor<4x16xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x16xf32>) {
-  // expected-error @+1 {{'mj.reshape' op keeps the leading dimension: 'tensor<4x16xf32>' to 'tensor<8x8xf32>'}}
-  %0 = mj.reshape %x : tensor<4x16xf32> -> tensor<8x8xf32>
+  // expected-error @+1 {{'mj.reshape' op keeps the number of elements: 'tensor<4x16xf32>' to 'tensor<8x4xf32>'}}
+  %0 = mj.reshape %x : tensor<4x16xf32> -> tensor<8x4xf32>
   return
 }
 
@@ -294,7 +294,7 @@ func.func @f(%x: tensor<16xbf16>, %like: tensor<4x8xf32>) {
 // -----
 
 func.func @f(%x: tensor<16xf32>, %like: tensor<4x8xf32>) {
-  // expected-error @+1 {{'mj.broadcast' op needs the source's shape to be the trailing part of the result's: 'tensor<16xf32>' to 'tensor<4x8xf32>'}}
+  // expected-error @+1 {{'mj.broadcast' op needs each size of the source to be the result's or 1: 'tensor<16xf32>' to 'tensor<4x8xf32>'}}
   %0 = mj.broadcast %x like %like : tensor<16xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
   return
 }
@@ -302,7 +302,7 @@ func.func @f(%x: tensor<16xf32>, %like: tensor<4x8xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %like: tensor<8xf32>) {
-  // expected-error @+1 {{'mj.broadcast' op needs the source's shape to be the trailing part of the result's: 'tensor<4x8xf32>' to 'tensor<8xf32>'}}
+  // expected-error @+1 {{'mj.broadcast' op needs each size of the source to be the result's or 1: 'tensor<4x8xf32>' to 'tensor<8xf32>'}}
   %0 = mj.broadcast %x like %like : tensor<4x8xf32>, tensor<8xf32> -> tensor<8xf32>
   return
 }

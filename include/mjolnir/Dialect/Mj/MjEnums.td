@@ -22,4 +22,9 @@ def Mj_RopePairs : I32EnumAttr<"RopePairs", "which elements a rotary embedding r
   let cppNamespace = "::mjolnir::mj";
 }
 
+def Mj_ReduceKind : I32EnumAttr<"ReduceKind", "how a reduction combines elements", [
+    I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"mean", 1>, I32EnumAttrCase<"max", 2>, I32EnumAttrCase<"min", 3>]> {
+  let cppNamespace = "::mjolnir::mj";
+}
+
 #endif

@@ -11,7 +11,7 @@ def LeadingDimOpInterface : OpInterface<"LeadingDimOpInterface"> {
     `specialize-buckets` gives symbolic programs static shapes: the source's leading size becomes the results'.
   }];
   let methods = [InterfaceMethod<
-    "The operand whose leading dimension the results have.",
+    "The operand whose leading dimension the results have; null where rows are mixed or moved: then shapes are static.",
     "::mlir::Value", "getLeadingDimSource", (ins)>];
 }
 

@@ -8,17 +8,9 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
-
-class Mj_Op<string opMnemonic, list<Trait> traits = []> : Op<Mj_Dialect, opMnemonic, traits>;
-
-// A tensor op without effects whose results have the leading dimension of one operand.
-class Mj_TensorOp<string opMnemonic, list<Trait> traits = []>
-    : Mj_Op<opMnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<LeadingDimOpInterface>], traits)> {
-  let hasVerifier = 1;
-}
-
-def Mj_FloatTensor : RankedTensorOf<[F32, F16, BF16, F8E4M3FN]>;
-def Mj_IndexTensor : TensorRankOf<[I32], [1]>;
+include "mjolnir/Dialect/Mj/MjOpBase.td"
+include "mjolnir/Dialect/Mj/MjQuantOps.td"
+include "mjolnir/Dialect/Mj/MjShapeOps.td"
 
 //===--------------------------------------------------------------------===//
 // Weights
@@ -115,10 +107,52 @@ def Mj_MatmulOp : Mj_TensorOp<"matmul"> {
   let description = [{
     `result[t, n] = sum_k x[t, k] * weight[n, k]` with `transpose_b`, `weight[k, n]` without. Products and sums are f32 whatever
     the operands' element types; the result is rounded once to its own.
+
+    Quantized operands are multiplied as they are stored and the sum is scaled in f32: by `weight_scale[n]`, one for each
+    output channel (or one for all, `tensor<1xf32>`), then by `x_scale`.
   }];
-  let arguments = (ins Mj_FloatTensor:$x, Mj_FloatTensor:$weight, UnitAttr:$transpose_b);
+  let arguments = (ins Mj_FloatTensor:$x, Mj_FloatTensor:$weight, Optional<TensorRankOf<[F32], [1]>>:$weight_scale,
+                       UnitAttr:$transpose_b, OptionalAttr<F32Attr>:$x_scale);
   let results = (outs Mj_FloatTensor:$result);
-  let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight) `->` type($result)";
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$x, "::mlir::Value":$weight, "bool":$transposeB), [{
+      build($_builder, $_state, result, x, weight, ::mlir::Value(), transposeB, ::mlir::FloatAttr());
+    }]>];
+  let assemblyFormat = [{
+    $x `,` $weight (`scaled` `by` $weight_scale^)? attr-dict `:` type($x) `,` type($weight) (`,` type($weight_scale)^)? `->`
+    type($result)
+  }];
+}
+
+def Mj_BatchMatmulOp : Mj_TensorOp<"batch_matmul"> {
+  let summary = "matrix products of two activations";
+  let description = [{
+    `result[..., m, n] = sum_k a[..., m, k] * b[..., k, n]`, `b[..., n, k]` with `transpose_b`. The leading axes are equal.
+    Products and sums are f32; the result is rounded once.
+  }];
+  let arguments = (ins Mj_FloatTensor:$a, Mj_FloatTensor:$b, UnitAttr:$transpose_b);
+  let results = (outs Mj_FloatTensor:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($result)";
+}
+
+def Mj_ReduceOp : Mj_TensorOp<"reduce"> {
+  let summary = "sum, mean, maximum or minimum over some axes";
+  let description = [{
+    The axes (ascending) disappear from the shape. Computed in f32, rounded once. A maximum or minimum over a NaN is NaN.
+  }];
+  let arguments = (ins Mj_ReduceKind:$kind, Mj_FloatTensor:$x, DenseI64ArrayAttr:$axes);
+  let results = (outs Mj_FloatTensor:$result);
+  let assemblyFormat = "$kind $x `over` $axes attr-dict `:` type($x) `->` type($result)";
+}
+
+def Mj_SoftmaxOp : Mj_TensorOp<"softmax"> {
+  let summary = "softmax over the last axis";
+  let description = [{
+    `exp(x - max) / sum(exp(x - max))` in f32, rounded once. A row of -infinity alone gives zeros.
+  }];
+  let arguments = (ins Mj_FloatTensor:$x);
+  let results = (outs Mj_FloatTensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
 }
 
 def Mj_NormOp : Mj_TensorOp<"norm", [AttrSizedOperandSegments]> {
@@ -134,26 +168,6 @@ def Mj_NormOp : Mj_TensorOp<"norm", [AttrSizedOperandSegments]> {
     $kind $x (`,` `weight` $weight^)? (`,` `bias` $bias^)? `eps` $eps attr-dict `:`
     type($x) (`,` `weight` type($weight)^)? (`,` `bias` type($bias)^)? `->` type($result)
   }];
-}
-
-def Mj_ReshapeOp : Mj_TensorOp<"reshape"> {
-  let summary = "the same elements in another shape";
-  let description = [{ Row-major order is kept; the leading dimension stays, so that a symbolic one needs no arithmetic. }];
-  let arguments = (ins Mj_FloatTensor:$source);
-  let results = (outs Mj_FloatTensor:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
-  let hasFolder = 1;
-}
-
-def Mj_BroadcastOp : Mj_TensorOp<"broadcast"> {
-  let summary = "repeats a tensor along leading axes";
-  let description = [{
-    `source`'s shape is the trailing part of the result's; `like` gives the result's leading dimension. A scalar is a
-    `tensor<f32>`.
-  }];
-  let arguments = (ins Mj_FloatTensor:$source, AnyRankedTensor:$like);
-  let results = (outs Mj_FloatTensor:$result);
-  let assemblyFormat = "$source `like` $like attr-dict `:` type($source) `,` type($like) `->` type($result)";
 }
 
 def Mj_RopeOp : Mj_TensorOp<"rope"> {
@@ -178,14 +192,21 @@ def Mj_KvAppendOp : Mj_Op<"kv_append", [Pure]> {
   let summary = "the KV cache with this step's keys and values of one layer";
   let description = [{
     Row t of `key` and `value` ([T, heads, head_dim]) goes to slot `batch.slots[t]`; rows with slot -1 are skipped. Values are
-    rounded to the cache's element type.
+    rounded to the cache's element type. With `scales` ([2, heads]: of the keys, of the values) head h is divided by its
+    scale before: f8E4M3FN saturates.
   }];
-  let arguments = (ins Mj_KvType:$kv, Mj_FloatTensor:$key, Mj_FloatTensor:$value, Mj_BatchType:$batch, I64Attr:$layer);
+  let arguments = (ins Mj_KvType:$kv, Mj_FloatTensor:$key, Mj_FloatTensor:$value, Mj_BatchType:$batch,
+                       Optional<TensorRankOf<[F32], [2]>>:$scales, I64Attr:$layer);
   let results = (outs Mj_KvType:$result);
   let assemblyFormat = [{
-    $kv `[` $layer `]` `,` $key `,` $value `at` $batch attr-dict `:` type($kv) `,` type($key) `,` type($value) `,` type($batch)
-    `->` type($result)
+    $kv `[` $layer `]` `,` $key `,` $value `at` $batch (`scaled` `by` $scales^)? attr-dict `:` type($kv) `,` type($key) `,`
+    type($value) `,` type($batch) (`,` type($scales)^)? `->` type($result)
   }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Value":$kv, "::mlir::Value":$key, "::mlir::Value":$value, "::mlir::Value":$batch,
+                   "int64_t":$layer), [{
+      build($_builder, $_state, kv.getType(), kv, key, value, batch, ::mlir::Value(), layer);
+    }]>];
   let hasVerifier = 1;
 }
 
@@ -194,14 +215,37 @@ def Mj_AttentionOp : Mj_TensorOp<"attention"> {
   let description = [{
     For row t of sequence i, head h of `query` ([T, heads, head_dim]) attends to the cached tokens of sequence i at positions
     0 .. p where p is the row's position, or the last `window` of them; kv head `h / (heads / kv heads)`. Softmax of
-    `scale * q.k` in f32. Padding rows give zero.
+    `scale * q.k` in f32. Padding rows give zero. `scales` are those that the cache was appended with: keys and values are
+    multiplied by their head's.
   }];
-  let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$query, Mj_KvType:$kv, Mj_BatchType:$batch, I64Attr:$layer,
-                       F32Attr:$scale, OptionalAttr<I64Attr>:$window);
+  let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$query, Mj_KvType:$kv, Mj_BatchType:$batch,
+                       Optional<TensorRankOf<[F32], [2]>>:$scales, I64Attr:$layer, F32Attr:$scale,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs TensorRankOf<[F32, F16, BF16], [3]>:$result);
   let assemblyFormat = [{
-    $query `,` $kv `[` $layer `]` `over` $batch `scale` $scale (`window` $window^)? attr-dict `:`
-    type($query) `,` type($kv) `,` type($batch) `->` type($result)
+    $query `,` $kv `[` $layer `]` `over` $batch (`scaled` `by` $scales^)? `scale` $scale (`window` $window^)? attr-dict `:`
+    type($query) `,` type($kv) `,` type($batch) (`,` type($scales)^)? `->` type($result)
+  }];
+}
+
+def Mj_SdpaOp : Mj_TensorOp<"sdpa", [AttrSizedOperandSegments]> {
+  let summary = "scaled dot-product attention over tensors";
+  let description = [{
+    For row t and head h of `query` ([T, heads, D]): softmax over the rows s of all `keys` segments ([S_i, kv heads, D], one
+    after the other) of `scale * q.k`, in f32, times the `values` segments ([S_i, kv heads, E]); kv head
+    `h / (heads / kv heads)`. The result is [T, heads, E]. A segment is what was computed before or what is new: nothing has
+    to be concatenated. `mask` is added before softmax (floats) or says which s may be seen (i1); its shape is [T, S] or
+    [heads, T, S], S the sum of the segments. With `causal`, row t sees the rows up to S - T + t. A row that sees nothing
+    gives zeros.
+  }];
+  let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$query,
+                       Variadic<TensorRankOf<[F32, F16, BF16], [3]>>:$keys,
+                       Variadic<TensorRankOf<[F32, F16, BF16], [3]>>:$values,
+                       Optional<RankedTensorOf<[F32, F16, BF16, I1]>>:$mask, F32Attr:$scale, UnitAttr:$causal);
+  let results = (outs TensorRankOf<[F32, F16, BF16], [3]>:$result);
+  let assemblyFormat = [{
+    $query `over` `[` $keys `]` `,` `[` $values `]` (`mask` $mask^)? `scale` $scale (`causal` $causal^)? attr-dict `:`
+    type($query) `,` `[` type($keys) `]` `,` `[` type($values) `]` (`,` type($mask)^)? `->` type($result)
   }];
 }
 
