@@ -1,7 +1,6 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // The C API: argument checks, and the boundary that no exception crosses.
-#include "CpuFeatures.h"
 #include "Package.h"
 #include "Session.h"
 
@@ -203,7 +202,8 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
       std::memcpy(&known, options, sizeof(known));
     }
     auto handle = std::make_unique<mj_session>();
-    if (Status status = Session::create(*package->package, known.threads, known.kv_pages, handle->session))
+    if (Status status =
+            package->package->device().createSession(*package->package, known.threads, known.kv_pages, handle->session))
       return status;
     *session = handle.release();
     return Status::ok();

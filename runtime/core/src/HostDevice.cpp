@@ -5,6 +5,7 @@
 // code.
 #include "HostDevice.h"
 #include "CpuFeatures.h"
+#include "HostSession.h"
 
 #include <cerrno>
 #include <cstring>
@@ -92,6 +93,19 @@ Status HostDevice::loadImage(std::string_view memberName, ByteSpan bytes) {
   }
   images_.push_back({handle, fd});
   return Status::ok();
+}
+
+Status HostDevice::open(const PackageView &package, std::unique_ptr<Device> &result) {
+  auto device = std::make_unique<HostDevice>();
+  if (Status status = device->load(package))
+    return status;
+  result = std::move(device);
+  return Status::ok();
+}
+
+Status HostDevice::createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+                                 std::unique_ptr<Session> &session) const {
+  return HostSession::create(package, *this, threads, kvPages, session);
 }
 
 Status HostDevice::load(const PackageView &package) {

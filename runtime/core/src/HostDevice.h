@@ -5,7 +5,7 @@
 #ifndef MJOLNIR_RUNTIME_HOSTDEVICE_H
 #define MJOLNIR_RUNTIME_HOSTDEVICE_H
 
-#include "PackageView.h"
+#include "Device.h"
 
 #include <vector>
 
@@ -14,15 +14,17 @@ namespace mjolnir::runtime {
 /// Runs tile `tile` of a launch on the memory that `operands` point to.
 using KernelFunction = void (*)(void *const *operands, int64_t tile);
 
-class HostDevice {
+class HostDevice final : public Device {
 public:
   HostDevice() = default;
-  ~HostDevice();
+  ~HostDevice() override;
   HostDevice(const HostDevice &) = delete;
   HostDevice &operator=(const HostDevice &) = delete;
 
-  /// Checks that this machine can run the code of `package`, loads its images and finds its kernels.
-  Status load(const PackageView &package);
+  static Status open(const PackageView &package, std::unique_ptr<Device> &device);
+  Status createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+                       std::unique_ptr<Session> &session) const override;
+
   /// The function of kernel `index` of the program.
   KernelFunction kernel(uint32_t index) const { return kernels_[index]; }
 
@@ -31,6 +33,7 @@ private:
     void *handle;
     int fd;
   };
+  Status load(const PackageView &package);
   Status loadImage(std::string_view name, ByteSpan bytes);
 
   std::vector<Image> images_;

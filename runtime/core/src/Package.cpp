@@ -46,7 +46,7 @@ Status Package::open(const char *path, std::unique_ptr<Package> &result) {
     return status.code() == MJ_ERROR_MALFORMED ? named(status) : status;
   if (Status status = package->view_.parse(package->file_.bytes()))
     return named(status);
-  if (Status status = package->device_.load(package->view_))
+  if (Status status = Device::open(package->view_, package->device_))
     return named(status);
   package->describeBindings();
   result = std::move(package);

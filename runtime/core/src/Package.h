@@ -5,7 +5,7 @@
 #ifndef MJOLNIR_RUNTIME_PACKAGE_H
 #define MJOLNIR_RUNTIME_PACKAGE_H
 
-#include "HostDevice.h"
+#include "Device.h"
 #include "MappedFile.h"
 #include "PackageView.h"
 
@@ -35,7 +35,7 @@ public:
 
   const PackageView &view() const { return view_; }
   const fb::Program &program() const { return view_.program(); }
-  const HostDevice &device() const { return device_; }
+  const Device &device() const { return *device_; }
   const EntryBindings &bindings(size_t entry) const { return bindings_[entry]; }
   size_t entryCount() const { return bindings_.size(); }
   const fb::Entry &entry(size_t index) const { return *program().entries()->Get(static_cast<uint32_t>(index)); }
@@ -45,7 +45,7 @@ private:
 
   MappedFile file_;
   PackageView view_;
-  HostDevice device_;
+  std::unique_ptr<Device> device_;
   std::vector<EntryBindings> bindings_;
 };
 

@@ -1,15 +1,12 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A session: the memory and the threads that runs of one package use. All of it is made once, so that a run neither
-// allocates nor locks.
+// A session: the memory that runs of one package use, whatever the device. It checks what callers give; a device's own
+// session runs it. Everything is made once, so that a run neither allocates nor locks.
 #ifndef MJOLNIR_RUNTIME_SESSION_H
 #define MJOLNIR_RUNTIME_SESSION_H
 
-#include "Memory.h"
 #include "Package.h"
 #include "RaggedCheck.h"
-#include "SessionPlan.h"
-#include "ThreadPool.h"
 
 #include <array>
 #include <memory>
@@ -19,9 +16,11 @@ namespace mjolnir::runtime {
 
 class Session {
 public:
-  /// `threads` and `kvPages` as in mj_session_options.
-  static Status create(const Package &package, uint32_t threads, uint32_t kvPages, std::unique_ptr<Session> &session);
+  virtual ~Session() = default;
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
 
+  /// As mj_session_run.
   Status run(size_t entry, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
              size_t outputCount);
 
@@ -32,32 +31,52 @@ public:
     return profiledSteps_;
   }
 
-private:
-  explicit Session(const Package &package) : package_(package) {}
-  Status allocatePools(uint32_t kvPages);
-  Status allocateBuffers();
-  void planEntries();
-  Status bindTensors(size_t entry, const DLTensor *const *inputs, const DLTensor *const *outputs);
-  void runProfiled(const std::vector<PlannedStep> &steps);
-
-  struct Entry {
-    SessionPlan plan;
-    bool ragged;
-    RaggedLimits limits;
-    std::array<uint32_t, RaggedInputCount> raggedInputs; // the input's index, by RaggedInput
+protected:
+  /// A tensor of the current run.
+  struct Place {
+    uint8_t *address = nullptr; ///< null: an output that the caller does not want
+    bool onDevice = false;      ///< in the device's memory, which is not the CPU's
   };
 
+  /// `deviceType`: DLPack's name of the memory, besides the CPU's, in which tensors may be; kDLCPU if there is none.
+  Session(const Package &package, DLDeviceType deviceType) : package_(package), deviceType_(deviceType) {}
+
+  /// Decides how many KV pages there are (`wanted`, or enough for one sequence), describes the entries, and makes room
+  /// for what runs note. To be called once, first.
+  Status prepare(uint32_t wanted);
+  /// Bytes of pool `index` with the pages that prepare() decided on, and what to call it in a message.
+  Status poolBytes(uint32_t index, uint64_t &bytes, std::string &purpose) const;
+  /// The largest arena of all entries, bytes.
+  uint64_t arenaBytes() const;
+
+  /// Runs entry `index` on inputs_ and outputs_, whose tensors have been checked.
+  virtual Status execute(size_t index) = 0;
+
   const Package &package_;
-  std::unique_ptr<ThreadPool> threads_;
-  Memory arena_, scratch_; // scratch: outputs that the caller does not want
-  std::vector<Memory> pools_;
-  uint32_t kvPages_ = 0;
-  std::vector<Entry> entries_;
-  std::vector<uint8_t *> inputs_, outputs_; // addresses of the current run, by index
+  std::vector<Place> inputs_, outputs_; // of the current run, by index
   std::unique_ptr<mj_step_profile[]> profile_;
   size_t profiledSteps_ = 0;
   bool profiling_ = false;
+
+private:
+  struct Entry {
+    bool ragged = false;
+    RaggedLimits limits;
+    std::array<uint32_t, RaggedInputCount> raggedInputs{}; // the input's index, by RaggedInput
+  };
+  Status decidePages(uint32_t wanted);
+  void describeEntries();
+  Status bindTensors(size_t entry, const DLTensor *const *inputs, const DLTensor *const *outputs);
+  Status checkTensor(const char *role, const Binding &binding, const DLTensor &tensor, Place &place) const;
+  Status checkRagged(size_t index) const;
+
+  const DLDeviceType deviceType_;
+  uint32_t kvPages_ = 0;
+  std::vector<Entry> entries_;
 };
+
+/// The monotonic clock.
+uint64_t nanoseconds();
 
 } // namespace mjolnir::runtime
 

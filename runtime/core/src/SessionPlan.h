@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// An entry made ready to run in one session: kernels as functions, operands as addresses. Only the caller's inputs and
-// outputs change from run to run; where their addresses go is a list.
+// An entry made ready to run in one session: operands as addresses. Only the caller's inputs and outputs change from
+// run to run; where their addresses go is a list.
 #ifndef MJOLNIR_RUNTIME_SESSIONPLAN_H
 #define MJOLNIR_RUNTIME_SESSIONPLAN_H
 
@@ -19,10 +19,15 @@ struct SessionMemory {
   std::vector<uint8_t *> pools;
 };
 
+/// A launch, or a copy: then the operands are destination and source.
 struct PlannedStep {
-  KernelFunction function;
-  void *const *operands;
+  static constexpr uint32_t Copy = UINT32_MAX;
+
+  uint32_t kernel; ///< of the program, or Copy
+  uint32_t operandCount;
+  void **operands; ///< addresses
   uint32_t tiles;
+  uint64_t copyBytes;
   const char *name;
 };
 
@@ -47,7 +52,6 @@ private:
   void place(void **where, const fb::Operand &operand, const Package &package, const SessionMemory &memory);
 
   std::unique_ptr<void *[]> operands_; // of all steps, one after the other
-  std::unique_ptr<uint64_t[]> copyBytes_;
   std::vector<PlannedStep> steps_;
   std::vector<Patch> patches_;
 };

@@ -1,0 +1,14 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The kinds of devices.
+#include "Device.h"
+
+#include "HostDevice.h"
+
+namespace mjolnir::runtime {
+
+Status Device::open(const PackageView &package, std::unique_ptr<Device> &result) {
+  return HostDevice::open(package, result);
+}
+
+} // namespace mjolnir::runtime

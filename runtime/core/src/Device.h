@@ -1,0 +1,31 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What a kind of device does for a package: make its code runnable, make sessions. One object serves one package.
+#ifndef MJOLNIR_RUNTIME_DEVICE_H
+#define MJOLNIR_RUNTIME_DEVICE_H
+
+#include "PackageView.h"
+
+#include <memory>
+
+namespace mjolnir::runtime {
+
+class Package;
+class Session;
+
+class Device {
+public:
+  virtual ~Device() = default;
+
+  /// Makes the device that the verified `package` is compiled for: checks that this machine has it and can run the
+  /// code, loads the images and finds the kernels.
+  static Status open(const PackageView &package, std::unique_ptr<Device> &device);
+
+  /// `threads` and `kvPages` as in mj_session_options. `package` is the one this device was opened for.
+  virtual Status createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+                               std::unique_ptr<Session> &session) const = 0;
+};
+
+} // namespace mjolnir::runtime
+
+#endif // MJOLNIR_RUNTIME_DEVICE_H

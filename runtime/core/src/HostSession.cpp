@@ -1,0 +1,111 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Sessions on device `host`.
+#include "HostSession.h"
+#include "CpuFeatures.h"
+
+#include "mjolnir/format/Format.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mjolnir::runtime {
+namespace {
+
+constexpr uint32_t MaxThreads = 1024;
+constexpr uint64_t CopyTileBytes = uint64_t(1) << 20;
+
+/// A copy as a kernel, so that threads share large ones. Operands: destination, source, the number of bytes.
+void copyKernel(void *const *operands, int64_t tile) {
+  uint64_t begin = static_cast<uint64_t>(tile) * CopyTileBytes;
+  uint64_t bytes = std::min(CopyTileBytes, *static_cast<const uint64_t *>(operands[2]) - begin);
+  std::memcpy(static_cast<uint8_t *>(operands[0]) + begin, static_cast<const uint8_t *>(operands[1]) + begin, bytes);
+}
+
+} // namespace
+
+Status HostSession::create(const Package &package, const HostDevice &device, uint32_t threads, uint32_t kvPages,
+                           std::unique_ptr<Session> &result) {
+  if (threads > MaxThreads)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "a session of ", threads, " threads was asked for; at most ", MaxThreads,
+                   " are possible");
+  std::unique_ptr<HostSession> session(new HostSession(package, device));
+  if (Status status = session->prepare(kvPages))
+    return status;
+  if (Status status = session->allocate())
+    return status;
+  if (Status status = ThreadPool::create(threads ? threads : std::min(usableCores(), MaxThreads), session->threads_))
+    return status;
+  result = std::move(session);
+  return Status::ok();
+}
+
+Status HostSession::allocate() {
+  uint64_t scratchBytes = 0;
+  for (size_t i = 0; i < package_.entryCount(); ++i) {
+    uint64_t bytes = 0;
+    for (const Binding &output : package_.bindings(i).outputs)
+      bytes += format::alignUp(output.bytes, format::DataAlignment);
+    scratchBytes = std::max(scratchBytes, bytes);
+  }
+  if (Status status = Memory::allocate(arenaBytes(), "the session's arena", arena_))
+    return status;
+  if (Status status = Memory::allocate(scratchBytes, "memory for outputs that are not asked for", scratch_))
+    return status;
+
+  SessionMemory memory;
+  memory.arena = arena_.data();
+  memory.weights = package_.view().weights();
+  for (uint32_t i = 0; i < package_.program().kv_pools()->size(); ++i) {
+    uint64_t bytes = 0;
+    std::string purpose;
+    if (Status status = poolBytes(i, bytes, purpose))
+      return status;
+    pools_.emplace_back();
+    if (Status status = Memory::allocate(bytes, purpose, pools_.back()))
+      return status;
+    memory.pools.push_back(pools_.back().data());
+  }
+  plans_.reserve(package_.entryCount());
+  for (size_t i = 0; i < package_.entryCount(); ++i)
+    plans_.emplace_back(package_, i, memory);
+  inputAddresses_.resize(inputs_.size());
+  outputAddresses_.resize(outputs_.size());
+  return Status::ok();
+}
+
+Status HostSession::execute(size_t index) {
+  const EntryBindings &bindings = package_.bindings(index);
+  for (size_t i = 0; i < bindings.inputs.size(); ++i)
+    inputAddresses_[i] = inputs_[i].address;
+  uint8_t *scratch = scratch_.data();
+  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
+    outputAddresses_[i] = outputs_[i].address ? outputs_[i].address : scratch;
+    scratch += format::alignUp(bindings.outputs[i].bytes, format::DataAlignment);
+  }
+  SessionPlan &plan = plans_[index];
+  plan.bind(inputAddresses_.data(), outputAddresses_.data());
+  if (!profiling_) {
+    for (const PlannedStep &step : plan.steps())
+      runStep(step);
+    return Status::ok();
+  }
+  mj_step_profile *next = profile_.get();
+  for (const PlannedStep &step : plan.steps()) {
+    uint64_t start = nanoseconds();
+    runStep(step);
+    *next++ = {step.name, step.tiles, nanoseconds() - start};
+  }
+  profiledSteps_ = plan.steps().size();
+  return Status::ok();
+}
+
+void HostSession::runStep(const PlannedStep &step) {
+  if (step.kernel != PlannedStep::Copy)
+    return threads_->run(device_.kernel(step.kernel), step.operands, step.tiles);
+  uint64_t bytes = step.copyBytes;
+  void *operands[] = {step.operands[0], step.operands[1], &bytes};
+  threads_->run(copyKernel, operands, static_cast<uint32_t>((bytes + CopyTileBytes - 1) / CopyTileBytes));
+}
+
+} // namespace mjolnir::runtime

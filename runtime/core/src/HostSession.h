@@ -1,0 +1,37 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A session on device `host`: memory of this process, tiles on a pool of threads. Kernels read and write the caller's
+// memory.
+#ifndef MJOLNIR_RUNTIME_HOSTSESSION_H
+#define MJOLNIR_RUNTIME_HOSTSESSION_H
+
+#include "HostDevice.h"
+#include "Memory.h"
+#include "Session.h"
+#include "SessionPlan.h"
+#include "ThreadPool.h"
+
+namespace mjolnir::runtime {
+
+class HostSession final : public Session {
+public:
+  static Status create(const Package &package, const HostDevice &device, uint32_t threads, uint32_t kvPages,
+                       std::unique_ptr<Session> &session);
+
+private:
+  HostSession(const Package &package, const HostDevice &device) : Session(package, kDLCPU), device_(device) {}
+  Status allocate();
+  Status execute(size_t index) override;
+  void runStep(const PlannedStep &step);
+
+  const HostDevice &device_;
+  std::unique_ptr<ThreadPool> threads_;
+  Memory arena_, scratch_; // scratch: outputs that the caller does not want
+  std::vector<Memory> pools_;
+  std::vector<SessionPlan> plans_; // by entry
+  std::vector<uint8_t *> inputAddresses_, outputAddresses_;
+};
+
+} // namespace mjolnir::runtime
+
+#endif // MJOLNIR_RUNTIME_HOSTSESSION_H
