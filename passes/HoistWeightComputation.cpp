@@ -36,17 +36,20 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
   void runOnOperation() override {
     prepared.clear();
     SymbolTable symbols(getOperation());
-    for (func::FuncOp entry : getEntries(getOperation())) {
+    SmallVector<func::FuncOp> entries = getEntries(getOperation());
+    for (func::FuncOp entry : entries) {
       for (Operation &op : llvm::make_early_inc_range(entry.getBody().front()))
         if (dependsOnWeightsAlone(&op) && !isa<mj::GetWeightOp>(op))
-          hoist(&op, symbols);
+          hoist(&op, symbols, entries.front());
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
         if (dependsOnWeightsAlone(&op) && op.use_empty())
           op.erase();
     }
-    // A weight that nothing reads is not packaged.
+    // A weight that nothing reads is not packaged. One walk for all of them: there are several for each layer.
+    llvm::DenseSet<StringAttr> used;
+    getOperation().walk([&](mj::GetWeightOp op) { used.insert(op.getWeightAttr().getAttr()); });
     for (auto weight : llvm::make_early_inc_range(getOperation().getOps<mj::WeightOp>()))
-      if (symbols.symbolKnownUseEmpty(weight, getOperation())) {
+      if (!used.contains(weight.getSymNameAttr())) {
         if (auto remark = analysis(weight.getLoc(), "Dropped"))
           remark << ("@" + weight.getSymName() + " is not packaged: nothing reads it").str();
         weight.erase();
@@ -57,7 +60,8 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
     return remark::analysis(loc, remark::RemarkOpts::name(name).category("hoist-weight-computation"));
   }
 
-  void hoist(Operation *op, SymbolTable &symbols) {
+  /// Makes a weight of what `op` computes, before `firstEntry`.
+  void hoist(Operation *op, SymbolTable &symbols, func::FuncOp firstEntry) {
     // Only what the program itself reads; steps on the way there are part of its body.
     bool read = llvm::any_of(op->getUsers(), [](Operation *user) { return !dependsOnWeightsAlone(user); });
     if (!read)
@@ -82,7 +86,7 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
     auto [found, isNew] = prepared.try_emplace(key, prepare);
     if (isNew) {
       // After the weights it reads, so that the module reads top down.
-      prepare->moveBefore(getEntries(getOperation()).front());
+      prepare->moveBefore(firstEntry);
       symbols.insert(prepare);
       if (auto remark =
               remark::passed(op->getLoc(), remark::RemarkOpts::name("Prepared").category("hoist-weight-computation")))
