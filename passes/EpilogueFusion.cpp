@@ -15,9 +15,6 @@
 using namespace mlir;
 using namespace mjolnir;
 
-/// Whether `op` computes each element of its result from the same element of its operands.
-static bool isPointwise(Operation *op) { return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op); }
-
 namespace {
 
 class EpilogueFusion {
@@ -69,7 +66,7 @@ private:
   /// Why `matmuls`, which `run` alone uses, cannot take it as their epilogue.
   static std::optional<StringRef> whyNot(ArrayRef<Operation *> matmuls, const Group &run,
                                          const SmallPtrSetImpl<Operation *> &members) {
-    if (!llvm::all_of(run, isPointwise))
+    if (!llvm::all_of(run, mj::isPointwise))
       return "what uses it is not pointwise";
     if (matmuls.size() > 2)
       return "more than two matmuls meet";

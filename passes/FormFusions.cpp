@@ -22,7 +22,8 @@ using namespace mjolnir;
 
 namespace {
 
-bool isAnchor(Operation *op) { return isa<mj::MatmulOp, mj::AttentionOp, mj::SampleOp>(op); }
+/// Whether `op` is a region of its own, before epilogues join: it is an anchor, or mixes or moves rows.
+bool isAlone(Operation *op) { return mj::isAnchor(op) || !mj::isRowwise(op); }
 
 /// Whether `op` stays between regions: it names data, or is copied into every region that uses it (constants).
 bool staysOutside(Operation *op) {
@@ -30,13 +31,14 @@ bool staysOutside(Operation *op) {
          op->hasTrait<OpTrait::IsTerminator>();
 }
 
-/// Whether `op` picks rows of what an operation in `run` computes: those must all be there before it starts.
-bool gathersFrom(Operation *op, const SmallPtrSetImpl<Operation *> &run) {
-  auto gather = dyn_cast<mj::GatherOp>(op);
-  return gather && gather.getTable().getDefiningOp() && run.contains(gather.getTable().getDefiningOp());
+/// Whether `op` needs all rows of what an operation in `run` computes: those must all be there before it starts.
+bool readsAllOf(Operation *op, const SmallPtrSetImpl<Operation *> &run) {
+  return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+    return operand.get().getDefiningOp() && run.contains(operand.get().getDefiningOp()) && mj::readsWhole(operand);
+  });
 }
 
-/// Groups in execution order: anchors as early as they can run, and between them runs of row-wise operations.
+/// Groups in execution order: what is alone as early as it can run, and between them runs of row-wise operations.
 SmallVector<Group> scheduleRuns(Block &block) {
   SmallVector<Operation *> pending;
   for (Operation &op : block)
@@ -51,14 +53,14 @@ SmallVector<Group> scheduleRuns(Block &block) {
   SmallVector<Group> groups;
   while (!waiting.empty()) {
     for (Operation *op : pending)
-      if (waiting.contains(op) && isAnchor(op) && isReady(op)) {
+      if (waiting.contains(op) && isAlone(op) && isReady(op)) {
         groups.push_back({op});
         waiting.erase(op);
       }
     Group run;
     SmallPtrSet<Operation *, 16> inRun;
     for (Operation *op : pending)
-      if (waiting.contains(op) && !isAnchor(op) && isReady(op) && !gathersFrom(op, inRun)) {
+      if (waiting.contains(op) && !isAlone(op) && isReady(op) && !readsAllOf(op, inRun)) {
         run.push_back(op);
         inRun.insert(op);
         waiting.erase(op);
@@ -203,7 +205,7 @@ struct FormFusions : mjolnir::impl::FormFusionsBase<FormFusions> {
     for (auto fusion : block.getOps<mj::FusionOp>()) {
       StringRef kind = "rows";
       for (Operation &op : fusion.getBody().front())
-        if (isAnchor(&op))
+        if (mj::isAnchor(&op))
           kind = op.getName().stripDialect();
       ++kinds[kind];
       ++regions;

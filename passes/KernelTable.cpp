@@ -64,7 +64,7 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
 std::string KernelTable::nameOf(exec::KernelOp kernel) {
   StringRef anchor = "rows";
   for (Operation &op : kernel.getBody().front())
-    if (isa<mj::MatmulOp, mj::AttentionOp, mj::SampleOp>(op))
+    if (mj::isAnchor(&op))
       anchor = op.getName().stripDialect();
   return (anchor + "_" + Twine(kernels.size() - 1)).str();
 }

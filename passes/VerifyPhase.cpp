@@ -104,16 +104,17 @@ LogicalResult verifyStaticShapes(func::FuncOp entry) {
 LogicalResult verifyRegions(func::FuncOp entry) {
   for (Operation &op : entry.getBody().front().without_terminator()) {
     if (auto fusion = dyn_cast<mj::FusionOp>(op)) {
-      unsigned attentions = 0, matmuls = 0, samples = 0;
+      unsigned anchors = 0, matmuls = 0;
       for (Operation &inner : fusion.getBody().front()) {
         if (isa<mj::FusionOp>(inner))
           return fusion.emitOpError("holds another region; a region is one kernel");
-        attentions += isa<mj::AttentionOp>(inner);
-        samples += isa<mj::SampleOp>(inner);
-        matmuls += isa<mj::MatmulOp>(inner);
+        if (isa<mj::MatmulOp>(inner))
+          ++matmuls;
+        else if (mj::isAnchor(&inner))
+          ++anchors;
       }
       // Matmuls of one input in one region are one anchor: they read it once.
-      if (attentions + samples + (matmuls > 0) > 1)
+      if (anchors + (matmuls > 0) > 1)
         return fusion.emitOpError("has more than one anchor");
       continue;
     }

@@ -49,8 +49,6 @@ int64_t KernelContext::pageStride() {
   return pool.getBytesPerPage() * 8 / pool.getElementType().getIntOrFloatBitWidth();
 }
 
-bool host::isPointwise(Operation *op) { return OpTrait::hasElementwiseMappableTraits(op) || isa<mj::BroadcastOp>(op); }
-
 Value host::clonePointwise(OpBuilder &builder, Operation *op, ValueRange operands, Type shape) {
   if (isa<arith::ExtFOp, arith::TruncFOp, mj::BroadcastOp>(op))
     return operands.front();

@@ -59,9 +59,6 @@ AttentionConfig getAttentionConfig(mlir::Block &body);
 int64_t countRowTiles(mlir::Block &body);
 int64_t countPlainMatmulTiles(mlir::Block &body);
 
-/// Whether `op` computes each element from the same element of its operands: what an epilogue can do.
-bool isPointwise(mlir::Operation *op);
-
 /// Repeats a pointwise operation on f32 values of another shape (scalars, vectors). Conversions are the identity:
 /// inside a kernel nothing is rounded. `shape` is the type of the new values.
 mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands, mlir::Type shape);

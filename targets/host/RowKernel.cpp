@@ -148,7 +148,7 @@ private:
 
   /// Whether `value` is computed where it is needed.
   bool isLazy(Value value) {
-    return value.getDefiningOp() && host::isPointwise(value.getDefiningOp()) && !memory.count(value);
+    return value.getDefiningOp() && mj::isPointwise(value.getDefiningOp()) && !memory.count(value);
   }
 
   void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
@@ -204,7 +204,7 @@ private:
   LogicalResult emit(Operation *op) {
     if (isa<arith::ConstantOp>(op))
       return success();
-    if (host::isPointwise(op)) {
+    if (mj::isPointwise(op)) {
       // A value that several operations read is computed once.
       if (!isa<mj::BroadcastOp>(op) && llvm::range_size(op->getUsers()) > 1)
         memoryOf(op->getResult(0));

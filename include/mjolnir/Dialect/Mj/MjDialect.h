@@ -48,6 +48,26 @@ mlir::RankedTensorType getFieldType(BatchType batch, BatchField field);
 /// The module's phase, "input" .. "code"; empty where none is set.
 inline constexpr llvm::StringLiteral kPhaseAttr = "mj.phase";
 
+//===----------------------------------------------------------------------===//
+// What operations need of each other's results; a row of a tensor is what has one leading index.
+//===----------------------------------------------------------------------===//
+
+/// Whether `op` computes each element of its results from one element of each operand: upstream's elementwise
+/// operations, quantization, and broadcasts, whose element may be one of fewer.
+bool isPointwise(mlir::Operation *op);
+
+/// Whether `op` is what a kernel is built around, one a region: matmuls, attention, sampling.
+bool isAnchor(mlir::Operation *op);
+
+/// Whether `op`, no anchor, makes row i of its results from row i of its operands, and from operands that it reads
+/// whole (see readsWhole). Others mix rows or have another number of them: a reduction over the leading axis, a reshape
+/// of it.
+bool isRowwise(mlir::Operation *op);
+
+/// Whether a row-wise operation reads other rows of an operand than the one it makes, so that all of them must be there
+/// before: a gather's table, what is broadcast along the leading axis, what is transposed or sliced there.
+bool readsWhole(mlir::OpOperand &operand);
+
 } // namespace mjolnir::mj
 
 #endif // MJOLNIR_DIALECT_MJ_MJDIALECT_H
