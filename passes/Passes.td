@@ -1,7 +1,11 @@
 // The passes of Mjolnir, in the order of the pipeline. One pass a file, named as the pass.
 //
 // Each description states the numeric effect: *exact* (bit-identical on the oracle), *reassociating* (rounding only) or
-// *lossy* (changes precision; always asked for by an option).
+// *lossy* (changes precision; always asked for by an option); in capitals, NUMERIC EFFECT, so that nobody overlooks it.
+//
+// Each has an example that is a test: a ```mlir block that parses, a line "After `pipeline`:", and a ```mlir block with
+// what mjolnir-opt prints ("Refused by `pipeline`:" and a ```text block with part of the message for what a pass refuses).
+// test/passes/examples.test runs them. Write the first block, then scripts/pass_examples.py --update writes the second.
 #ifndef MJOLNIR_PASSES_PASSES
 #define MJOLNIR_PASSES_PASSES
 
@@ -21,13 +25,37 @@ def SpecializeBuckets : Pass<"specialize-buckets", "mlir::ModuleOp"> {
 
     Before, one symbolic entry:
     ```mlir
-    func.func @step(%batch: !mj.batch<? x ? x ?>, ...) attributes {mj.entry}
+    mj.weight @embed : tensor<32x8xf32> from "embed"
+    func.func @step(%batch: !mj.batch<? x ? x ?>) -> tensor<?x8xf32> attributes {mj.entry} {
+      %w = mj.get_weight @embed : tensor<32x8xf32>
+      %0 = mj.batch_field %batch[logit_rows] : <? x ? x ?>
+      %1 = mj.gather %w[%0] : tensor<32x8xf32>, tensor<?xi32> -> tensor<?x8xf32>
+      return %1 : tensor<?x8xf32>
+    }
     ```
     After `specialize-buckets{decode=1,4 prefill=128 max-batch=4 page-size=16 max-context=256}`:
     ```mlir
-    func.func @decode_b1(%batch: !mj.batch<1 x 1 x 16>, ...) attributes {mj.entry}
-    func.func @decode_b4(%batch: !mj.batch<4 x 4 x 16>, ...) attributes {mj.entry}
-    func.func @prefill_t128(%batch: !mj.batch<128 x 4 x 16>, ...) attributes {mj.entry}
+    module attributes {mj.page_size = 16 : i64} {
+      mj.weight @embed : tensor<32x8xf32> from "embed"
+      func.func @decode_b1(%arg0: !mj.batch<1 x 1 x 16>) -> tensor<1x8xf32> attributes {mj.entry} {
+        %0 = mj.get_weight @embed : tensor<32x8xf32>
+        %1 = mj.batch_field %arg0[logit_rows] : <1 x 1 x 16>
+        %2 = mj.gather %0[%1] : tensor<32x8xf32>, tensor<1xi32> -> tensor<1x8xf32>
+        return %2 : tensor<1x8xf32>
+      }
+      func.func @decode_b4(%arg0: !mj.batch<4 x 4 x 16>) -> tensor<4x8xf32> attributes {mj.entry} {
+        %0 = mj.get_weight @embed : tensor<32x8xf32>
+        %1 = mj.batch_field %arg0[logit_rows] : <4 x 4 x 16>
+        %2 = mj.gather %0[%1] : tensor<32x8xf32>, tensor<4xi32> -> tensor<4x8xf32>
+        return %2 : tensor<4x8xf32>
+      }
+      func.func @prefill_t128(%arg0: !mj.batch<128 x 4 x 16>) -> tensor<4x8xf32> attributes {mj.entry} {
+        %0 = mj.get_weight @embed : tensor<32x8xf32>
+        %1 = mj.batch_field %arg0[logit_rows] : <128 x 4 x 16>
+        %2 = mj.gather %0[%1] : tensor<32x8xf32>, tensor<4xi32> -> tensor<4x8xf32>
+        return %2 : tensor<4x8xf32>
+      }
+    }
     ```
   }];
   let options = [
@@ -51,6 +79,32 @@ def NarrowActivations : Pass<"narrow-activations", "mlir::ModuleOp"> {
 
     NUMERIC EFFECT: lossy (bf16 rounding of every stored activation). The gate: an error against the f32 program of at
     most twice that of another implementation's bf16 run.
+
+    Before:
+    ```mlir
+    mj.weight @w : tensor<8x4xf32> from "w"
+    func.func @main(%x: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %w = mj.get_weight @w : tensor<8x4xf32>
+      %0 = mj.norm rms %x eps 0.0 : tensor<2x4xf32> -> tensor<2x4xf32>
+      %1 = mj.matmul %0, %w {transpose_b} : tensor<2x4xf32>, tensor<8x4xf32> -> tensor<2x8xf32>
+      %2 = mj.matmul %1, %w : tensor<2x8xf32>, tensor<8x4xf32> -> tensor<2x4xf32>
+      return %2 : tensor<2x4xf32>
+    }
+    ```
+    After `narrow-activations`:
+    ```mlir
+    mj.weight @w : tensor<8x4xf32> from "w"
+    func.func @main(%arg0: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %0 = arith.truncf %arg0 : tensor<2x4xf32> to tensor<2x4xbf16>
+      %1 = mj.get_weight @w : tensor<8x4xf32>
+      %2 = mj.norm rms %0 eps 0.000000e+00 : tensor<2x4xbf16> -> tensor<2x4xbf16>
+      %3 = arith.truncf %1 : tensor<8x4xf32> to tensor<8x4xbf16>
+      %4 = mj.matmul %2, %3 {transpose_b} : tensor<2x4xbf16>, tensor<8x4xbf16> -> tensor<2x8xbf16>
+      %5 = arith.truncf %1 : tensor<8x4xf32> to tensor<8x4xbf16>
+      %6 = mj.matmul %4, %5 : tensor<2x8xbf16>, tensor<8x4xbf16> -> tensor<2x4xf32>
+      return %6 : tensor<2x4xf32>
+    }
+    ```
   }];
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }
@@ -70,6 +124,31 @@ def FormFusions : Pass<"form-fusions", "mlir::ModuleOp"> {
 
     NUMERIC EFFECT: exact on the oracle's f32; with narrowed activations, values inside a region are no longer rounded
     between operations (reassociating).
+
+    Before, a projection and the residual:
+    ```mlir
+    mj.weight @down : tensor<4x8xf32> from "down"
+    func.func @main(%x: tensor<2x8xf32>, %h: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %w = mj.get_weight @down : tensor<4x8xf32>
+      %0 = mj.matmul %x, %w {transpose_b} : tensor<2x8xf32>, tensor<4x8xf32> -> tensor<2x4xf32>
+      %1 = arith.addf %h, %0 : tensor<2x4xf32>
+      return %1 : tensor<2x4xf32>
+    }
+    ```
+    After `form-fusions`:
+    ```mlir
+    mj.weight @down : tensor<4x8xf32> from "down"
+    func.func @main(%arg0: tensor<2x8xf32>, %arg1: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %0 = mj.get_weight @down : tensor<4x8xf32>
+      %1 = mj.fusion(%arg2 = %arg0 : tensor<2x8xf32>, %arg3 = %0 : tensor<4x8xf32>, %arg4 = %arg1 : tensor<2x4xf32>)
+          -> tensor<2x4xf32> {
+        %2 = mj.matmul %arg2, %arg3 {transpose_b} : tensor<2x8xf32>, tensor<4x8xf32> -> tensor<2x4xf32>
+        %3 = arith.addf %arg4, %2 : tensor<2x4xf32>
+        mj.yield %3 : tensor<2x4xf32>
+      }
+      return %1 : tensor<2x4xf32>
+    }
+    ```
   }];
   let options = [Option<"unfused", "unfused", "bool", "false", "One region an operation">];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
@@ -84,6 +163,34 @@ def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
     then it is stored twice, which a remark says.
 
     NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    mj.weight @w : tensor<32x16xbf16> from "w"
+    func.func @main(%x: tensor<4x16xbf16>) -> tensor<4x32xbf16> attributes {mj.entry} {
+      %w = mj.get_weight @w : tensor<32x16xbf16>
+      %0 = mj.fusion(%a = %x : tensor<4x16xbf16>, %b = %w : tensor<32x16xbf16>) -> tensor<4x32xbf16> {
+        %1 = mj.matmul %a, %b {transpose_b} : tensor<4x16xbf16>, tensor<32x16xbf16> -> tensor<4x32xbf16>
+        mj.yield %1 : tensor<4x32xbf16>
+      }
+      return %0 : tensor<4x32xbf16>
+    }
+    ```
+    After `select-schedules{target=host:x86-64-v3}`:
+    ```mlir
+    mj.weight @w : tensor<32x16xbf16> from "w"
+    func.func @main(%arg0: tensor<4x16xbf16>) -> tensor<4x32xbf16> attributes {mj.entry} {
+      %0 = mj.get_weight @w : tensor<32x16xbf16>
+      %1 = mj.pack %0 : tensor<32x16xbf16> to tensor<32x16xbf16, #mj.encoding<"rows16x2">>
+      %2 = mj.fusion(%arg1 = %arg0 : tensor<4x16xbf16>, %arg2 = %1 : tensor<32x16xbf16, #mj.encoding<"rows16x2">>)
+          -> tensor<4x32xbf16> schedule #mj.schedule<"host.matmul"> {
+        %3 = mj.matmul %arg1, %arg2 {transpose_b} : tensor<4x16xbf16>, tensor<32x16xbf16, #mj.encoding<"rows16x2">>
+            -> tensor<4x32xbf16>
+        mj.yield %3 : tensor<4x32xbf16>
+      }
+      return %2 : tensor<4x32xbf16>
+    }
+    ```
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
@@ -100,6 +207,31 @@ def HoistWeightComputation : Pass<"hoist-weight-computation", "mlir::ModuleOp"> 
     dropped.
 
     NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    mj.weight @w : tensor<32x16xf16> from "w"
+    func.func @main() -> tensor<32x16xbf16> attributes {mj.entry} {
+      %w = mj.get_weight @w : tensor<32x16xf16>
+      %0 = arith.extf %w : tensor<32x16xf16> to tensor<32x16xf32>
+      %1 = arith.truncf %0 : tensor<32x16xf32> to tensor<32x16xbf16>
+      return %1 : tensor<32x16xbf16>
+    }
+    ```
+    After `hoist-weight-computation`:
+    ```mlir
+    mj.weight @w : tensor<32x16xf16> from "w"
+    mj.prepare @w.converted : tensor<32x16xbf16> {
+      %0 = mj.get_weight @w : tensor<32x16xf16>
+      %1 = arith.extf %0 : tensor<32x16xf16> to tensor<32x16xf32>
+      %2 = arith.truncf %1 : tensor<32x16xf32> to tensor<32x16xbf16>
+      mj.yield %2 : tensor<32x16xbf16>
+    }
+    func.func @main() -> tensor<32x16xbf16> attributes {mj.entry} {
+      %0 = mj.get_weight @w.converted : tensor<32x16xbf16>
+      return %0 : tensor<32x16xbf16>
+    }
+    ```
   }];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }
@@ -113,6 +245,37 @@ def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
     that uses an older version of the cache after an append is refused.
 
     NUMERIC EFFECT: exact.
+
+    Before, two regions that differ in nothing:
+    ```mlir
+    func.func @main(%x: tensor<4x16xf32>) -> tensor<4x16xf32> attributes {mj.entry} {
+      %0 = mj.fusion(%a = %x : tensor<4x16xf32>) -> tensor<4x16xf32> schedule #mj.schedule<"host.rows"> {
+        %2 = math.exp %a : tensor<4x16xf32>
+        mj.yield %2 : tensor<4x16xf32>
+      }
+      %1 = mj.fusion(%a = %0 : tensor<4x16xf32>) -> tensor<4x16xf32> schedule #mj.schedule<"host.rows"> {
+        %2 = math.exp %a : tensor<4x16xf32>
+        mj.yield %2 : tensor<4x16xf32>
+      }
+      return %1 : tensor<4x16xf32>
+    }
+    ```
+    After `lower-to-exec{target=host:x86-64-v3}`:
+    ```mlir
+    exec.entry @main inputs [#exec.binding<"argument0", tensor<4x16xf32>>] outputs [#exec.binding<"result0",
+        tensor<4x16xf32>>] {
+    ^bb0(%arg0: !exec.buffer, %arg1: !exec.buffer):
+      %0 = exec.arena_buffer 256
+      exec.launch @rows_0(%arg0, %0)
+      exec.launch @rows_0(%0, %arg1)
+    }
+    exec.kernel @rows_0 schedule <"host.rows"> tiles 4 accesses [#exec.access<read>, #exec.access<write>] attributes
+        {ops = "exp"} {
+    ^bb0(%arg0: tensor<4x16xf32>):
+      %0 = math.exp %arg0 : tensor<4x16xf32>
+      exec.return %0 : tensor<4x16xf32>
+    }
+    ```
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
@@ -130,6 +293,42 @@ def PlanMemory : Pass<"plan-memory", "mjolnir::exec::EntryOp"> {
     live set.
 
     NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    exec.kernel @step schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+    ^bb0(%x: tensor<16xf32>):
+      exec.return %x : tensor<16xf32>
+    }
+    exec.entry @chain inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+    ^bb0(%in: !exec.buffer, %out: !exec.buffer):
+      %a = exec.arena_buffer 64
+      exec.launch @step(%in, %a)
+      %b = exec.arena_buffer 64
+      exec.launch @step(%a, %b)
+      %c = exec.arena_buffer 64
+      exec.launch @step(%b, %c)
+      exec.launch @step(%c, %out)
+    }
+    ```
+    After `plan-memory`:
+    ```mlir
+    exec.kernel @step schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+    ^bb0(%arg0: tensor<16xf32>):
+      exec.return %arg0 : tensor<16xf32>
+    }
+    exec.entry @chain arena 128 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y",
+        tensor<16xf32>>] {
+    ^bb0(%arg0: !exec.buffer, %arg1: !exec.buffer):
+      %0 = exec.arena_buffer 64 at 0
+      exec.launch @step(%arg0, %0)
+      %1 = exec.arena_buffer 64 at 64
+      exec.launch @step(%0, %1)
+      %2 = exec.arena_buffer 64 at 0
+      exec.launch @step(%1, %2)
+      exec.launch @step(%2, %arg1)
+    }
+    ```
   }];
   let options = [Option<"alignment", "alignment", "int64_t", "64", "Alignment of every offset, bytes">];
   let dependentDialects = ["mjolnir::exec::ExecDialect"];
@@ -144,6 +343,19 @@ def VerifyPhase : Pass<"verify-phase", "mlir::ModuleOp"> {
     `schedule`: every region has a schedule and nothing but regions computes. `plan`: only planned programs are left,
     every arena buffer has its place, aligned, and no two that live at the same time overlap. `code`: there is an image
     if there are kernels.
+
+    NUMERIC EFFECT: exact.
+
+    ```mlir
+    func.func @main(%x: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %0 = arith.negf %x : tensor<2x4xf32>
+      return %0 : tensor<2x4xf32>
+    }
+    ```
+    Refused by `verify-phase{phase=fusion}`:
+    ```text
+    error: 'arith.negf' is left outside the regions after form-fusions
+    ```
   }];
   let options = [Option<"phase", "phase", "std::string", "\"\"", "The phase that the module is in">];
 }
