@@ -6,6 +6,7 @@
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
 #include "mjolnir/Pipeline/Pipeline.h"
 #include "passes/Passes.h"
+#include "targets/cuda/CudaTarget.h"
 #include "targets/host/HostBackend.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -54,6 +55,7 @@ void mjolnir::registerPassesAndTargets() {
   registerMjolnirPasses();
   registerTransformsPasses();
   host::registerHostTarget();
+  cuda::registerCudaTarget();
   for (int index = static_cast<int>(Phase::graph); index <= static_cast<int>(Phase::plan); ++index) {
     auto phase = static_cast<Phase>(index);
     std::string name = ("mjolnir-to-" + stringifyPhase(phase)).str();

@@ -2,6 +2,7 @@
 // RUN: not mjolnir-opt %s --split-input-file --select-schedules=target=toaster 2>&1 | FileCheck %s --check-prefix=TARGET
 // RUN: not mjolnir-opt %s --split-input-file --select-schedules=target=host:z80 2>&1 | FileCheck %s --check-prefix=CPU
 // TARGET: error: unknown target 'toaster'; there are:
+// TARGET-NEXT: cuda
 // TARGET-NEXT: host
 // CPU: error: target 'host:z80': LLVM knows no x86_64 CPU 'z80'
 

@@ -4,6 +4,8 @@
 #ifndef MJOLNIR_TARGET_PROFILE_H
 #define MJOLNIR_TARGET_PROFILE_H
 
+#include "llvm/ADT/StringRef.h"
+
 #include <cstdint>
 #include <string>
 
@@ -12,26 +14,26 @@ namespace mjolnir {
 /// A chip as data. Rates are what a good kernel reaches, not what the data sheet promises; where they were not measured
 /// `measured` is false and everything computed from them is a prediction.
 struct Profile {
-  std::string name;       ///< "sm_90a", "x86-64-v3"
-  std::string product;    ///< "H200": one product of this kind, which the rates are those of
+  std::string name;    ///< "sm_90a", "x86-64-v3"
+  std::string product; ///< "H200": one product of this kind, which the rates are those of
   bool measured = false;
 
-  int64_t processors = 1;             ///< streaming multiprocessors, or cores
-  int64_t cacheBytes = 0;             ///< last-level cache
-  int64_t sharedBytesPerBlock = 0;    ///< 0 where there is no such memory
+  int64_t processors = 1;          ///< streaming multiprocessors, or cores
+  int64_t cacheBytes = 0;          ///< last-level cache
+  int64_t sharedBytesPerBlock = 0; ///< 0 where there is no such memory
   int64_t sharedBytesPerProcessor = 0;
   int64_t threadsPerProcessor = 1;
-  int64_t registersPerProcessor = 0;  ///< 32-bit registers
-  int64_t memoryBytes = 0;            ///< of the product; 0 where it is not part of the chip
+  int64_t registersPerProcessor = 0; ///< 32-bit registers
+  int64_t memoryBytes = 0;           ///< of the product; 0 where it is not part of the chip
 
-  double copyBandwidth = 0;           ///< bytes/s, read and written both counted
-  double readBandwidth = 0;           ///< bytes/s
-  double launchSeconds = 0;           ///< from one kernel to the next that depends on it, nothing computed
-  double flopsF32 = 0;                ///< multiply and add are two
-  double flopsBf16 = 0;               ///< matrix units where there are any
-  double flopsF8 = 0;                 ///< 0 where the chip has no f8 multiplication
+  double copyBandwidth = 0; ///< bytes/s, read and written both counted
+  double readBandwidth = 0; ///< bytes/s
+  double launchSeconds = 0; ///< from one kernel to the next that depends on it, nothing computed
+  double flopsF32 = 0;      ///< multiply and add are two
+  double flopsBf16 = 0;     ///< matrix units where there are any
+  double flopsF8 = 0;       ///< 0 where the chip has no f8 multiplication
 
-  bool multipliesF8 = false;          ///< f8 by f8 at a rate above bf16's, reached by this target's kernels
+  bool multipliesF8 = false; ///< f8 by f8 at a rate above bf16's, reached by this target's kernels
 };
 
 /// What one region may hold on a chip, beyond pointwise epilogues of matmuls and runs of row-wise operations.
@@ -46,7 +48,20 @@ struct FusionRules {
   bool quantizeEpilogue = false;
   /// Epilogues of a matmul may have several results (a residual that is stored and normalized, say).
   bool epilogueResults = false;
+  /// Pointwise operations (and quantization, by quantizeEpilogue) after attention, in its region.
+  bool attentionEpilogue = false;
+  /// What works on whole heads (rotary embeddings, norms of heads, cache writes) in the epilogue of the matmul whose
+  /// columns are the heads: its tiles are then whole heads wide.
+  bool headEpilogue = false;
+  /// Row-wise operations on the same rows that share no value as one region.
+  bool parallelRows = false;
+  /// Pointwise operations repeated in each region that reads them, where that saves more than it costs.
+  bool recomputeProducers = false;
 };
+
+/// Changes `rules` as `text` says, by the names above in lower case with dashes: "norm-prologue-rows=16",
+/// "parallel-matmuls", "no-parallel-matmuls". False with a sentence in `error` if it cannot.
+bool applyRule(llvm::StringRef text, FusionRules &rules, std::string &error);
 
 } // namespace mjolnir
 

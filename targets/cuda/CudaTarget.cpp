@@ -1,0 +1,76 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// NVIDIA GPUs as targets: a profile and what follows from it.
+#include "targets/cuda/CudaTarget.h"
+
+#include "targets/cuda/Profiles.h"
+#include "targets/cuda/Schedules.h"
+
+#include "mjolnir/Target/Target.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+
+namespace {
+
+class CudaTarget : public Target {
+public:
+  explicit CudaTarget(const CudaProfile &profile) : profile(profile) {}
+
+  TargetDescription describe() const override { return {"cuda", "", {profile.name}}; }
+  const Profile &getProfile() const override { return profile; }
+  FusionRules getFusionRules() const override { return profile.rules; }
+
+  /// What bulk copies and the widest loads want, with room for tensor maps.
+  int64_t bufferAlignment() const override { return 256; }
+
+  /// Weights of matmuls are read along K, the order that they are stored in.
+  mj::EncodingAttr chooseEncoding(RankedTensorType, bool) const override { return {}; }
+
+  FailureOr<int64_t> storageBytes(RankedTensorType type) const override {
+    if (type.getEncoding())
+      return failure();
+    return denseBytes(type);
+  }
+
+  LogicalResult pack(RankedTensorType, ArrayRef<char>, RankedTensorType, MutableArrayRef<char>) const override {
+    return failure();
+  }
+
+  FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, bool oracle) const override {
+    if (oracle)
+      return fusion.emitOpError("has no plain schedule on a GPU: the oracle runs on the host, with --target=host");
+    return cuda::chooseSchedule(fusion, profile);
+  }
+
+  int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
+
+  FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
+    if (module.getOps<exec::KernelOp>().empty())
+      return SmallVector<Image>();
+    return module.emitError() << "cannot become code: this build has no code generation for cuda:" << profile.name
+                              << "; --compile-to=plan shows its plan, --target=host makes a package";
+  }
+
+private:
+  const CudaProfile &profile;
+};
+
+} // namespace
+
+void cuda::registerCudaTarget() {
+  std::string help = "an NVIDIA GPU:";
+  for (const CudaProfile &profile : getProfiles())
+    help += " cuda:" + profile.name + " (" + profile.product + ")";
+  registerTarget("cuda", help, [](StringRef specification, std::string &error) -> std::unique_ptr<Target> {
+    StringRef chip = specification.split(':').second;
+    for (const CudaProfile &profile : getProfiles())
+      if (profile.name == chip)
+        return std::make_unique<CudaTarget>(profile);
+    error = "target '" + specification.str() + "': " + (chip.empty() ? "name a chip" : "no such chip") + "; there are";
+    for (const CudaProfile &profile : getProfiles())
+      error += " cuda:" + profile.name;
+    return nullptr;
+  });
+}

@@ -1,0 +1,115 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The table of NVIDIA chips. Sizes are those of the CUDA C++ Programming Guide's table of compute capabilities and of
+// the products' data sheets. What was measured and what is predicted stands beside each number.
+#include "targets/cuda/Profiles.h"
+
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+
+/// Of a data sheet's memory bandwidth, what a copy reaches: 4.27 of 4.8 TB/s, measured on an H200. Other products are
+/// predicted by it.
+static constexpr double kReachedBandwidth = 4.27 / 4.8;
+
+/// Compute capability 9.0 with its architecture's own instructions: H200 SXM.
+static CudaProfile makeSm90a() {
+  CudaProfile chip;
+  chip.name = "sm_90a";
+  chip.product = "H200";
+  chip.measured = true; // bandwidth and launch; multiplications are the data sheet's
+  chip.computeCapability = 90;
+  chip.processors = 132;
+  chip.cacheBytes = int64_t(50) << 20;
+  chip.sharedBytesPerProcessor = 228 << 10;
+  chip.sharedBytesPerBlock = 227 << 10;
+  chip.threadsPerProcessor = 2048;
+  chip.registersPerProcessor = 64 << 10;
+  chip.memoryBytes = int64_t(141) * 1000 * 1000 * 1000;
+  chip.copyBandwidth = 4.27e12; // measured
+  chip.readBandwidth = 4.27e12; // a head of 0.3 GB was read at 4.0e12, launch included
+  chip.launchSeconds = 0.5e-6;  // measured: 0.48 µs with programmatic dependent launch, 0.55 without
+  chip.flopsF32 = 67e12;        // data sheet
+  chip.flopsBf16 = 989e12;      // data sheet, dense
+  chip.flopsF8 = 1979e12;       // data sheet, dense
+  chip.multipliesF8 = true;     // by wgmma; mma.sync on f8 is emulated here
+  chip.matrixUnit = MatrixUnit::wgmma;
+  chip.matrixUnitF8 = MatrixUnit::wgmma;
+  chip.hasClusters = true;
+  return chip;
+}
+
+/// Compute capability 11.0 and its family: Jetson AGX Thor. Its memory is the CPU's, too.
+static CudaProfile makeSm110f() {
+  CudaProfile chip;
+  chip.name = "sm_110f";
+  chip.product = "Jetson Thor";
+  chip.computeCapability = 110;
+  chip.processors = 20;
+  chip.cacheBytes = int64_t(32) << 20;
+  chip.sharedBytesPerProcessor = 228 << 10;
+  chip.sharedBytesPerBlock = 227 << 10;
+  chip.threadsPerProcessor = 1536;
+  chip.registersPerProcessor = 64 << 10;
+  chip.memoryBytes = int64_t(128) * 1000 * 1000 * 1000;
+  chip.copyBandwidth = 273e9 * kReachedBandwidth; // data sheet: 273 GB/s, LPDDR5X
+  chip.readBandwidth = chip.copyBandwidth;
+  chip.launchSeconds = 0.5e-6; // as on sm_90a
+  chip.flopsF32 = 8.0e12;      // 20 x 128 multiply-adds a cycle at 1.57 GHz
+  chip.flopsBf16 = 258e12;     // half of f8
+  chip.flopsF8 = 517e12;       // data sheet, dense
+  chip.multipliesF8 = true;    // by tcgen05; mma.sync on f8 is emulated here
+  chip.matrixUnit = MatrixUnit::tcgen05;
+  chip.matrixUnitF8 = MatrixUnit::tcgen05;
+  chip.hasClusters = true;
+  return chip;
+}
+
+/// Compute capability 12.0 and its family: RTX PRO 4000 Blackwell.
+static CudaProfile makeSm120f() {
+  CudaProfile chip;
+  chip.name = "sm_120f";
+  chip.product = "RTX PRO 4000 Blackwell";
+  chip.computeCapability = 120;
+  chip.processors = 70;
+  chip.cacheBytes = int64_t(48) << 20;
+  chip.sharedBytesPerProcessor = 100 << 10;
+  chip.sharedBytesPerBlock = 99 << 10;
+  chip.threadsPerProcessor = 1536;
+  chip.registersPerProcessor = 64 << 10;
+  chip.memoryBytes = int64_t(24) * 1000 * 1000 * 1000;
+  chip.copyBandwidth = 672e9 * kReachedBandwidth; // data sheet: 672 GB/s, GDDR7
+  chip.readBandwidth = chip.copyBandwidth;
+  chip.launchSeconds = 0.5e-6; // as on sm_90a
+  chip.flopsF32 = 46.9e12;     // data sheet
+  chip.flopsBf16 = 147e12;     // data sheet: 1178 TOPS of sparse f4, an eighth of it dense in bf16
+  chip.flopsF8 = 294e12;       // a quarter
+  chip.multipliesF8 = true;    // mma.sync on f8 is native
+  chip.matrixUnit = MatrixUnit::mmaSync;
+  chip.matrixUnitF8 = MatrixUnit::mmaSync;
+  return chip;
+}
+
+/// What the kernels of all chips can take into one region. A dependent step costs 3.3 to 5 µs in decode whatever it
+/// computes (measured: four steps a layer, batch 1), so few steps a layer come before everything else.
+static FusionRules makeRules(const CudaProfile &chip) {
+  FusionRules rules;
+  rules.normPrologueRows = chip.smallMatmulRows; // the cost refuses what is too much to recompute below that
+  rules.parallelMatmuls = true;
+  rules.attentionPrologue = true;
+  rules.quantizeEpilogue = true;
+  rules.epilogueResults = true;
+  rules.attentionEpilogue = true;
+  rules.parallelRows = true;
+  rules.recomputeProducers = true;
+  return rules;
+}
+
+llvm::ArrayRef<CudaProfile> cuda::getProfiles() {
+  static const std::vector<CudaProfile> profiles = [] {
+    std::vector<CudaProfile> chips{makeSm90a(), makeSm110f(), makeSm120f()};
+    for (CudaProfile &chip : chips)
+      chip.rules = makeRules(chip);
+    return chips;
+  }();
+  return profiles;
+}

@@ -1,0 +1,223 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Which schedule a region gets on a GPU, and its grid.
+#include "targets/cuda/Schedules.h"
+
+#include "targets/cuda/MatmulSchedules.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+
+static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+int64_t cuda::getParameter(mj::ScheduleAttr schedule, StringRef name) {
+  DictionaryAttr parameters = schedule.getParameters();
+  auto value = parameters ? parameters.getAs<IntegerAttr>(name) : IntegerAttr();
+  return value ? value.getInt() : 0;
+}
+
+mj::ScheduleAttr cuda::makeSchedule(MLIRContext *context, StringRef name, ArrayRef<Parameter> parameters) {
+  Builder builder(context);
+  SmallVector<NamedAttribute> attributes;
+  for (auto [key, value] : parameters)
+    attributes.push_back(builder.getNamedAttr(key, builder.getI64IntegerAttr(value)));
+  return mj::ScheduleAttr::get(context, builder.getStringAttr(name), builder.getDictionaryAttr(attributes));
+}
+
+template <typename Op> static Op firstOf(Block &body) {
+  auto ops = body.getOps<Op>();
+  return ops.empty() ? Op() : *ops.begin();
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// Blocks for every multiprocessor, but no part of a context that is shorter than 256 tokens: combining costs as much.
+static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
+                                              const CudaProfile &profile) {
+  constexpr int64_t shortestPart = 256;
+  mj::BatchType batch = attention.getBatch().getType();
+  int64_t pageSize = 16;
+  if (auto stated = fusion->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(mj::kPageSizeAttr))
+    pageSize = stated.getInt();
+  int64_t context = batch.getPages() * pageSize;
+  if (auto window = attention.getWindow())
+    context = std::min<int64_t>(context, *window);
+  int64_t blocks = batch.getSequences() * attention.getKv().getType().getHeads();
+  int64_t wanted = llvm::divideCeil(profile.processors * profile.attentionBlocks, blocks);
+  int64_t splits = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(context / shortestPart, 1));
+  return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
+                      {{"keys", 64}, {"splits", splits}, {"threads", 128}});
+}
+
+/// 128 rows a block where the chip has the shared memory for them and enough blocks remain, else 64.
+static mj::ScheduleAttr chooseTiledAttention(MLIRContext *context, StringRef name, int64_t rows, int64_t heads,
+                                             int64_t headDim, int64_t bytes, const CudaProfile &profile) {
+  constexpr int64_t keys = 64;
+  auto shared = [&](int64_t tile) { return (tile + 2 * 2 * keys) * headDim * bytes; };
+  bool isLarge =
+      shared(128) <= profile.sharedBytesPerBlock && int64_t(llvm::divideCeil(rows, 128)) * heads >= profile.processors;
+  int64_t tile = isLarge ? 128 : 64;
+  return makeSchedule(context, name, {{"keys", keys}, {"rows", tile}, {"threads", isLarge ? 256 : 128}});
+}
+
+static FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention,
+                                                   const CudaProfile &profile) {
+  mj::BatchType batch = attention.getBatch().getType();
+  auto query = tensorOf(attention.getQuery());
+  int64_t headDim = query.getDimSize(2);
+  if (headDim % 8 || headDim > 256)
+    return fusion.emitOpError("needs attention over heads of ")
+           << headDim << " elements; the GPU has kernels for multiples of 8 up to 256";
+  if (batch.getTokens() == batch.getSequences())
+    return chooseDecodeAttention(fusion, attention, profile);
+  if (firstOf<mj::KvAppendOp>(fusion.getBody().front()))
+    return fusion.emitOpError("appends ")
+           << batch.getTokens() << " rows of " << batch.getSequences()
+           << " sequences to the cache that it reads: a block would read what another has yet to write";
+  return chooseTiledAttention(fusion.getContext(), kPrefillAttentionSchedule, batch.getTokens(), query.getDimSize(1),
+                              headDim, query.getElementTypeBitWidth() / 8, profile);
+}
+
+//===----------------------------------------------------------------------===//
+// Rows and elements
+//===----------------------------------------------------------------------===//
+
+/// The tensors that a region of rows walks: its results, or the keys that it appends.
+static SmallVector<RankedTensorType> walked(Block &body) {
+  SmallVector<RankedTensorType> types;
+  for (Value result : body.getTerminator()->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+      types.push_back(type);
+  for (auto append : body.getOps<mj::KvAppendOp>())
+    types.push_back(tensorOf(append.getKey()));
+  return types;
+}
+
+static int64_t mostElements(Block &body) {
+  int64_t most = 1;
+  for (RankedTensorType type : walked(body))
+    most = std::max(most, type.getNumElements());
+  return most;
+}
+
+/// The rows that a region of rows walks, or an error on it.
+static FailureOr<int64_t> countRows(mj::FusionOp fusion) {
+  std::optional<int64_t> rows;
+  for (RankedTensorType type : walked(fusion.getBody().front())) {
+    int64_t size = type.getRank() ? type.getDimSize(0) : 1;
+    if (rows && *rows != size)
+      return fusion.emitOpError("computes tensors of ")
+             << *rows << " and of " << size << " rows; a region works row by row over one number of rows";
+    rows = size;
+  }
+  return rows.value_or(1);
+}
+
+/// Whether `op` needs a whole row, or a head of one, for each element of its result.
+static bool isReduction(Operation *op) { return isa<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp>(op); }
+
+/// The longest line that one group of threads works on: a row, or a head of it.
+static int64_t longestLine(Block &body) {
+  int64_t longest = 1;
+  for (Operation &op : body.without_terminator()) {
+    if (isReduction(&op))
+      longest = std::max(longest, tensorOf(op.getOperand(0)).getShape().back());
+    else if (auto rope = dyn_cast<mj::RopeOp>(op))
+      longest = std::max(longest, tensorOf(rope.getX()).getShape().back());
+  }
+  return longest;
+}
+
+/// 16 bytes of bf16 a thread; a warp for lines of up to 256 elements, so that no reduction needs shared memory there.
+static mj::ScheduleAttr chooseRows(mj::FusionOp fusion, StringRef name, int64_t rows, int64_t line) {
+  int64_t threadsPerRow = std::clamp<int64_t>(llvm::PowerOf2Ceil(llvm::divideCeil(line, 8)), 32, 512);
+  int64_t threads = std::max<int64_t>(threadsPerRow, 128);
+  return makeSchedule(
+      fusion.getContext(), name,
+      {{"rows", std::min(rows, threads / threadsPerRow)}, {"threads", threads}, {"threads_per_row", threadsPerRow}});
+}
+
+static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
+  Block &body = fusion.getBody().front();
+  bool hasRows = false, hasReduction = false, mixesRows = false, reducesRows = false;
+  for (Operation &op : body.without_terminator()) {
+    bool isRowwise = mj::isRowwise(&op);
+    hasReduction |= isReduction(&op);
+    hasRows |= isReduction(&op) || isa<mj::RopeOp, mj::KvAppendOp>(op);
+    mixesRows |= !isRowwise && !isa<arith::ConstantOp>(op);
+    reducesRows |= !isRowwise && isa<mj::ReduceOp>(op);
+  }
+  if (reducesRows)
+    return makeSchedule(fusion.getContext(), kColumnsSchedule, {{"threads", 256}});
+  bool gathers = firstOf<mj::GatherOp>(body) != mj::GatherOp();
+  if (!mixesRows && (hasRows || gathers)) {
+    FailureOr<int64_t> rows = countRows(fusion);
+    if (failed(rows))
+      return failure();
+    int64_t line = hasReduction || !gathers ? longestLine(body) : mostElements(body) / std::max<int64_t>(*rows, 1);
+    return chooseRows(fusion, gathers ? kGatherSchedule : kRowsSchedule, *rows, line);
+  }
+  return makeSchedule(fusion.getContext(), kPointwiseSchedule, {{"elements", 8}, {"threads", 256}});
+}
+
+//===----------------------------------------------------------------------===//
+// The choice
+//===----------------------------------------------------------------------===//
+
+FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const CudaProfile &profile) {
+  Block &body = fusion.getBody().front();
+  if (firstOf<mj::SampleOp>(body))
+    return makeSchedule(fusion.getContext(), kSampleSchedule, {{"threads", 1024}});
+  if (auto attention = firstOf<mj::AttentionOp>(body))
+    return chooseAttention(fusion, attention, profile);
+  if (auto sdpa = firstOf<mj::SdpaOp>(body)) {
+    auto query = tensorOf(sdpa.getQuery());
+    return chooseTiledAttention(fusion.getContext(), kSdpaSchedule, query.getDimSize(0), query.getDimSize(1),
+                                query.getDimSize(2), query.getElementTypeBitWidth() / 8, profile);
+  }
+  if (firstOf<mj::MatmulOp>(body))
+    return chooseMatmul(fusion, profile);
+  if (firstOf<mj::BatchMatmulOp>(body))
+    return chooseBatchMatmul(fusion, profile);
+  return choosePlain(fusion);
+}
+
+int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
+  StringRef name = schedule.getName().getValue();
+  if (name == kSampleSchedule)
+    return tensorOf(firstOf<mj::SampleOp>(body).getLogits()).getDimSize(0);
+  if (name == kDecodeAttentionSchedule) {
+    auto attention = firstOf<mj::AttentionOp>(body);
+    return attention.getBatch().getType().getSequences() * attention.getKv().getType().getHeads() *
+           getParameter(schedule, "splits");
+  }
+  if (name == kPrefillAttentionSchedule) {
+    // Each sequence may begin a tile of its own.
+    auto attention = firstOf<mj::AttentionOp>(body);
+    mj::BatchType batch = attention.getBatch().getType();
+    return (llvm::divideCeil(batch.getTokens(), getParameter(schedule, "rows")) + batch.getSequences() - 1) *
+           tensorOf(attention.getQuery()).getDimSize(1);
+  }
+  if (name == kSdpaSchedule) {
+    auto query = tensorOf(firstOf<mj::SdpaOp>(body).getQuery());
+    return llvm::divideCeil(query.getDimSize(0), getParameter(schedule, "rows")) * query.getDimSize(1);
+  }
+  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kBatchMatmulSchedule)
+    return countMatmulBlocks(schedule, body);
+  if (name == kColumnsSchedule)
+    return llvm::divideCeil(mostElements(body), getParameter(schedule, "threads"));
+  if (name == kPointwiseSchedule)
+    return llvm::divideCeil(mostElements(body),
+                            uint64_t(getParameter(schedule, "threads") * getParameter(schedule, "elements")));
+  int64_t rows = 1;
+  for (RankedTensorType type : walked(body))
+    rows = std::max(rows, type.getRank() ? type.getDimSize(0) : 1);
+  return llvm::divideCeil(rows, getParameter(schedule, "rows"));
+}

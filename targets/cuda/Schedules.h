@@ -1,0 +1,70 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// How a region becomes a kernel on a GPU: the names of schedules, their parameters, their grids. Code generation reads
+// parameters from the schedule's attribute and chooses nothing by itself.
+#ifndef MJOLNIR_TARGETS_CUDA_SCHEDULES_H
+#define MJOLNIR_TARGETS_CUDA_SCHEDULES_H
+
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+#include "targets/cuda/Profiles.h"
+
+namespace mjolnir::cuda {
+
+/// Each element of the results from a few elements of the operands: pointwise chains, and operations that move
+/// elements. `threads` a block, `elements` a thread: those of the largest result, in row-major order.
+inline constexpr llvm::StringLiteral kPointwiseSchedule = "cuda.pointwise";
+
+/// Row by row: norms, softmax, reductions, rotary embeddings, cache writes with what is pointwise around them.
+/// `threads` a block, of which `threads_per_row` work on one row at a time; `rows` a block.
+inline constexpr llvm::StringLiteral kRowsSchedule = "cuda.rows";
+
+/// As cuda.rows, where the region picks rows of a table.
+inline constexpr llvm::StringLiteral kGatherSchedule = "cuda.gather";
+
+/// A reduction over rows or over leading axes: `threads` a block, of which each keeps one element of the result.
+inline constexpr llvm::StringLiteral kColumnsSchedule = "cuda.columns";
+
+/// A matmul of few rows, whose time is that of reading the weights. A block computes `columns` of the result for all
+/// rows, of each set of columns that findMatmulColumns finds; it brings `stage_columns` rows of the weight, `stage_k`
+/// elements of each, to one of `stages` places in shared memory. `threads` a block. A prologue (norm and what is
+/// pointwise about it) is computed by each block for all rows.
+inline constexpr llvm::StringLiteral kSmallMatmulSchedule = "cuda.small_matmul";
+
+/// A matmul of many rows: tiles of `tile_m` x `tile_n`, steps of `tile_k` elements, `stages` of them in shared memory,
+/// `threads` a block, `unit` as in MatrixUnit: "mma.sync", "wgmma", "tcgen05".
+inline constexpr llvm::StringLiteral kLargeMatmulSchedule = "cuda.large_matmul";
+
+/// mj.batch_matmul, parameters as for cuda.large_matmul.
+inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";
+
+/// Attention where each sequence has one row: a block is for one sequence, one kv head and one of `splits` parts of its
+/// context; parts are combined in a fixed order. `keys` a step, `threads` a block. A prologue computes the query heads
+/// of the block's kv head in each part; the part that holds the newest position computes and appends its key and value,
+/// and attends to them from registers: no other block reads what is appended in this launch.
+inline constexpr llvm::StringLiteral kDecodeAttentionSchedule = "cuda.decode_attention";
+
+/// Attention of several rows of a sequence: `rows` a block, of one query head; `keys` a step, `threads` a block.
+inline constexpr llvm::StringLiteral kPrefillAttentionSchedule = "cuda.prefill_attention";
+
+/// mj.sdpa, parameters as for cuda.prefill_attention.
+inline constexpr llvm::StringLiteral kSdpaSchedule = "cuda.sdpa";
+
+/// mj.sample: a block of `threads` a sequence.
+inline constexpr llvm::StringLiteral kSampleSchedule = "cuda.sample";
+
+/// The schedule of a region on a chip, or a diagnostic on it that says what the target lacks.
+llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, const CudaProfile &profile);
+
+/// Thread blocks of a launch of `body` under `schedule`.
+int64_t countBlocks(mj::ScheduleAttr schedule, mlir::Block &body);
+
+/// An integer parameter of a schedule; 0 where it has none of this name.
+int64_t getParameter(mj::ScheduleAttr schedule, llvm::StringRef name);
+
+/// A parameter while schedules are made.
+using Parameter = std::pair<llvm::StringRef, int64_t>;
+mj::ScheduleAttr makeSchedule(mlir::MLIRContext *context, llvm::StringRef name, llvm::ArrayRef<Parameter> parameters);
+
+} // namespace mjolnir::cuda
+
+#endif // MJOLNIR_TARGETS_CUDA_SCHEDULES_H

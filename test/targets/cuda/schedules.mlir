@@ -1,0 +1,180 @@
+// Schedules and their parameters on each chip, thread blocks of each launch.
+// RUN: split-file %s %t
+// RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_90a | FileCheck %s --check-prefixes=CHECK,H200
+// RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_110f | FileCheck %s --check-prefixes=CHECK,THOR
+// RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_120f | FileCheck %s --check-prefixes=CHECK,RTX
+// RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
+// RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// REMARK: @q stays row-major
+// REMARK: regions by schedule: 2 cuda.small_matmul, 2 cuda.large_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
+
+// The oracle is no GPU's, and a chip has to be named.
+// RUN: not mjolnir-opt %t/schedules.mlir --select-schedules="target=cuda:sm_90a oracle" 2>&1 | FileCheck %s --check-prefix=ORACLE
+// ORACLE: error: 'mj.fusion' op has no plain schedule on a GPU: the oracle runs on the host, with --target=host
+// RUN: not mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda 2>&1 | FileCheck %s --check-prefix=CHIP
+// CHIP: error: target 'cuda': name a chip; there are cuda:sm_90a cuda:sm_110f cuda:sm_120f
+// RUN: not mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_52 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// UNKNOWN: error: target 'cuda:sm_52': no such chip; there are cuda:sm_90a
+
+// A matmul of 4 rows: 4096 columns are 32 for each of 132 multiprocessors (31.03, in eights), 208 for each of 20, 64 for
+// each of 70. 32 columns of 1024 in bf16 are 64 KB and go to shared memory at once where it holds 227 KB; 208 columns are
+// 416 KB, and 64 are 128 KB where a block has 99 KB: steps of 8 columns, 16 KB.
+// CHECK-LABEL: func.func @matmuls
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, stage_columns = 32 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
+// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, stage_columns = 8 : i64, stage_k = 1024 : i64, stages = 8 : i64, threads = 256 : i64}>
+// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, stage_columns = 8 : i64, stage_k = 1024 : i64, stages = 4 : i64, threads = 256 : i64}>
+// 2048 + 1024 + 1024 columns of three results in one grid: 64 + 32 + 32 blocks.
+// BLOCKS: exec.kernel @matmul_0 schedule <"cuda.small_matmul", {{.*}}> tiles 128
+// Gate and up meet: a column is one of both, 24 of 3072 a block, two weights of 48 KB.
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, stage_columns = 24 : i64, stage_k = 1024 : i64, stages = 1 : i64
+// BLOCKS: exec.kernel @matmul_1 schedule <"cuda.small_matmul", {{.*}}> tiles 128
+// 512 rows of 3072 columns: 128 x 256 tiles are 48 blocks, 64 x 128 are 192 and two waves. 128 x 128 makes one wave of 96.
+// H200: schedule #mj.schedule<"cuda.large_matmul", {stages = 6 : i64, threads = 384 : i64, tile_k = 64 : i64, tile_m = 128 : i64, tile_n = 128 : i64, unit = "wgmma"}>
+// THOR: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "tcgen05"}>
+// RTX: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "mma.sync"}>
+// BLOCKS: exec.kernel @matmul_2 schedule <"cuda.large_matmul", {{.*}}> tiles 96
+// f8 by f8: 128 bytes of K are 128 elements.
+// H200: schedule #mj.schedule<"cuda.large_matmul", {{.*}}tile_k = 128 : i64{{.*}}unit = "wgmma"}>
+// 6 matrices of 96 x 200: 2 x 4 tiles each.
+// CHECK: schedule #mj.schedule<"cuda.batch_matmul"
+// H200-SAME: {{{.*}}tile_m = 64 : i64, tile_n = 64 : i64
+// BLOCKS: exec.kernel @batch_matmul_4 schedule <"cuda.batch_matmul", {{.*}}> tiles 48
+
+// 4 sequences of 8 kv heads are 32 blocks; two for each of 132 multiprocessors are 9 parts, but 64 pages of 16 tokens are 4
+// parts of 256. 20 multiprocessors take 2 parts; 70 would take 5.
+// CHECK-LABEL: func.func @decode
+// H200: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64, threads = 128 : i64}>
+// THOR: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 2 : i64
+// RTX: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64
+// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128
+// CHECK: schedule #mj.schedule<"cuda.sample", {threads = 1024 : i64}>
+// BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 4
+
+// 128 rows of 2 sequences and 16 heads: 64 rows a block, one more tile for the second sequence.
+// CHECK-LABEL: func.func @prefill
+// H200: schedule #mj.schedule<"cuda.prefill_attention", {keys = 64 : i64, rows = 64 : i64, threads = 128 : i64}>
+// BLOCKS: exec.kernel @attention_7 schedule <"cuda.prefill_attention", {{.*}}> tiles 48
+// 960 rows of 24 heads are 192 blocks of 128 rows.
+// H200: schedule #mj.schedule<"cuda.sdpa", {keys = 64 : i64, rows = 128 : i64, threads = 256 : i64}>
+// BLOCKS: exec.kernel @sdpa_8 schedule <"cuda.sdpa", {{.*}}> tiles 192
+
+// 1024 elements: 128 threads of 8 each, one row a block. Heads of 128: a warp works on a row of heads, four rows a block.
+// CHECK-LABEL: func.func @rows
+// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
+// BLOCKS: exec.kernel @rows_9 schedule <"cuda.rows", {{.*}}> tiles 96
+// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 4 : i64, threads = 128 : i64, threads_per_row = 32 : i64}>
+// BLOCKS: exec.kernel @rows_10 schedule <"cuda.rows", {{.*}}> tiles 24
+// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 4 : i64
+// CHECK: schedule #mj.schedule<"cuda.gather", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
+// CHECK: schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 256 : i64}>
+// 96 x 1024 elements, 2048 a block.
+// BLOCKS: exec.kernel @rows_13 schedule <"cuda.pointwise", {{.*}}> tiles 48
+// CHECK: schedule #mj.schedule<"cuda.pointwise"
+// CHECK: schedule #mj.schedule<"cuda.columns", {threads = 256 : i64}>
+// BLOCKS: exec.kernel @rows_15 schedule <"cuda.columns", {{.*}}> tiles 4
+
+//--- schedules.mlir
+module attributes {mj.page_size = 16 : i64} {
+mj.weight @q : tensor<2048x1024xbf16> from "q"
+mj.weight @k : tensor<1024x1024xbf16> from "k"
+mj.weight @v : tensor<1024x1024xbf16> from "v"
+mj.weight @gate : tensor<3072x1024xbf16> from "gate"
+mj.weight @up : tensor<3072x1024xbf16> from "up"
+mj.weight @f8 : tensor<3072x1024xf8E4M3FN> from "f8"
+mj.weight @embed : tensor<64x1024xbf16> from "embed"
+func.func @matmuls(%x: tensor<4x1024xbf16>, %y: tensor<512x1024xbf16>, %z: tensor<512x1024xf8E4M3FN>, %s: tensor<2x3x96x40xbf16>, %t: tensor<2x3x200x40xbf16>)
+    -> (tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>, tensor<4x3072xbf16>, tensor<512x3072xbf16>, tensor<512x3072xbf16>, tensor<2x3x96x200xbf16>) attributes {mj.entry} {
+  %q = mj.get_weight @q : tensor<2048x1024xbf16>
+  %k = mj.get_weight @k : tensor<1024x1024xbf16>
+  %v = mj.get_weight @v : tensor<1024x1024xbf16>
+  %gate = mj.get_weight @gate : tensor<3072x1024xbf16>
+  %up = mj.get_weight @up : tensor<3072x1024xbf16>
+  %f8 = mj.get_weight @f8 : tensor<3072x1024xf8E4M3FN>
+  %0:3 = mj.fusion(%a = %x : tensor<4x1024xbf16>, %b = %q : tensor<2048x1024xbf16>, %c = %k : tensor<1024x1024xbf16>, %d = %v : tensor<1024x1024xbf16>)
+      -> (tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>) {
+    %n = mj.norm rms %a eps 1.0e-6 : tensor<4x1024xbf16> -> tensor<4x1024xbf16>
+    %e = mj.matmul %n, %b {transpose_b} : tensor<4x1024xbf16>, tensor<2048x1024xbf16> -> tensor<4x2048xbf16>
+    %f = mj.matmul %n, %c {transpose_b} : tensor<4x1024xbf16>, tensor<1024x1024xbf16> -> tensor<4x1024xbf16>
+    %g = mj.matmul %n, %d {transpose_b} : tensor<4x1024xbf16>, tensor<1024x1024xbf16> -> tensor<4x1024xbf16>
+    mj.yield %e, %f, %g : tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>
+  }
+  %1 = mj.fusion(%a = %x : tensor<4x1024xbf16>, %b = %gate : tensor<3072x1024xbf16>, %c = %up : tensor<3072x1024xbf16>) -> tensor<4x3072xbf16> {
+    %e = mj.matmul %a, %b {transpose_b} : tensor<4x1024xbf16>, tensor<3072x1024xbf16> -> tensor<4x3072xbf16>
+    %f = mj.matmul %a, %c {transpose_b} : tensor<4x1024xbf16>, tensor<3072x1024xbf16> -> tensor<4x3072xbf16>
+    %g = arith.mulf %e, %f : tensor<4x3072xbf16>
+    mj.yield %g : tensor<4x3072xbf16>
+  }
+  %2 = mj.fusion(%a = %y : tensor<512x1024xbf16>, %b = %gate : tensor<3072x1024xbf16>) -> tensor<512x3072xbf16> {
+    %e = mj.matmul %a, %b {transpose_b} : tensor<512x1024xbf16>, tensor<3072x1024xbf16> -> tensor<512x3072xbf16>
+    mj.yield %e : tensor<512x3072xbf16>
+  }
+  %3 = mj.fusion(%a = %z : tensor<512x1024xf8E4M3FN>, %b = %f8 : tensor<3072x1024xf8E4M3FN>) -> tensor<512x3072xbf16> {
+    %e = mj.matmul %a, %b {transpose_b} : tensor<512x1024xf8E4M3FN>, tensor<3072x1024xf8E4M3FN> -> tensor<512x3072xbf16>
+    mj.yield %e : tensor<512x3072xbf16>
+  }
+  %4 = mj.fusion(%a = %s : tensor<2x3x96x40xbf16>, %b = %t : tensor<2x3x200x40xbf16>) -> tensor<2x3x96x200xbf16> {
+    %e = mj.batch_matmul %a, %b {transpose_b} : tensor<2x3x96x40xbf16>, tensor<2x3x200x40xbf16> -> tensor<2x3x96x200xbf16>
+    mj.yield %e : tensor<2x3x96x200xbf16>
+  }
+  return %0#0, %0#1, %0#2, %1, %2, %3, %4 : tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>, tensor<4x3072xbf16>, tensor<512x3072xbf16>, tensor<512x3072xbf16>, tensor<2x3x96x200xbf16>
+}
+func.func @decode(%q: tensor<4x16x128xbf16>, %batch: !mj.batch<4 x 4 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>, %l: tensor<4x9xf32>, %s: !mj.sampling<4>)
+    -> (tensor<4x16x128xbf16>, tensor<4xi32>) attributes {mj.entry} {
+  %a = mj.fusion(%0 = %q : tensor<4x16x128xbf16>, %1 = %kv : !mj.kv<1 x 8 x 128 x bf16>, %2 = %batch : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> {
+    %r = mj.attention %0, %1[0] over %2 scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %r : tensor<4x16x128xbf16>
+  }
+  %n = mj.fusion(%0 = %l : tensor<4x9xf32>, %1 = %s : !mj.sampling<4>, %2 = %batch : !mj.batch<4 x 4 x 64>) -> tensor<4xi32> {
+    %r = mj.sample %0 with %1 at %2 : tensor<4x9xf32>, <4>, <4 x 4 x 64> -> tensor<4xi32>
+    mj.yield %r : tensor<4xi32>
+  }
+  return %a, %n : tensor<4x16x128xbf16>, tensor<4xi32>
+}
+func.func @prefill(%q: tensor<128x16x128xbf16>, %batch: !mj.batch<128 x 2 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>, %d: tensor<960x24x128xbf16>)
+    -> (tensor<128x16x128xbf16>, tensor<960x24x128xbf16>) attributes {mj.entry} {
+  %a = mj.fusion(%0 = %q : tensor<128x16x128xbf16>, %1 = %kv : !mj.kv<1 x 8 x 128 x bf16>, %2 = %batch : !mj.batch<128 x 2 x 64>) -> tensor<128x16x128xbf16> {
+    %r = mj.attention %0, %1[0] over %2 scale 0.5 : tensor<128x16x128xbf16>, <1 x 8 x 128 x bf16>, <128 x 2 x 64> -> tensor<128x16x128xbf16>
+    mj.yield %r : tensor<128x16x128xbf16>
+  }
+  %b = mj.fusion(%0 = %d : tensor<960x24x128xbf16>) -> tensor<960x24x128xbf16> {
+    %r = mj.sdpa %0 over [%0], [%0] scale 0.5 : tensor<960x24x128xbf16>, [tensor<960x24x128xbf16>], [tensor<960x24x128xbf16>] -> tensor<960x24x128xbf16>
+    mj.yield %r : tensor<960x24x128xbf16>
+  }
+  return %a, %b : tensor<128x16x128xbf16>, tensor<960x24x128xbf16>
+}
+func.func @rows(%x: tensor<96x1024xbf16>, %h: tensor<96x8x128xbf16>, %p: tensor<96xi32>, %batch: !mj.batch<96 x 1 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>)
+    -> (tensor<96x1024xbf16>, tensor<96x8x128xbf16>, !mj.kv<1 x 8 x 128 x bf16>, tensor<96x1024xbf16>, tensor<96x1024xbf16>, tensor<1024x96xbf16>, tensor<1024xbf16>) attributes {mj.entry} {
+  %embed = mj.get_weight @embed : tensor<64x1024xbf16>
+  %table = mj.rope_table theta 1.0e4 : tensor<96x64x2xf32>
+  %0 = mj.fusion(%a = %x : tensor<96x1024xbf16>) -> tensor<96x1024xbf16> {
+    %r = mj.softmax %a : tensor<96x1024xbf16> -> tensor<96x1024xbf16>
+    mj.yield %r : tensor<96x1024xbf16>
+  }
+  %1 = mj.fusion(%a = %h : tensor<96x8x128xbf16>, %b = %p : tensor<96xi32>, %c = %table : tensor<96x64x2xf32>) -> tensor<96x8x128xbf16> {
+    %n = mj.norm rms %a eps 1.0e-6 : tensor<96x8x128xbf16> -> tensor<96x8x128xbf16>
+    %r = mj.rope half %n at %b, %c : tensor<96x8x128xbf16>, tensor<96xi32>, tensor<96x64x2xf32> -> tensor<96x8x128xbf16>
+    mj.yield %r : tensor<96x8x128xbf16>
+  }
+  %2 = mj.fusion(%a = %kv : !mj.kv<1 x 8 x 128 x bf16>, %b = %1 : tensor<96x8x128xbf16>, %c = %batch : !mj.batch<96 x 1 x 64>) -> !mj.kv<1 x 8 x 128 x bf16> {
+    %r = mj.kv_append %a[0], %b, %b at %c : <1 x 8 x 128 x bf16>, tensor<96x8x128xbf16>, tensor<96x8x128xbf16>, <96 x 1 x 64> -> <1 x 8 x 128 x bf16>
+    mj.yield %r : !mj.kv<1 x 8 x 128 x bf16>
+  }
+  %3 = mj.fusion(%a = %embed : tensor<64x1024xbf16>, %b = %p : tensor<96xi32>) -> tensor<96x1024xbf16> {
+    %r = mj.gather %a[%b] : tensor<64x1024xbf16>, tensor<96xi32> -> tensor<96x1024xbf16>
+    mj.yield %r : tensor<96x1024xbf16>
+  }
+  %4 = mj.fusion(%a = %x : tensor<96x1024xbf16>) -> tensor<96x1024xbf16> {
+    %r = arith.negf %a : tensor<96x1024xbf16>
+    mj.yield %r : tensor<96x1024xbf16>
+  }
+  %5 = mj.fusion(%a = %x : tensor<96x1024xbf16>) -> tensor<1024x96xbf16> {
+    %r = mj.transpose %a [1, 0] : tensor<96x1024xbf16> -> tensor<1024x96xbf16>
+    mj.yield %r : tensor<1024x96xbf16>
+  }
+  %6 = mj.fusion(%a = %x : tensor<96x1024xbf16>) -> tensor<1024xbf16> {
+    %r = mj.reduce sum %a over [0] : tensor<96x1024xbf16> -> tensor<1024xbf16>
+    mj.yield %r : tensor<1024xbf16>
+  }
+  return %0, %1, %2, %3, %4, %5, %6 : tensor<96x1024xbf16>, tensor<96x8x128xbf16>, !mj.kv<1 x 8 x 128 x bf16>, tensor<96x1024xbf16>, tensor<96x1024xbf16>, tensor<1024x96xbf16>, tensor<1024xbf16>
+}
+}
