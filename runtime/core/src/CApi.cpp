@@ -7,6 +7,8 @@
 #include "mjolnir/format/Format.h"
 #include "mjolnir/runtime.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -196,14 +198,24 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
     *session = nullptr;
     mj_session_options known = {};
     if (options) {
-      if (options->struct_size < sizeof(known))
+      // What older programs were compiled with ended before `flags`.
+      constexpr size_t OldestSize = offsetof(mj_session_options, flags);
+      if (options->struct_size < OldestSize)
         return failure(MJ_ERROR_INVALID_ARGUMENT, "mj_session_options.struct_size is ", options->struct_size,
                        "; set it to sizeof(mj_session_options), ", sizeof(known));
-      std::memcpy(&known, options, sizeof(known));
+      std::memcpy(&known, options, std::min(options->struct_size, sizeof(known)));
     }
+    constexpr uint32_t KnownFlags = MJ_SESSION_NO_GRAPHS | MJ_SESSION_NO_DEPENDENT_LAUNCHES;
+    if (known.flags & ~KnownFlags)
+      return failure(MJ_ERROR_INVALID_ARGUMENT,
+                     "mj_session_options.flags has bits that this runtime does not know: ", known.flags & ~KnownFlags);
     auto handle = std::make_unique<mj_session>();
-    if (Status status =
-            package->package->device().createSession(*package->package, known.threads, known.kv_pages, handle->session))
+    SessionOptions wanted;
+    wanted.threads = known.threads;
+    wanted.kvPages = known.kv_pages;
+    wanted.useGraphs = !(known.flags & MJ_SESSION_NO_GRAPHS);
+    wanted.useDependentLaunches = !(known.flags & MJ_SESSION_NO_DEPENDENT_LAUNCHES);
+    if (Status status = package->package->device().createSession(*package->package, wanted, handle->session))
       return status;
     *session = handle.release();
     return Status::ok();

@@ -13,6 +13,14 @@ namespace mjolnir::runtime {
 class Package;
 class Session;
 
+/// As mj_session_options.
+struct SessionOptions {
+  uint32_t threads = 0;
+  uint32_t kvPages = 0;
+  bool useGraphs = true;
+  bool useDependentLaunches = true;
+};
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -21,8 +29,8 @@ public:
   /// code, loads the images and finds the kernels.
   static Status open(const PackageView &package, std::unique_ptr<Device> &device);
 
-  /// `threads` and `kvPages` as in mj_session_options. `package` is the one this device was opened for.
-  virtual Status createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+  /// `package` is the one this device was opened for.
+  virtual Status createSession(const Package &package, const SessionOptions &options,
                                std::unique_ptr<Session> &session) const = 0;
 };
 

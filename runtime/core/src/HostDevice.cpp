@@ -103,9 +103,9 @@ Status HostDevice::open(const PackageView &package, std::unique_ptr<Device> &res
   return Status::ok();
 }
 
-Status HostDevice::createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+Status HostDevice::createSession(const Package &package, const SessionOptions &options,
                                  std::unique_ptr<Session> &session) const {
-  return HostSession::create(package, *this, threads, kvPages, session);
+  return HostSession::create(package, *this, options, session);
 }
 
 Status HostDevice::load(const PackageView &package) {

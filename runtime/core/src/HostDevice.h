@@ -22,7 +22,7 @@ public:
   HostDevice &operator=(const HostDevice &) = delete;
 
   static Status open(const PackageView &package, std::unique_ptr<Device> &device);
-  Status createSession(const Package &package, uint32_t threads, uint32_t kvPages,
+  Status createSession(const Package &package, const SessionOptions &options,
                        std::unique_ptr<Session> &session) const override;
 
   /// The function of kernel `index` of the program.

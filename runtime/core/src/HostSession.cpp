@@ -24,13 +24,14 @@ void copyKernel(void *const *operands, int64_t tile) {
 
 } // namespace
 
-Status HostSession::create(const Package &package, const HostDevice &device, uint32_t threads, uint32_t kvPages,
+Status HostSession::create(const Package &package, const HostDevice &device, const SessionOptions &options,
                            std::unique_ptr<Session> &result) {
+  const uint32_t threads = options.threads;
   if (threads > MaxThreads)
     return failure(MJ_ERROR_INVALID_ARGUMENT, "a session of ", threads, " threads was asked for; at most ", MaxThreads,
                    " are possible");
   std::unique_ptr<HostSession> session(new HostSession(package, device));
-  if (Status status = session->prepare(kvPages))
+  if (Status status = session->prepare(options.kvPages))
     return status;
   if (Status status = session->allocate())
     return status;

@@ -15,7 +15,7 @@ namespace mjolnir::runtime {
 
 class HostSession final : public Session {
 public:
-  static Status create(const Package &package, const HostDevice &device, uint32_t threads, uint32_t kvPages,
+  static Status create(const Package &package, const HostDevice &device, const SessionOptions &options,
                        std::unique_ptr<Session> &session);
 
 private:

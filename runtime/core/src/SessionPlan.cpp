@@ -22,13 +22,13 @@ SessionPlan::SessionPlan(const Package &package, size_t entryIndex, const Sessio
       for (const fb::Operand *operand : *launch->operands())
         place(next++, *operand, package, memory);
       const fb::Kernel *kernel = package.program().kernels()->Get(launch->kernel());
-      steps_.push_back(
-          {launch->kernel(), launch->operands()->size(), first, launch->tiles(), 0, kernel->name()->c_str()});
+      steps_.push_back({launch->kernel(), launch->operands()->size(), first, launch->tiles(), 0, launch->dependent(),
+                        kernel->name()->c_str()});
     } else {
       const fb::Copy *copy = step->kind_as_Copy();
       place(next++, *copy->destination(), package, memory);
       place(next++, *copy->source(), package, memory);
-      steps_.push_back({PlannedStep::Copy, 2, first, 1, copy->source()->bytes(), "copy"});
+      steps_.push_back({PlannedStep::Copy, 2, first, 1, copy->source()->bytes(), false, "copy"});
     }
   }
 }

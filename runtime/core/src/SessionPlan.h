@@ -28,6 +28,7 @@ struct PlannedStep {
   void **operands; ///< addresses
   uint32_t tiles;
   uint64_t copyBytes;
+  bool isDependent; ///< may start before the step before it ends
   const char *name;
 };
 

@@ -51,6 +51,7 @@ public:
 
 private:
   Status target();
+  Status cudaTarget(const fb::Target &target);
   Status images();
   Status kernels();
   Status weightsMember();
@@ -66,11 +67,29 @@ Status ProgramVerifier::target() {
   const fb::Target &target = *program.target();
   if (Status status = verifyName("the target's kind", target.kind()))
     return status;
+  if (view(target.kind()) == "cuda")
+    return cudaTarget(target);
   if (view(target.kind()) != "host")
     return failure(MJ_ERROR_UNSUPPORTED, "the package is for target ", quote(view(target.kind())),
-                   "; this runtime has device 'host' only");
+                   "; this runtime has the devices 'host' and 'cuda'");
   if (view(target.triple()).empty())
     return malformed("the target 'host' has no triple: the machine that the code is for is unknown");
+  return Status::ok();
+}
+
+Status ProgramVerifier::cudaTarget(const fb::Target &target) {
+  if (!target.features() || target.features()->size() == 0)
+    return malformed("the target 'cuda' names no architecture: the device that the code is for is unknown");
+  for (const flatbuffers::String *feature : *target.features()) {
+    std::string_view text = view(feature);
+    size_t prefix = text.substr(0, 3) == "sm_" ? 3 : text.substr(0, 8) == "compute_" ? 8 : 0;
+    size_t digits = prefix;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9')
+      ++digits;
+    std::string_view suffix = text.substr(digits);
+    if (prefix == 0 || digits - prefix < 2 || digits - prefix > 4 || (suffix != "" && suffix != "a" && suffix != "f"))
+      return malformed("the target 'cuda' has the architecture ", quote(text), ", which is none: sm_90a, compute_75");
+  }
   return Status::ok();
 }
 
@@ -101,6 +120,15 @@ Status ProgramVerifier::kernels() {
       return malformed("kernel ", name, " has no symbol");
     if (kernel.image() >= program.images()->size())
       return malformed("kernel ", name, " is in image ", kernel.image(), ", but there are ", program.images()->size());
+    if (view(program.target()->kind()) == "cuda") {
+      constexpr uint32_t MaxThreads = 1024, MaxSharedBytes = 227 * 1024; // the most that any architecture has
+      if (kernel.threads() == 0 || kernel.threads() > MaxThreads)
+        return malformed("kernel ", name, " has blocks of ", kernel.threads(), " threads; 1 to ", MaxThreads,
+                         " are possible");
+      if (kernel.shared_bytes() > MaxSharedBytes)
+        return malformed("kernel ", name, " wants ", kernel.shared_bytes(), " bytes of shared memory; at most ",
+                         MaxSharedBytes, " are possible");
+    }
     if (kernel.operand_count() == 0)
       return malformed("kernel ", name, " has no operands, so it could not do anything");
   }

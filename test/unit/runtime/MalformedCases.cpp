@@ -31,11 +31,11 @@ struct ProgramCase {
 
 const ProgramCase ProgramCases[] = {
     // ---- version and target ----
-    {"version-newer-major", "the package has format 2.0; this runtime reads 1.0 to 1.0: it needs a newer runtime",
+    {"version-newer-major", "the package has format 2.1; this runtime reads 1.0 to 1.1: it needs a newer runtime",
      [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
-    {"version-newer-minor", "the package has format 1.1; this runtime reads 1.0 to 1.0: it needs a newer runtime",
-     [](ProgramT &p) { p.version_minor = 1; }, MJ_ERROR_VERSION},
-    {"version-older-major", "the package has format 0.0; this runtime reads 1.0 to 1.0: compile it again",
+    {"version-newer-minor", "the package has format 1.2; this runtime reads 1.0 to 1.1: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 2; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.1; this runtime reads 1.0 to 1.1: compile it again",
      [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
     {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
      MJ_ERROR_UNSUPPORTED},
@@ -50,6 +50,19 @@ const ProgramCase ProgramCases[] = {
      MJ_ERROR_UNSUPPORTED},
     {"target-unknown-feature", "CPU feature 'teleport', which this runtime does not know",
      [](ProgramT &p) { p.target->features = {"teleport"}; }, MJ_ERROR_UNSUPPORTED},
+
+    {"cuda-without-architecture", "the target 'cuda' names no architecture",
+     [](ProgramT &p) { p.target->kind = "cuda", p.target->features.clear(); }},
+    {"cuda-unknown-architecture", "the target 'cuda' has the architecture 'avx2', which is none",
+     [](ProgramT &p) { p.target->kind = "cuda", p.target->features = {"sm_90a", "avx2"}; }},
+    {"cuda-kernel-without-threads", "has blocks of 0 threads",
+     [](ProgramT &p) { p.target->kind = "cuda", p.target->features = {"sm_90a"}; }},
+    {"cuda-kernel-with-much-shared-memory", "wants 1000000 bytes of shared memory",
+     [](ProgramT &p) {
+       p.target->kind = "cuda", p.target->features = {"sm_90a"};
+       for (auto &kernel : p.kernels)
+         kernel->threads = 128, kernel->shared_bytes = 1000000;
+     }},
 
     // ---- images and kernels ----
     {"image-without-member", "image 0 is the member 'nothing.so', which the file does not have",

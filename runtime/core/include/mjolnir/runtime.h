@@ -106,7 +106,14 @@ typedef struct mj_session_options {
   size_t struct_size; // sizeof(mj_session_options), so that later versions can add fields
   uint32_t threads;   // threads that run tiles, the caller's included; 0: one for each core this process may use
   uint32_t kv_pages;  // pages of paged KV memory; 0: enough for one sequence of max_context tokens
+  uint32_t flags;     // of mj_session_flags
 } mj_session_options;
+
+// For finding faults and for measuring; results are bit for bit the same. The host has neither.
+typedef enum mj_session_flags {
+  MJ_SESSION_NO_GRAPHS = 1,             // launch each kernel instead of replaying a captured graph
+  MJ_SESSION_NO_DEPENDENT_LAUNCHES = 2, // start no kernel before the one before it has ended
+} mj_session_flags;
 
 /// Makes a session: threads, arena, KV pages. `options` may be null. MJ_ERROR_OUT_OF_MEMORY says what wanted how much.
 MJ_API mj_status mj_session_create(const mj_package *package, const mj_session_options *options, mj_session **session);
@@ -115,10 +122,11 @@ MJ_API void mj_session_destroy(mj_session *session);
 /// How many KV pages the session has.
 MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
 
-/// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major CPU tensor
-/// of exactly the binding's dtype and shape, at an address aligned to its element. Nothing is copied: kernels read and
-/// write the caller's memory. An output may be null when the caller does not want it (the session then provides scratch
-/// memory). Index inputs of ragged entries are checked before anything runs: tokens below the vocabulary, offsets
+/// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major tensor of
+/// exactly the binding's dtype and shape, at an address aligned to its element, in the memory of the CPU or of the
+/// device that the package runs on. On that device nothing is copied: kernels read and write the caller's memory (a CUDA
+/// session captures anew when addresses change: keep them). An output may be null when the caller does not want it (the session then provides scratch
+/// memory). Index inputs of ragged entries that lie in the CPU's memory are checked before anything runs: tokens below the vocabulary, offsets
 /// ascending and at most T, slots and pages inside the pool, context lengths inside the block table. Of a block table
 /// only the pages that the context length needs are looked at. Padding: a sequence without tokens has context length 0
 /// and an empty range of offsets; tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may

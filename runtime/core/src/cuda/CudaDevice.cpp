@@ -1,0 +1,196 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Opening a package for a CUDA device.
+#include "CudaDevice.h"
+#include "CudaSession.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mjolnir::runtime {
+
+using namespace cuda;
+
+CudaDevice::~CudaDevice() {
+  if (!context_)
+    return;
+  {
+    Scope scope(*driver_, context_);
+    weights_.free();
+    for (Module module : modules_)
+      driver_->moduleUnload(module);
+  }
+  driver_->primaryContextRelease(handle_);
+}
+
+Status CudaDevice::open(const PackageView &package, std::unique_ptr<Device> &result) {
+  auto device = std::make_unique<CudaDevice>();
+  if (Status status = device->retain())
+    return status;
+  if (Status status = device->checkArchitecture(package))
+    return status;
+  Scope scope(*device->driver_, device->context_);
+  if (Status status = device->loadImages(package))
+    return status;
+  if (Status status = device->findKernels(package.program()))
+    return status;
+  if (Status status = device->uploadWeights(package))
+    return status;
+  result = std::move(device);
+  return Status::ok();
+}
+
+Status CudaDevice::createSession(const Package &package, const SessionOptions &options,
+                                 std::unique_ptr<Session> &session) const {
+  return CudaSession::create(package, *this, options, session);
+}
+
+Status CudaDevice::retain() {
+  if (Status status = Driver::get(driver_))
+    return status;
+  if (Status status = driver_->check(driver_->deviceGet(&handle_, 0), "opening CUDA device 0"))
+    return status;
+  char name[256] = {};
+  driver_->deviceGetName(name, sizeof(name) - 1, handle_);
+  name_ = name;
+  const std::pair<int, int *> attributes[] = {{AttributeComputeCapabilityMajor, &major_},
+                                              {AttributeComputeCapabilityMinor, &minor_},
+                                              {AttributeMaxSharedMemoryPerBlockOptin, &maxSharedBytes_}};
+  for (auto [attribute, value] : attributes)
+    if (Status status = driver_->check(driver_->deviceGetAttribute(value, attribute, handle_), "asking device ",
+                                       quote(name_), " for attribute ", attribute))
+      return status;
+  Context context = nullptr;
+  if (Status status =
+          driver_->check(driver_->primaryContextRetain(&context, handle_), "making a context on ", quote(name_)))
+    return status;
+  context_ = context;
+  return Status::ok();
+}
+
+/// `sm_90a` runs on 9.0 alone; `sm_110f` on the family, the same major and at least that minor; `sm_90` likewise on
+/// later minors of its major; `compute_75` is PTX, which newer devices compile when they load it.
+Status CudaDevice::checkArchitecture(const PackageView &package) {
+  const fb::Target &target = *package.program().target();
+  std::string wanted;
+  for (const flatbuffers::String *feature : *target.features()) {
+    std::string_view text = feature->string_view();
+    wanted += (wanted.empty() ? "" : " or ") + std::string(text);
+    bool isPtx = text.substr(0, 8) == "compute_";
+    std::string_view digits = text.substr(isPtx ? 8 : 3);
+    int number = 0;
+    size_t count = 0;
+    for (; count < digits.size() && digits[count] >= '0' && digits[count] <= '9'; ++count)
+      number = number * 10 + (digits[count] - '0');
+    int major = number / 10, minor = number % 10;
+    std::string_view suffix = digits.substr(count);
+    bool runs = isPtx           ? std::pair(major_, minor_) >= std::pair(major, minor)
+                : suffix == "a" ? major_ == major && minor_ == minor
+                                : major_ == major && minor_ >= minor;
+    if (runs)
+      return Status::ok();
+  }
+  return failure(MJ_ERROR_UNSUPPORTED, "the package holds code for ", wanted, ", and the device ", quote(name_),
+                 " is sm_", major_ * 10 + minor_, "; compile it with --target=cuda:sm_", major_ * 10 + minor_,
+                 major_ >= 10 ? "f" : (major_ == 9 ? "a" : ""));
+}
+
+Status CudaDevice::loadImages(const PackageView &package) {
+  for (const fb::Image *image : *package.program().images()) {
+    std::string_view member = image->member()->string_view();
+    if (Status status = loadImage(member, package.bytes(*package.find(member))))
+      return status;
+  }
+  return Status::ok();
+}
+
+Status CudaDevice::loadImage(std::string_view member, ByteSpan bytes) {
+  // The driver reads an image to an end that only its contents tell: a terminated copy bounds what text it can see.
+  std::string copy(reinterpret_cast<const char *>(bytes.data), bytes.size);
+  char log[4096] = {};
+  int options[] = {JitErrorLogBuffer, JitErrorLogBufferBytes};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof(log))};
+  Module module = nullptr;
+  Result result = driver_->moduleLoad(&module, copy.c_str(), 2, options, values);
+  if (result != Success) {
+    Status status = driver_->check(result, "loading image ", quote(member), " on ", quote(name_));
+    return failure(MJ_ERROR_MALFORMED, status.message(), log[0] ? ": " : "", log);
+  }
+  modules_.push_back(module);
+  return Status::ok();
+}
+
+Status CudaDevice::findKernels(const fb::Program &program) {
+  kernels_.reserve(program.kernels()->size());
+  for (const fb::Kernel *source : *program.kernels()) {
+    std::string name = quote(source->name()->string_view());
+    CudaKernel kernel;
+    kernel.threads = source->threads();
+    kernel.sharedBytes = source->shared_bytes();
+    if (kernel.sharedBytes > static_cast<unsigned>(maxSharedBytes_))
+      return failure(MJ_ERROR_UNSUPPORTED, "kernel ", name, " needs ", kernel.sharedBytes,
+                     " bytes of shared memory; a block has ", maxSharedBytes_, " on ", quote(name_));
+    if (driver_->moduleGetFunction(&kernel.function, modules_[source->image()], source->symbol()->c_str()) != Success)
+      return malformed("kernel ", name, ": image ",
+                       quote(program.images()->Get(source->image())->member()->string_view()), " has no symbol ",
+                       quote(source->symbol()->string_view()));
+    // Beyond 48 KiB a kernel has to ask.
+    if (kernel.sharedBytes > 48 * 1024)
+      if (Status status = driver_->check(driver_->functionSetAttribute(kernel.function, FunctionMaxDynamicSharedSize,
+                                                                       static_cast<int>(kernel.sharedBytes)),
+                                         "giving kernel ", name, " ", kernel.sharedBytes, " bytes of shared memory"))
+        return status;
+    kernels_.push_back(kernel);
+  }
+  return Status::ok();
+}
+
+/// Copies through two page-locked buffers, one filled while the other travels, and gives the file's pages back behind
+/// it.
+Status CudaDevice::uploadWeights(const PackageView &package) {
+  const uint64_t bytes = package.program().weights_bytes();
+  if (bytes == 0)
+    return Status::ok();
+  if (Status status = DeviceMemory::allocate(*driver_, bytes, "the package's weights", weights_))
+    return status;
+  constexpr uint64_t ChunkBytes = uint64_t(32) << 20;
+  const uint64_t chunk = std::min(ChunkBytes, bytes);
+  PinnedMemory staging[2];
+  Stream streams[2] = {};
+  Status status;
+  for (int i = 0; i < 2 && !status; ++i) {
+    status = staging[i].allocate(*driver_, chunk, "the upload of weights");
+    if (!status)
+      status = driver_->check(driver_->streamCreate(&streams[i], StreamNonBlocking), "making a stream for the upload");
+  }
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  for (uint64_t done = 0, turn = 0; done < bytes && !status; ++turn) {
+    uint64_t count = std::min(chunk, bytes - done);
+    const uint8_t *from = package.weights() + done;
+    Stream stream = streams[turn % 2];
+    status = driver_->check(driver_->streamSynchronize(stream), "uploading weights");
+    if (status)
+      break;
+    std::memcpy(staging[turn % 2].data(), from, count);
+    status = driver_->check(driver_->copyToDevice(weights_.pointer() + done, staging[turn % 2].data(), count, stream),
+                            "uploading weights");
+    // Whole pages only: what shares a page with another member stays.
+    uintptr_t first = (reinterpret_cast<uintptr_t>(from) + page - 1) / page * page;
+    uintptr_t last = (reinterpret_cast<uintptr_t>(from) + count) / page * page;
+    if (last > first)
+      madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+    done += count;
+  }
+  for (Stream stream : streams)
+    if (stream) {
+      Status end = driver_->check(driver_->streamSynchronize(stream), "uploading weights");
+      driver_->streamDestroy(stream);
+      if (!status)
+        status = end;
+    }
+  return status;
+}
+
+} // namespace mjolnir::runtime

@@ -1,0 +1,59 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Device `cuda`: a package's kernels as functions of the driver, its weights in the device's memory, once for all
+// sessions.
+#ifndef MJOLNIR_RUNTIME_CUDA_CUDADEVICE_H
+#define MJOLNIR_RUNTIME_CUDA_CUDADEVICE_H
+
+#include "../Device.h"
+#include "DeviceMemory.h"
+
+#include <vector>
+
+namespace mjolnir::runtime {
+
+/// A kernel, ready to launch.
+struct CudaKernel {
+  cuda::Function function = nullptr;
+  unsigned threads = 0, sharedBytes = 0;
+};
+
+class CudaDevice final : public Device {
+public:
+  CudaDevice() = default;
+  ~CudaDevice() override;
+  CudaDevice(const CudaDevice &) = delete;
+  CudaDevice &operator=(const CudaDevice &) = delete;
+
+  /// Takes the first device that the driver shows (CUDA_VISIBLE_DEVICES chooses), loads the images, uploads the
+  /// weights.
+  static Status open(const PackageView &package, std::unique_ptr<Device> &device);
+  Status createSession(const Package &package, const SessionOptions &options,
+                       std::unique_ptr<Session> &session) const override;
+
+  const cuda::Driver &driver() const { return *driver_; }
+  cuda::Context context() const { return context_; }
+  const CudaKernel &kernel(uint32_t index) const { return kernels_[index]; }
+  const uint8_t *weights() const { return weights_.data(); }
+
+private:
+  Status retain();
+  Status checkArchitecture(const PackageView &package);
+  Status loadImages(const PackageView &package);
+  Status loadImage(std::string_view name, ByteSpan bytes);
+  Status findKernels(const fb::Program &program);
+  Status uploadWeights(const PackageView &package);
+
+  const cuda::Driver *driver_ = nullptr;
+  cuda::DeviceHandle handle_ = 0;
+  cuda::Context context_ = nullptr;
+  std::string name_;
+  int major_ = 0, minor_ = 0, maxSharedBytes_ = 0;
+  std::vector<cuda::Module> modules_;
+  std::vector<CudaKernel> kernels_;
+  cuda::DeviceMemory weights_;
+};
+
+} // namespace mjolnir::runtime
+
+#endif // MJOLNIR_RUNTIME_CUDA_CUDADEVICE_H
