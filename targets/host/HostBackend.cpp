@@ -10,6 +10,7 @@
 #include "targets/host/MatmulKernel.h"
 #include "targets/host/ObjectCode.h"
 #include "targets/host/RegionKernels.h"
+#include "targets/host/RowPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -184,7 +185,15 @@ private:
                                                             << " rows; a region works row by row over one number of rows";
         rows = tensor.getDimSize(0);
       }
+      for (OpOperand &operand : op.getOpOperands())
+        if (Operation *producer = operand.get().getDefiningOp();
+            producer && !isa<arith::ConstantOp>(producer) && mj::readsWhole(operand))
+          return fusion.emitOpError("reads all rows of what it computes row by row ('")
+                 << producer->getName() << "', read by '" << op.getName() << "'); they need regions of their own";
     }
+    if (int64_t bytes = RowPlan(fusion.getBody().front()).stackBytes(); bytes > kStackLimit)
+      return fusion.emitOpError("needs ") << bytes << " bytes of buffers for one row; the host's kernels have "
+                                          << kStackLimit << ": reduce over fewer elements, or in two steps";
     return schedule(fusion, kRowsSchedule);
   }
 

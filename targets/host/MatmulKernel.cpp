@@ -332,6 +332,11 @@ Value MatmulEpilogue::load(Value memref) const {
   SmallVector<Value> indices;
   if (type.getRank() == 2)
     indices.push_back(type.getDimSize(0) == 1 ? k.index(0) : row);
+  if (type.getRank() == 0 || type.getShape().back() == 1) {
+    if (type.getRank() > 0)
+      indices.push_back(k.index(0));
+    return k.splat(k.load(memref, indices), kLanes);
+  }
   indices.push_back(col);
   Value piece = k.load(memref, indices, count);
   if (count == kLanes)

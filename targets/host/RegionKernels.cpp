@@ -30,7 +30,7 @@ MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) {
     if (auto packed = MatmulEncoding::parse(encoding.getName().getValue()))
       return MemRefType::get(packed->packedShape(operand.type.getDimSize(0), operand.type.getDimSize(1)),
                              operand.type.getElementType());
-  return MemRefType::get(operand.type.getShape(), operand.type.getElementType());
+  return MemRefType::get(operand.type.getShape(), storageElement(operand.type.getElementType()));
 }
 
 func::FuncOp KernelContext::createFunction() {
@@ -82,6 +82,26 @@ Value host::narrow(OpBuilder &builder, Location loc, Value value, Type element) 
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     type = VectorType::get(vector.getShape(), element);
   return arith::TruncFOp::create(builder, loc, type, value);
+}
+
+Type host::storageElement(Type element) {
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element;
+}
+
+Value host::fromStorage(OpBuilder &builder, Location loc, Value value, Type element) {
+  if (!element.isInteger(1) || getElementTypeOrSelf(value.getType()) == element)
+    return widen(builder, loc, value);
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(value.getType()));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value, zero);
+}
+
+Value host::toStorage(OpBuilder &builder, Location loc, Value value, Type element, Type stored) {
+  if (!element.isInteger(1) || stored == element)
+    return narrow(builder, loc, value, stored);
+  Type type = stored;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = VectorType::get(vector.getShape(), stored);
+  return arith::ExtUIOp::create(builder, loc, type, value);
 }
 
 Value host::multiplyAdd(KernelBuilder &k, Value a, Value b, Value sum) {
@@ -168,7 +188,7 @@ static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue,
     auto argument = cast<BlockArgument>(value);
     const unsigned *found = llvm::find(region.extras, argument.getArgNumber());
     Value loaded = epilogue.load(epilogue.extras[found - region.extras.begin()]);
-    return widen(builder, epilogue.loc, loaded);
+    return fromStorage(builder, epilogue.loc, loaded, getElementTypeOrSelf(argument.getType()));
   };
   for (Operation *op : region.pointwise) {
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {

@@ -63,6 +63,14 @@ int64_t countPlainMatmulTiles(mlir::Block &body);
 /// inside a kernel nothing is rounded. `shape` is the type of the new values.
 mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands, mlir::Type shape);
 
+/// The element that memory holds for a tensor's: booleans are bytes, vectors of which can be loaded.
+mlir::Type storageElement(mlir::Type element);
+/// `value` (a scalar or vector) loaded from memory of a tensor of `element`: floats as f32, booleans as i1.
+mlir::Value fromStorage(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element);
+/// The opposite, for memory of `stored` elements.
+mlir::Value toStorage(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element,
+                      mlir::Type stored);
+
 /// `value` (a scalar or vector of floats) as f32.
 mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
 /// `value` (f32) rounded to `element`, or itself.

@@ -2,16 +2,18 @@
 //
 // Schedule host.rows: regions that work row by row, through linalg.
 //
-// A tile is a range of rows. For one row, operands are views and every value is either memory (a view, a buffer on the
-// stack, the result) or a chain of pointwise operations that is written out where somebody needs it. All arithmetic is
-// f32; results are rounded when they are stored. LLVM vectorizes the loops that linalg becomes.
+// A row is what the first axes of all results index, usually one axis; a tile is a range of rows. For one row, operands
+// are views and every value is either memory (a view, a buffer on the stack, the result) or a chain of pointwise
+// operations that is written out where somebody needs it. All arithmetic on floats is f32; results are rounded when they
+// are stored. LLVM vectorizes the loops that linalg becomes.
 #include "targets/host/KernelBuilder.h"
 #include "targets/host/MatmulEncoding.h"
 #include "targets/host/ObjectCode.h"
 #include "targets/host/RegionKernels.h"
+#include "targets/host/RowOperations.h"
+#include "targets/host/RowPlan.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/AffineExpr.h"
@@ -22,25 +24,14 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::host;
 
-/// Rows that one launch is over: those of the first result, or of the keys that are appended.
-static int64_t countRows(Block &body) {
-  for (Value result : body.getTerminator()->getOperands())
-    if (auto type = dyn_cast<RankedTensorType>(result.getType()); type && type.getRank() > 0)
-      return type.getDimSize(0);
-  for (auto append : body.getOps<mj::KvAppendOp>())
-    return cast<RankedTensorType>(append.getKey().getType()).getDimSize(0);
-  return 1;
-}
-
-int64_t host::countRowTiles(Block &body) { return std::min<int64_t>(countRows(body), 32); }
-
 namespace {
 
 /// Emits the computation of one row.
 class RowEmitter {
 public:
-  RowEmitter(KernelContext &context, func::FuncOp function, OpBuilder &builder)
-      : context(context), function(function), k(builder, context.kernel.getLoc()), b(k.builder()), loc(k.loc()) {
+  RowEmitter(KernelContext &context, const RowPlan &plan, func::FuncOp function, OpBuilder &builder)
+      : context(context), plan(plan), function(function), k(builder, context.kernel.getLoc()), b(k.builder()),
+        loc(k.loc()) {
     for (auto [index, operand] : llvm::enumerate(context.operands))
       if (operand.kind == exec::KernelOperand::tensor)
         arguments[operand.index] = function.getArgument(index);
@@ -53,7 +44,9 @@ public:
   }
 
   LogicalResult emit(Value rowIndex) {
-    row = rowIndex;
+    row.resize(plan.shape.size());
+    for (size_t axis = row.size(); axis-- > 0; rowIndex = axis ? k.div(rowIndex, plan.shape[axis]) : Value())
+      row[axis] = axis ? k.rem(rowIndex, plan.shape[axis]) : rowIndex;
     for (Operation &op : context.body().without_terminator())
       if (failed(emit(&op)))
         return failure();
@@ -66,20 +59,30 @@ public:
 private:
   //===--- Rows of memory ---------------------------------------------------===//
 
-  /// Row `index` of a memref, as a view of one rank less.
-  Value rowOf(Value memref, Value index) {
+  /// The part of `memref` that has `indices` as its first ones, as a view of lower rank.
+  Value rowOf(Value memref, ArrayRef<Value> indices) {
+    if (indices.empty())
+      return memref;
     auto type = cast<MemRefType>(memref.getType());
-    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes,
-        strides(type.getRank(), b.getIndexAttr(1));
-    offsets[0] = index;
-    sizes.push_back(b.getIndexAttr(1));
-    for (int64_t size : type.getShape().drop_front())
+    SmallVector<OpFoldResult> offsets(indices), sizes(indices.size(), b.getIndexAttr(1));
+    for (int64_t size : type.getShape().drop_front(indices.size())) {
+      offsets.push_back(b.getIndexAttr(0));
       sizes.push_back(b.getIndexAttr(size));
-    auto view =
-        memref::SubViewOp::inferRankReducedResultType(type.getShape().drop_front(), type, offsets, sizes, strides);
-    return memref::SubViewOp::create(b, loc, cast<MemRefType>(view), memref, offsets, sizes, strides);
+    }
+    return view(memref, offsets, sizes, SmallVector<OpFoldResult>(type.getRank(), b.getIndexAttr(1)), indices.size());
   }
   Value rowOf(Value memref) { return rowOf(memref, row); }
+
+  /// A subview without the first `dropped` axes, whose sizes are 1.
+  Value view(Value memref, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides,
+             size_t dropped) {
+    auto type = cast<MemRefType>(memref.getType());
+    SmallVector<int64_t> shape;
+    for (OpFoldResult size : sizes.drop_front(dropped))
+      shape.push_back(*getConstantIntValue(size));
+    auto reduced = memref::SubViewOp::inferRankReducedResultType(shape, type, offsets, sizes, strides);
+    return memref::SubViewOp::create(b, loc, cast<MemRefType>(reduced), memref, offsets, sizes, strides);
+  }
 
   /// A value of the region as memory: an argument's row, or what was computed.
   Value memoryOf(Value value) {
@@ -92,38 +95,68 @@ private:
     return memory[value] = buffer;
   }
 
-  /// An argument that is not indexed by row: a weight.
-  Value whole(Value value) { return arguments[cast<BlockArgument>(value).getArgNumber()]; }
-
-  static ArrayRef<int64_t> rowShape(Value value) {
-    return cast<RankedTensorType>(value.getType()).getShape().drop_front();
+  /// The same with elements of the last axis that follow each other, as vectors are loaded.
+  Value vectorsOf(Value value) {
+    Value known = memoryOf(value);
+    auto type = cast<MemRefType>(known.getType());
+    if (type.getRank() == 0 || type.getStridesAndOffset().first.back() == 1)
+      return known;
+    return dense(known);
   }
 
-  Value stackFor(Value value) { return k.stack(rowShape(value), k.f32()); }
-
-  /// The map from `rank` loops to the first or the last `count` of them.
-  AffineMap axes(int64_t rank, int64_t first, int64_t count) {
-    SmallVector<AffineExpr> dims;
-    for (int64_t dim = first; dim < first + count; ++dim)
-      dims.push_back(b.getAffineDimExpr(dim));
-    return AffineMap::get(rank, 0, dims, b.getContext());
+  /// A copy of a view.
+  Value dense(Value source) {
+    auto type = cast<MemRefType>(source.getType());
+    Value buffer = k.stack(type.getShape(), type.getElementType());
+    copy(source, buffer);
+    return buffer;
   }
-  AffineMap firstAxes(int64_t rank, int64_t count) { return axes(rank, 0, count); }
-  AffineMap lastAxes(int64_t rank, int64_t count) { return axes(rank, rank - count, count); }
+
+  /// An operand that is not indexed by row: a weight, a table, a constant.
+  Value whole(Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return arguments[argument.getArgNumber()];
+    auto type = cast<RankedTensorType>(value.getType());
+    Value buffer = k.stack(type.getShape(), storageElement(type.getElementType()));
+    store(value, buffer);
+    return buffer;
+  }
+
+  ArrayRef<int64_t> rowShape(Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape().drop_front(row.size());
+  }
+
+  Value stackFor(Value value) {
+    Type element = getElementTypeOrSelf(value.getType());
+    return k.stack(rowShape(value), isa<FloatType>(element) ? k.f32() : storageElement(element));
+  }
+
+  AffineMap axes(int64_t rank, int64_t first, int64_t count) { return loopAxes(b.getContext(), rank, first, count); }
 
   //===--- Pointwise chains -------------------------------------------------===//
 
-  /// What a chain reads: memory, and which of the result's axes index it.
+  /// What a chain reads: memory of elements of `element`, and which of the result's axes index it.
   struct Leaf {
     Value memory;
     AffineMap map;
+    Type element;
   };
   /// The leaf of a value. Operations are made in its order, so it must not depend on addresses.
   using LeafMap = llvm::MapVector<Value, unsigned>;
 
-  /// Writes the row of `value` to `destination`.
+  /// Writes `value`, or its row, to `destination`.
   void store(Value value, Value destination) {
-    int64_t rank = rowShape(value).size();
+    if (auto concat = value.getDefiningOp<mj::ConcatOp>(); concat && !memory.count(value))
+      return store(concat, destination);
+    Type element = getElementTypeOrSelf(value.getType());
+    Type stored = cast<MemRefType>(destination.getType()).getElementType();
+    if (isInMemory(value)) {
+      Value source = memoryOf(value);
+      if (cast<MemRefType>(source.getType()).getElementType() == stored)
+        return copy(source, destination);
+    }
+    ArrayRef<int64_t> shape = cast<MemRefType>(destination.getType()).getShape();
+    int64_t rank = shape.size();
     SmallVector<Leaf> leaves;
     LeafMap leafOf;
     collectLeaves(value, rank, leaves, leafOf);
@@ -133,16 +166,62 @@ private:
       inputs.push_back(leaf.memory);
       maps.push_back(leaf.map);
     }
-    maps.push_back(firstAxes(rank, rank));
+    maps.push_back(axes(rank, 0, rank));
     SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
     linalg::GenericOp::create(b, loc, inputs, destination, maps, iterators,
                               [&](OpBuilder &inner, Location, ValueRange elements) {
                                 llvm::DenseMap<Value, Value> scalars;
                                 for (auto [leaf, index] : leafOf)
-                                  scalars[leaf] = widen(inner, loc, elements[index]);
+                                  scalars[leaf] = fromStorage(inner, loc, elements[index], leaves[index].element);
                                 Value result = evaluate(inner, value, scalars);
-                                Type stored = cast<MemRefType>(destination.getType()).getElementType();
-                                linalg::YieldOp::create(inner, loc, narrow(inner, loc, result, stored));
+                                linalg::YieldOp::create(inner, loc, toStorage(inner, loc, result, element, stored));
+                              });
+  }
+
+  /// Writes each part of a concatenation to its place.
+  void store(mj::ConcatOp concat, Value destination) {
+    auto type = cast<MemRefType>(destination.getType());
+    int64_t axis = int64_t(concat.getAxis()) - int64_t(row.size()), first = 0;
+    for (Value source : concat.getSources()) {
+      int64_t size = cast<RankedTensorType>(source.getType()).getDimSize(concat.getAxis());
+      if (axis < 0) {
+        // Of this row's place in the result: one source has it.
+        Value index = k.sub(row[concat.getAxis()], first);
+        Value isInside = b.createOrFold<arith::AndIOp>(loc, k.compare(arith::CmpIPredicate::sge, index, k.index(0)),
+                                                       k.compare(arith::CmpIPredicate::slt, index, k.index(size)));
+        k.ifThen(isInside, [&] {
+          if (isConstant(source))
+            return store(source, destination);
+          SmallVector<Value> at(row);
+          at[concat.getAxis()] = index;
+          copy(rowOf(whole(source), at), destination, getElementTypeOrSelf(source.getType()));
+        });
+      } else {
+        SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes,
+            strides(type.getRank(), b.getIndexAttr(1));
+        for (int64_t extent : type.getShape())
+          sizes.push_back(b.getIndexAttr(extent));
+        offsets[axis] = b.getIndexAttr(first);
+        sizes[axis] = b.getIndexAttr(size);
+        store(source, memref::SubViewOp::create(b, loc, destination, offsets, sizes, strides));
+      }
+      first += size;
+    }
+  }
+
+  /// Copies memory, elements of a tensor of `element` in another width if need be.
+  void copy(Value source, Value destination, Type element = Type()) {
+    auto type = cast<MemRefType>(destination.getType());
+    int64_t rank = type.getRank();
+    auto identity = axes(rank, 0, rank);
+    linalg::GenericOp::create(b, loc, source, destination, ArrayRef{identity, identity},
+                              SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+                              [&](OpBuilder &inner, Location, ValueRange elements) {
+                                Value value = elements.front();
+                                if (value.getType() != type.getElementType())
+                                  value = toStorage(inner, loc, fromStorage(inner, loc, value, element), element,
+                                                    type.getElementType());
+                                linalg::YieldOp::create(inner, loc, value);
                               });
   }
 
@@ -150,9 +229,13 @@ private:
   bool isLazy(Value value) {
     return value.getDefiningOp() && mj::isPointwise(value.getDefiningOp()) && !memory.count(value);
   }
+  static bool isConstant(Value value) {
+    return value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp());
+  }
+  bool isInMemory(Value value) { return !isLazy(value) && !isConstant(value); }
 
   void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
-    if (leafOf.count(value) || (value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp())))
+    if (leafOf.count(value) || isConstant(value))
       return;
     if (isLazy(value)) {
       if (auto broadcast = value.getDefiningOp<mj::BroadcastOp>())
@@ -162,24 +245,37 @@ private:
       return;
     }
     leafOf[value] = leaves.size();
-    leaves.push_back({memoryOf(value), firstAxes(rank, rank)});
+    leaves.push_back({memoryOf(value), axes(rank, 0, rank), getElementTypeOrSelf(value.getType())});
   }
 
-  /// The source of a broadcast is indexed by the trailing axes of the result.
+  /// The source of a broadcast is indexed by the result's last axes, where it has more than one element.
   void collectBroadcast(mj::BroadcastOp broadcast, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
     Value source = broadcast.getSource();
     auto type = cast<RankedTensorType>(source.getType());
-    if (source.getDefiningOp() && isa<arith::ConstantOp>(source.getDefiningOp()))
+    if (isConstant(source))
       return;
-    if (type.getRank() == rank + 1)
+    if (type == broadcast.getType())
       return collectLeaves(source, rank, leaves, leafOf);
-    if (leafOf.count(source))
-      return;
-    leafOf[source] = leaves.size();
-    leaves.push_back({whole(source), lastAxes(rank, type.getRank())});
+    Value data;
+    if (auto argument = dyn_cast<BlockArgument>(source)) {
+      // The first axes that the source has of the row's.
+      SmallVector<Value> indices;
+      int64_t missing = broadcast.getType().getRank() - type.getRank();
+      for (int64_t axis = missing; axis < int64_t(row.size()); ++axis)
+        indices.push_back(type.getDimSize(axis - missing) == 1 ? k.index(0) : row[axis]);
+      data = rowOf(arguments[argument.getArgNumber()], indices);
+    } else {
+      data = memoryOf(source);
+    }
+    ArrayRef<int64_t> shape = cast<MemRefType>(data.getType()).getShape();
+    SmallVector<AffineExpr> exprs;
+    for (auto [axis, size] : llvm::enumerate(shape))
+      exprs.push_back(size == 1 ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(rank - shape.size() + axis));
+    leafOf[broadcast.getResult()] = leaves.size();
+    leaves.push_back({data, AffineMap::get(rank, 0, exprs, b.getContext()), type.getElementType()});
   }
 
-  /// The f32 element of `value` from those of the leaves.
+  /// The element of `value`, floats as f32, from those of the leaves.
   Value evaluate(OpBuilder &inner, Value value, llvm::DenseMap<Value, Value> &scalars) {
     if (Value known = scalars.lookup(value))
       return known;
@@ -205,164 +301,55 @@ private:
     if (isa<arith::ConstantOp>(op))
       return success();
     if (mj::isPointwise(op)) {
-      // A value that several operations read is computed once.
-      if (!isa<mj::BroadcastOp>(op) && llvm::range_size(op->getUsers()) > 1)
+      if (plan.isStored(op))
         memoryOf(op->getResult(0));
       return success();
     }
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<mj::NormOp, mj::RopeOp, mj::GatherOp, mj::ReshapeOp, mj::KvAppendOp>(
-            [&](auto known) { return emitOp(known); })
+        .Case<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp, mj::RopeOp, mj::GatherOp, mj::ReshapeOp, mj::SliceOp,
+              mj::TransposeOp, mj::ConcatOp, mj::KvAppendOp>([&](auto known) { return emitOp(known); })
         .Default([&](Operation *) {
           return context.kernel.emitOpError("holds '")
                  << op->getName() << "', which schedule " << kRowsSchedule << " does not know";
         });
   }
 
-  /// Calls `body` with each index of `shape`.
-  void overIndices(ArrayRef<int64_t> shape, SmallVector<Value> &indices, llvm::function_ref<void()> body) {
-    if (indices.size() == shape.size())
-      return body();
-    k.loop(k.index(0), k.index(shape[indices.size()]), 1, [&](Value index) {
-      indices.push_back(index);
-      overIndices(shape, indices, body);
-      indices.pop_back();
-    });
-  }
-
-  /// Stores in `sums`, for each of the leading axes of `x`, what `accumulate` makes of the last one: of its elements
-  /// in f32, less their mean if `means` is not null.
-  void reduceLast(Value x, Value means, Value sums, llvm::function_ref<Value(Value sum, Value element)> accumulate) {
-    ArrayRef<int64_t> shape = cast<MemRefType>(x.getType()).getShape();
-    SmallVector<Value> indices;
-    overIndices(shape.drop_back(), indices, [&] {
-      Value mean = means ? k.load(means, indices) : Value();
-      Value sum = sumInOrder(k, shape.back(), [&](Value sumSoFar, Value first, int64_t lanes) {
-        SmallVector<Value> at(indices);
-        at.push_back(first);
-        Value element = k.toF32(lanes == 1 ? k.load(x, at) : k.load(x, at, lanes));
-        if (mean)
-          element = k.sub(element, lanes == 1 ? mean : k.splat(mean, lanes));
-        return accumulate(sumSoFar, element);
-      });
-      k.store(sum, sums, indices);
-    });
-  }
+  /// A buffer for the result of `op`, as what is known of it from here on.
+  Value bufferFor(Operation *op) { return memory[op->getResult(0)] = stackFor(op->getResult(0)); }
 
   LogicalResult emitOp(mj::NormOp norm) {
-    Value x = memoryOf(norm.getX());
-    auto type = cast<MemRefType>(x.getType());
-    int64_t rank = type.getRank(), size = type.getShape().back();
-    ArrayRef<int64_t> leading = type.getShape().drop_back();
-    Value sums = k.stack(leading, k.f32());
-    Value means;
-    bool isLayer = norm.getKind() == mj::NormKind::layer;
-    if (isLayer) {
-      means = k.stack(leading, k.f32());
-      reduceLast(x, Value(), means, [&](Value sum, Value element) { return k.add(sum, element); });
-      SmallVector<Value> indices;
-      overIndices(leading, indices, [&] {
-        k.store(k.mul(k.load(means, indices), k.constant(k.f32(), double(1.0f / size))), means, indices);
-      });
-    }
-    reduceLast(x, means, sums, [&](Value sum, Value centred) { return multiplyAdd(k, centred, centred, sum); });
-
-    // The factor of each row, once: 1 / sqrt(mean + eps).
-    Value factors = k.stack(type.getShape().drop_back(), k.f32());
-    auto rowIdentity = firstAxes(rank - 1, rank - 1);
-    linalg::GenericOp::create(
-        b, loc, sums, factors, ArrayRef{rowIdentity, rowIdentity},
-        SmallVector<utils::IteratorType>(rank - 1, utils::IteratorType::parallel),
-        [&](OpBuilder &inner, Location, ValueRange elements) {
-          Value inverse = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f / size));
-          Value mean = arith::MulFOp::create(inner, loc, elements.front(), inverse);
-          Value eps = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), norm.getEps());
-          Value root = math::SqrtOp::create(inner, loc, arith::AddFOp::create(inner, loc, mean, eps));
-          Value one = arith::ConstantFloatOp::create(inner, loc, inner.getF32Type(), APFloat(1.0f));
-          linalg::YieldOp::create(inner, loc, arith::DivFOp::create(inner, loc, one, root).getResult());
-        });
-
-    Value y = stackFor(norm.getResult());
-    auto identity = firstAxes(rank, rank);
-    SmallVector<Value> inputs{x, factors};
-    SmallVector<AffineMap> maps{identity, firstAxes(rank, rank - 1)};
-    if (isLayer) {
-      inputs.push_back(means);
-      maps.push_back(firstAxes(rank, rank - 1));
-    }
-    for (Value affine : {norm.getWeight(), norm.getBias()})
-      if (affine) {
-        inputs.push_back(whole(affine));
-        maps.push_back(lastAxes(rank, 1));
-      }
-    maps.push_back(identity);
-    linalg::GenericOp::create(b, loc, inputs, y, maps,
-                              SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
-                              [&](OpBuilder &inner, Location, ValueRange elements) {
-                                unsigned next = isLayer ? 3 : 2;
-                                Value value = widen(inner, loc, elements[0]);
-                                if (isLayer)
-                                  value = arith::SubFOp::create(inner, loc, value, elements[2]);
-                                value = arith::MulFOp::create(inner, loc, value, elements[1]);
-                                if (norm.getWeight())
-                                  value = arith::MulFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
-                                if (norm.getBias())
-                                  value = arith::AddFOp::create(inner, loc, value, widen(inner, loc, elements[next++]));
-                                linalg::YieldOp::create(inner, loc, value);
-                              });
-    memory[norm.getResult()] = y;
+    Value x = vectorsOf(norm.getX());
+    Value weight = norm.getWeight() ? whole(norm.getWeight()) : Value();
+    Value bias = norm.getBias() ? whole(norm.getBias()) : Value();
+    emitNorm(k, norm, x, weight, bias, bufferFor(norm));
     return success();
   }
 
-  /// Elements `first`, `first + step`, ... of the last axis of a [heads, D] view.
-  Value lastAxis(Value memref, int64_t first, int64_t count, int64_t step) {
-    auto type = cast<MemRefType>(memref.getType());
-    SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), b.getIndexAttr(first)},
-        sizes{b.getIndexAttr(type.getDimSize(0)), b.getIndexAttr(count)},
-        strides{b.getIndexAttr(1), b.getIndexAttr(step)};
-    return memref::SubViewOp::create(b, loc, memref, offsets, sizes, strides);
+  LogicalResult emitOp(mj::SoftmaxOp softmax) {
+    Value x = vectorsOf(softmax.getX());
+    emitSoftmax(k, x, bufferFor(softmax));
+    return success();
+  }
+
+  LogicalResult emitOp(mj::ReduceOp reduce) {
+    Value x = vectorsOf(reduce.getX());
+    SmallVector<int64_t> inner;
+    for (int64_t axis : reduce.getAxes())
+      inner.push_back(axis - row.size());
+    emitReduce(k, reduce.getKind(), inner, x, bufferFor(reduce));
+    return success();
   }
 
   LogicalResult emitOp(mj::RopeOp rope) {
     Value x = memoryOf(rope.getX());
-    Value position = k.toIndex(k.load(whole(rope.getPositions()), ValueRange{row}));
+    Value position = k.toIndex(k.load(memoryOf(rope.getPositions()), ValueRange()));
     Value angles = rowOf(whole(rope.getTable()), position);
-    Value y = stackFor(rope.getResult());
-    int64_t pairs = rowShape(rope.getX()).back() / 2;
-    bool half = rope.getPairs() == mj::RopePairs::half;
-    auto part = [&](Value memref, int64_t which) {
-      return half ? lastAxis(memref, which * pairs, pairs, 1) : lastAxis(memref, which, pairs, 2);
-    };
-    // [pairs, 2]: cosines and sines.
-    auto trigonometric = [&](int64_t which) {
-      SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), b.getIndexAttr(which)},
-          sizes{b.getIndexAttr(pairs), b.getIndexAttr(1)}, strides(2, b.getIndexAttr(1));
-      auto type = memref::SubViewOp::inferRankReducedResultType({pairs}, cast<MemRefType>(angles.getType()), offsets,
-                                                                sizes, strides);
-      return memref::SubViewOp::create(b, loc, cast<MemRefType>(type), angles, offsets, sizes, strides).getResult();
-    };
-    auto identity = firstAxes(2, 2);
-    AffineMap byPair = lastAxes(2, 1);
-    for (int64_t which : {0, 1})
-      linalg::GenericOp::create(b, loc,
-                                ValueRange{part(x, which), part(x, 1 - which), trigonometric(0), trigonometric(1)},
-                                part(y, which), ArrayRef{identity, identity, byPair, byPair, identity},
-                                SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-                                [&](OpBuilder &inner, Location, ValueRange elements) {
-                                  Value own = widen(inner, loc, elements[0]), other = widen(inner, loc, elements[1]);
-                                  Value straight = arith::MulFOp::create(inner, loc, own, elements[2]);
-                                  Value across = arith::MulFOp::create(inner, loc, other, elements[3]);
-                                  Value rotated = which == 0
-                                                      ? arith::SubFOp::create(inner, loc, straight, across).getResult()
-                                                      : arith::AddFOp::create(inner, loc, straight, across).getResult();
-                                  linalg::YieldOp::create(inner, loc, rotated);
-                                });
-    memory[rope.getResult()] = y;
+    emitRope(k, rope.getPairs(), x, angles, bufferFor(rope));
     return success();
   }
 
   LogicalResult emitOp(mj::GatherOp gather) {
-    Value index = k.toIndex(k.load(whole(gather.getIndices()), ValueRange{row}));
+    Value index = k.toIndex(k.load(memoryOf(gather.getIndices()), ValueRange()));
     auto table = cast<RankedTensorType>(gather.getTable().getType());
     auto encoding = dyn_cast_or_null<mj::EncodingAttr>(table.getEncoding());
     if (!encoding) {
@@ -382,18 +369,93 @@ private:
 
   LogicalResult emitOp(mj::ReshapeOp reshape) {
     Value source = memoryOf(reshape.getSource());
-    // To one line, then to the new shape; rows are dense.
+    // To one line, then to the new shape.
     auto type = cast<MemRefType>(source.getType());
     ArrayRef<int64_t> shape = rowShape(reshape.getResult());
-    if (type.getRank() > 1) {
+    if (type.getRank() != 1) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-      source = memref::CollapseShapeOp::create(b, loc, source, ArrayRef{all});
+      SmallVector<ReassociationIndices> groups(type.getRank() ? 1 : 0, all);
+      if (!memref::CollapseShapeOp::isGuaranteedCollapsible(type, groups))
+        source = dense(source);
+      source = type.getRank() ? memref::CollapseShapeOp::create(b, loc, source, groups).getResult()
+                              : memref::ExpandShapeOp::create(b, loc, ArrayRef<int64_t>{1}, source, groups).getResult();
     }
-    if (shape.size() > 1) {
+    if (shape.size() != 1) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
-      source = memref::ExpandShapeOp::create(b, loc, shape, source, ArrayRef{all});
+      SmallVector<ReassociationIndices> groups(shape.empty() ? 0 : 1, all);
+      source = shape.empty() ? memref::CollapseShapeOp::create(b, loc, source, groups).getResult()
+                             : memref::ExpandShapeOp::create(b, loc, shape, source, groups).getResult();
     }
     memory[reshape.getResult()] = source;
+    return success();
+  }
+
+  /// Elements of a constant are all the same, whichever `op` takes.
+  LogicalResult emitConstant(Operation *op) {
+    store(op->getOperand(0), bufferFor(op));
+    return success();
+  }
+
+  LogicalResult emitOp(mj::SliceOp slice) {
+    if (isConstant(slice.getSource()))
+      return emitConstant(slice);
+    // Of an argument any row can be read; what the region computes has this row only, which is taken whole.
+    auto argument = dyn_cast<BlockArgument>(slice.getSource());
+    Value source = argument ? arguments[argument.getArgNumber()] : memoryOf(slice.getSource());
+    size_t dropped = argument ? row.size() : 0;
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    for (int64_t axis = argument ? 0 : row.size(); axis < slice.getType().getRank(); ++axis) {
+      int64_t offset = slice.getOffsets()[axis], stride = slice.getStrides()[axis];
+      bool isOfRow = axis < int64_t(row.size());
+      offsets.push_back(isOfRow ? OpFoldResult(k.add(k.mul(row[axis], stride), offset)) : b.getIndexAttr(offset));
+      sizes.push_back(b.getIndexAttr(isOfRow ? 1 : slice.getType().getDimSize(axis)));
+      strides.push_back(b.getIndexAttr(isOfRow ? 1 : stride));
+    }
+    memory[slice.getResult()] = view(source, offsets, sizes, strides, dropped);
+    return success();
+  }
+
+  LogicalResult emitOp(mj::TransposeOp transpose) {
+    if (isConstant(transpose.getSource()))
+      return emitConstant(transpose);
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    auto argument = dyn_cast<BlockArgument>(transpose.getSource());
+    Value source = argument ? arguments[argument.getArgNumber()] : memoryOf(transpose.getSource());
+    size_t first = argument ? 0 : row.size();
+    // Axes of the source that this row fixes go away, the others keep their order.
+    auto type = cast<MemRefType>(source.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes,
+        strides(type.getRank(), b.getIndexAttr(1));
+    for (int64_t size : type.getShape())
+      sizes.push_back(b.getIndexAttr(size));
+    SmallVector<int64_t> left = llvm::to_vector(llvm::seq<int64_t>(first, permutation.size()));
+    if (argument)
+      for (auto [index, axis] : llvm::zip(row, permutation)) {
+        offsets[axis] = index;
+        sizes[axis] = b.getIndexAttr(1);
+        llvm::erase(left, axis);
+      }
+    SmallVector<int64_t> shape;
+    for (int64_t axis : left)
+      shape.push_back(type.getDimSize(axis - first));
+    if (argument) {
+      auto reduced = memref::SubViewOp::inferRankReducedResultType(shape, type, offsets, sizes, strides);
+      source = memref::SubViewOp::create(b, loc, cast<MemRefType>(reduced), source, offsets, sizes, strides);
+    }
+    SmallVector<AffineExpr> order;
+    for (int64_t axis : permutation.drop_front(row.size()))
+      order.push_back(b.getAffineDimExpr(llvm::find(left, axis) - left.begin()));
+    auto map = AffineMap::get(left.size(), 0, order, b.getContext());
+    if (!map.isIdentity())
+      source = memref::TransposeOp::create(b, loc, source, AffineMapAttr::get(map));
+    memory[transpose.getResult()] = source;
+    return success();
+  }
+
+  /// Parts are written where the whole is needed; where several need it, to a buffer.
+  LogicalResult emitOp(mj::ConcatOp concat) {
+    if (!concat->hasOneUse() || !concat->user_begin()->hasTrait<OpTrait::IsTerminator>())
+      memoryOf(concat.getResult());
     return success();
   }
 
@@ -403,7 +465,7 @@ private:
     memoryOf(append.getValue());
     mj::KvType kv = append.getKv().getType();
     int64_t pageSize = context.pool.getPageSize(), heads = kv.getHeads(), size = kv.getHeadDim();
-    Value slot = k.toIndex(k.load(slots, ValueRange{row}));
+    Value slot = k.toIndex(k.load(slots, row));
     Value isUsed = k.compare(arith::CmpIPredicate::sge, slot, k.index(0));
     k.ifThen(isUsed, [&] {
       Value page = k.mul(k.div(slot, pageSize), context.pageStride());
@@ -423,29 +485,33 @@ private:
   }
 
   KernelContext &context;
+  const RowPlan &plan;
   func::FuncOp function;
   KernelBuilder k;
   OpBuilder &b;
   Location loc;
-  Value row, pool, slots;
+  SmallVector<Value> row; ///< indices of the row
+  Value pool, slots;
   llvm::DenseMap<unsigned, Value> arguments, results;
   llvm::DenseMap<Value, Value> memory;
 };
 
 } // namespace
 
+int64_t host::countRowTiles(Block &body) { return std::min<int64_t>(RowPlan(body).countRows(), 32); }
+
 LogicalResult host::emitRows(KernelContext &context) {
   func::FuncOp function = context.createFunction();
   function->setAttr(kOptimizeAttr, UnitAttr::get(function.getContext()));
   OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
   KernelBuilder k(builder, context.kernel.getLoc());
-  int64_t rows = countRows(context.body());
-  int64_t rowsPerTile = llvm::divideCeil(rows, context.kernel.getTiles());
+  RowPlan plan(context.body());
+  int64_t rows = plan.countRows(), rowsPerTile = llvm::divideCeil(rows, context.kernel.getTiles());
   Value tile = function.getArguments().back();
   Value first = k.mul(tile, rowsPerTile);
   Value last = k.min(k.add(first, rowsPerTile), k.index(rows));
   LogicalResult result = success();
-  k.loop(first, last, 1, [&](Value row) { result = RowEmitter(context, function, k.builder()).emit(row); });
+  k.loop(first, last, 1, [&](Value row) { result = RowEmitter(context, plan, function, k.builder()).emit(row); });
   k.done();
   return result;
 }
