@@ -28,7 +28,8 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
   for (const exec::KernelOperand &operand : exec::getKernelOperands(fusion.getBody().front()))
     accesses.push_back(exec::AccessAttr::get(context, operand.access));
   auto kernel = exec::KernelOp::create(builder, builder.getUnknownLoc(), "kernel", *fusion.getSchedule(), 1,
-                                       builder.getArrayAttr(accesses), builder.getStringAttr(describe(fusion)));
+                                       builder.getArrayAttr(accesses), ArrayAttr(), IntegerAttr(),
+                                       builder.getStringAttr(describe(fusion)));
   IRMapping mapping;
   fusion.getBody().cloneInto(&kernel.getBody(), mapping);
   Block &body = kernel.getBody().front();
@@ -55,9 +56,30 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
   // Diagnostics of code generation are about the region that the kernel was first made for.
   kernel->setLoc(fusion.getLoc());
   kernel.setTiles(target.countTiles(kernel.getSchedule(), body));
+  planMemory(kernel);
   kernel.setSymName(nameOf(kernel));
   symbols.insert(kernel);
   return kernel;
+}
+
+/// What the kernel's launches may overwrite, and what they need beside their operands.
+void KernelTable::planMemory(exec::KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  SmallVector<exec::KernelOperand> operands = exec::getKernelOperands(body);
+  SmallVector<Attribute> pairs;
+  for (auto [written, result] : llvm::enumerate(operands))
+    for (auto [read, argument] : llvm::enumerate(operands))
+      if (result.kind == exec::KernelOperand::result && argument.kind == exec::KernelOperand::tensor &&
+          target.mayOverwrite(kernel.getSchedule(), body, argument.index, result.index))
+        pairs.push_back(exec::InPlaceAttr::get(kernel.getContext(), written, read));
+  if (!pairs.empty())
+    kernel.setInPlaceAttr(builder.getArrayAttr(pairs));
+  if (int64_t bytes = target.scratchBytes(kernel.getSchedule(), body)) {
+    SmallVector<Attribute> accesses(kernel.getAccesses().getValue());
+    accesses.push_back(exec::AccessAttr::get(kernel.getContext(), exec::Access::read_write));
+    kernel.setAccessesAttr(builder.getArrayAttr(accesses));
+    kernel.setScratch(bytes);
+  }
 }
 
 /// "matmul_3": what the kernel is anchored on and a number.

@@ -23,6 +23,7 @@ public:
   size_t size() const { return kernels.size(); }
 
 private:
+  void planMemory(exec::KernelOp kernel);
   std::string nameOf(exec::KernelOp kernel);
 
   mlir::OpBuilder builder;

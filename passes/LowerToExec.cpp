@@ -22,8 +22,6 @@ using namespace mjolnir;
 
 namespace {
 
-constexpr llvm::StringLiteral kPoolName = "kv";
-
 /// The layer that the state operations of a region use; the same for all of them.
 FailureOr<std::optional<int64_t>> getLayer(mj::FusionOp fusion) {
   std::optional<int64_t> layer;
@@ -66,7 +64,8 @@ public:
 
     auto entry = exec::EntryOp::create(
         builder, function.getLoc(), function.getSymName(), builder.getArrayAttr(inputs), builder.getArrayAttr(outputs),
-        bucket ? builder.getDenseI64ArrayAttr(*bucket) : DenseI64ArrayAttr(), IntegerAttr(), IntegerAttr());
+        bucket ? builder.getDenseI64ArrayAttr(*bucket) : DenseI64ArrayAttr(), IntegerAttr(), IntegerAttr(),
+        /*graph=*/false);
     Block *body = builder.createBlock(&entry.getBody());
     for (size_t i = 0; i < inputs.size() + outputs.size(); ++i)
       body->addArgument(bufferType(), function.getLoc());
@@ -201,6 +200,8 @@ private:
       }
       }
     }
+    if (std::optional<uint64_t> scratch = kernel.getScratch())
+      operands.push_back(exec::ArenaBufferOp::create(builder, loc, bufferType(), *scratch, IntegerAttr()));
     exec::LaunchOp::create(builder, loc, kernel.getSymName(), operands);
     ++launches;
     return success();
@@ -228,7 +229,7 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
       return signalPassFailure();
     }
     SymbolTable symbols(module);
-    FailureOr<exec::KvPoolOp> pool = makePool(symbols);
+    FailureOr<exec::KvPoolOp> pool = findPool();
     if (failed(pool))
       return signalPassFailure();
     KernelTable kernels(module, symbols, *chip);
@@ -243,42 +244,15 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
       remark << llvm::formatv("{0} regions became {1} kernels", launches, kernels.size()).str();
   }
 
-  /// What specialize-buckets made block tables for, else the option, else 16.
-  FailureOr<int64_t> getPageSize() {
-    int64_t stated = 0;
-    if (auto attribute = getOperation()->getAttrOfType<IntegerAttr>(mj::kPageSizeAttr))
-      stated = attribute.getInt();
-    if (pageSize < 0)
-      return getOperation().emitError("lower-to-exec needs a positive page-size");
-    if (stated && pageSize && pageSize != stated)
-      return getOperation().emitError() << "has block tables for pages of " << stated << " tokens; page-size "
-                                        << int64_t(pageSize) << " would need others";
-    return stated ? stated : pageSize ? int64_t(pageSize) : 16;
-  }
-
-  /// The pool of the cache that the entries share, or null if none has one.
-  FailureOr<exec::KvPoolOp> makePool(SymbolTable &symbols) {
-    mj::KvType cache;
+  /// The pool that plan-paged-kv made, or null if no entry has a cache.
+  FailureOr<exec::KvPoolOp> findPool() {
+    auto pools = getOperation().getOps<exec::KvPoolOp>();
+    if (!pools.empty())
+      return *pools.begin();
     for (func::FuncOp entry : getEntries(getOperation()))
-      for (Type type : entry.getArgumentTypes())
-        if (auto kv = dyn_cast<mj::KvType>(type)) {
-          if (cache && cache != kv)
-            return entry.emitError() << "has a cache of type " << kv << ", another entry " << cache
-                                     << "; entries of a package share one";
-          cache = kv;
-        }
-    if (!cache)
-      return exec::KvPoolOp();
-    FailureOr<int64_t> tokens = getPageSize();
-    if (failed(tokens))
-      return failure();
-    int64_t bytes = 2 * cache.getLayers() * cache.getHeads() * *tokens * cache.getHeadDim() *
-                    cache.getElementType().getIntOrFloatBitWidth() / 8;
-    OpBuilder builder(getEntries(getOperation()).front());
-    auto pool = exec::KvPoolOp::create(builder, getOperation().getLoc(), kPoolName, cache.getElementType(),
-                                       cache.getLayers(), cache.getHeads(), cache.getHeadDim(), *tokens, bytes);
-    symbols.insert(pool);
-    return pool;
+      if (llvm::any_of(entry.getArgumentTypes(), llvm::IsaPred<mj::KvType>))
+        return entry.emitError("has a cache and the module no exec.kv_pool: run plan-paged-kv first");
+    return exec::KvPoolOp();
   }
 };
 

@@ -236,13 +236,64 @@ def HoistWeightComputation : Pass<"hoist-weight-computation", "mlir::ModuleOp"> 
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }
 
+def PlanPagedKv : Pass<"plan-paged-kv", "mlir::ModuleOp"> {
+  let summary = "Makes the KV cache a pool of pages";
+  let description = [{
+    The cache that the entries share becomes an `exec.kv_pool`: tokens a page, element type, layout and bytes a
+    page. How many pages there are is left to the load; `mjolnir-inspect --sessions` computes it. When every layer
+    that an attention reads has a window, the pool has the largest of them: a sequence then needs pages for the
+    window and the rows of a step, however long it gets. Where only some layers have one the pool keeps whole
+    sequences, since a page holds all layers, and a remark says what that costs. Layers that nothing reads do not
+    count.
+
+    NUMERIC EFFECT: exact.
+
+    Before, pages of 16 tokens:
+    ```mlir
+    module attributes {mj.page_size = 16 : i64} {
+      func.func @step(%q: tensor<1x1x4xf32>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<1 x 1 x 4 x f32>)
+          -> tensor<1x1x4xf32> attributes {mj.entry} {
+        %0 = mj.attention %q, %kv[0] over %batch scale 0.5 window 24 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>,
+            <1 x 1 x 4> -> tensor<1x1x4xf32>
+        return %0 : tensor<1x1x4xf32>
+      }
+    }
+    ```
+    After `plan-paged-kv`:
+    ```mlir
+    module attributes {mj.page_size = 16 : i64} {
+      exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512 window 24
+      func.func @step(%arg0: tensor<1x1x4xf32>, %arg1: !mj.batch<1 x 1 x 4>, %arg2: !mj.kv<1 x 1 x 4 x f32>) ->
+          tensor<1x1x4xf32> attributes {mj.entry} {
+        %0 = mj.attention %arg0, %arg2[0] over %arg1 scale 5.000000e-01 window 24 : tensor<1x1x4xf32>, <1 x 1 x 4 x
+            f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+        return %0 : tensor<1x1x4xf32>
+      }
+    }
+    ```
+
+    Remarks: `Pool` (the bytes of a page and how they come about), `Window` (passed: the pool keeps a window;
+    missed: what layers without a window cost).
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
+    Option<"pageSize", "page-size", "int64_t", "0",
+           "Tokens in a page of the KV cache; 0: what the module states, or 16">,
+  ];
+  let dependentDialects = ["mjolnir::exec::ExecDialect"];
+}
+
 def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
   let summary = "Turns entries into launches over buffers, equal regions into one kernel";
   let description = [{
-    Each region becomes an `exec.launch`; regions that are equal but for the layer of the KV cache share an
-    `exec.kernel`. The cache becomes an `exec.kv_pool`; the batch and the sampling parameters become inputs, called as
-    their fields. Results of regions become arena buffers, or the outputs of the entry. The pool is one memory: an entry
-    that uses an older version of the cache after an append is refused.
+    Each region becomes an `exec.launch`, in the order of the regions; regions that are equal but for the layer of
+    the KV cache share an `exec.kernel`. The cache becomes the pool that plan-paged-kv made; the batch and the
+    sampling parameters become inputs, called as their fields. Results of regions become arena buffers, or the
+    outputs of the entry. The pool is one memory: an entry that uses an older version of the cache after an append
+    is refused.
+
+    The target says which results of a kernel may lie where an operand lies (`in_place`) and what a launch needs beside
+    its operands (`scratch`: the partial results of a split decode, say), which becomes one more arena buffer.
 
     NUMERIC EFFECT: exact.
 
@@ -277,20 +328,17 @@ def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [
-    Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
-    Option<"pageSize", "page-size", "int64_t", "0",
-           "Tokens in a page of the KV cache; 0: what the module states, or 16">,
-  ];
+  let options = [Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">];
   let dependentDialects = ["mjolnir::exec::ExecDialect"];
 }
 
-def PlanMemory : Pass<"plan-memory", "mjolnir::exec::EntryOp"> {
+def PlanMemory : Pass<"plan-memory", "mlir::ModuleOp"> {
   let summary = "Gives every arena buffer an offset";
   let description = [{
-    A buffer lives from the first launch that touches it to the last. Buffers are placed largest first, each at the
-    lowest offset where no buffer that lives at the same time lies. A remark states the arena's size beside the largest
-    live set.
+    A buffer lives from the first step that touches it to the last. A launch writes its result over an operand that
+    no later step reads, where its kernel allows it and the two are equally large. Buffers are placed largest first,
+    each at the lowest offset where no buffer that lives at the same time lies; while that needs more than the
+    largest live set, other orders are tried and the best is kept. An entry has one arena, since it is one stream.
 
     NUMERIC EFFECT: exact.
 
@@ -329,20 +377,96 @@ def PlanMemory : Pass<"plan-memory", "mjolnir::exec::EntryOp"> {
       exec.launch @step(%2, %arg1)
     }
     ```
+
+    Remarks: `Arena` (the arena's size beside the largest live set), `InPlace` (missed: why a kernel that may write in
+    place does not).
   }];
-  let options = [Option<"alignment", "alignment", "int64_t", "64", "Alignment of every offset, bytes">];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
+    Option<"alignment", "alignment", "int64_t", "0", "Alignment of every offset, bytes; 0: the target's">,
+  ];
+  let dependentDialects = ["mjolnir::exec::ExecDialect"];
+}
+
+def Schedule : Pass<"schedule", "mlir::ModuleOp"> {
+  let summary = "Says which steps may overlap, which start early, what is replayed as a graph";
+  let description = [{
+    Steps stay in their order. Each names the steps that it waits for: those that write what it touches and those
+    that read what it writes, over the arena with its reused places, the layers of the KV pool, inputs and outputs;
+    without those that others of them wait for. Steps without a path between them may overlap.
+
+    A launch right behind another is `dependent`: where the device runs the steps as one stream and knows dependent
+    launches (on CUDA, programmatic dependent launch), it starts when the one before says so, fetches weights, and
+    waits for its completion, and so for that of all before, until it touches anything else. A copy cannot let a
+    launch start: no such edge leaves or enters anything but launches. An entry of several steps is replayed as one
+    `graph`. A device that runs the steps one after the other loses nothing.
+
+    NUMERIC EFFECT: exact.
+
+    Before, two launches that read what the first wrote, and one that reads both results:
+    ```mlir
+    exec.kernel @one schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+    ^bb0(%x: tensor<16xf32>):
+      exec.return %x : tensor<16xf32>
+    }
+    exec.kernel @two schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<read>,
+        #exec.access<write>] {
+    ^bb0(%x: tensor<16xf32>, %y: tensor<16xf32>):
+      exec.return %x : tensor<16xf32>
+    }
+    exec.entry @diamond arena 192 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y",
+        tensor<16xf32>>] {
+    ^bb0(%in: !exec.buffer, %out: !exec.buffer):
+      %a = exec.arena_buffer 64 at 0
+      %b = exec.arena_buffer 64 at 64
+      %c = exec.arena_buffer 64 at 128
+      exec.launch @one(%in, %a)
+      exec.launch @one(%a, %b)
+      exec.launch @one(%a, %c)
+      exec.launch @two(%b, %c, %out)
+    }
+    ```
+    After `schedule`:
+    ```mlir
+    exec.kernel @one schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+    ^bb0(%arg0: tensor<16xf32>):
+      exec.return %arg0 : tensor<16xf32>
+    }
+    exec.kernel @two schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<read>,
+        #exec.access<write>] {
+    ^bb0(%arg0: tensor<16xf32>, %arg1: tensor<16xf32>):
+      exec.return %arg0 : tensor<16xf32>
+    }
+    exec.entry @diamond arena 192 align 64 graph inputs [#exec.binding<"x", tensor<16xf32>>] outputs
+        [#exec.binding<"y", tensor<16xf32>>] {
+    ^bb0(%arg0: !exec.buffer, %arg1: !exec.buffer):
+      %0 = exec.arena_buffer 64 at 0
+      %1 = exec.arena_buffer 64 at 64
+      %2 = exec.arena_buffer 64 at 128
+      exec.launch @one(%arg0, %0) after []
+      exec.launch @one(%0, %1) after [0] dependent
+      exec.launch @one(%0, %2) after [0] dependent
+      exec.launch @two(%1, %2, %arg1) after [1, 2] dependent
+    }
+    ```
+
+    Remarks: `Steps` (how many steps, edges and dependent launches, how many steps follow one another at least, and how
+    many there are side by side at most), `Dependent` (missed: why a launch does not start early).
+  }];
   let dependentDialects = ["mjolnir::exec::ExecDialect"];
 }
 
 def VerifyPhase : Pass<"verify-phase", "mlir::ModuleOp"> {
   let summary = "Checks what the next phase may rely on";
   let description = [{
-    `input`: there is an entry; entries hold operations of `mj` and pointwise `arith` and `math` on tensors with rows,
-    of element types that kernels know. `graph`, `numerics`: entries have static shapes, too. `fusion`: outside regions
-    there are only weights, what depends on them alone, batch fields and reshapes; a region has one anchor at most.
-    `schedule`: every region has a schedule and nothing but regions computes. `plan`: only planned programs are left,
-    every arena buffer has its place, aligned, and no two that live at the same time overlap. `code`: there is an image
-    if there are kernels.
+    `input`: there is an entry; entries hold operations of `mj` and pointwise `arith` and `math` on tensors with
+    rows, of element types that kernels know. `graph`, `numerics`: entries have static shapes, too. `fusion`:
+    outside regions there are only weights, what depends on them alone, batch fields and reshapes; a region has one
+    anchor at most. `schedule`: every region has a schedule and nothing but regions computes. `plan`: only planned
+    programs are left, every arena buffer has its place, aligned, and no two that live at the same time overlap,
+    unless a launch may write one over the other; a step waits for every earlier one that conflicts with it, and
+    only launches start early, after one launch; kernels read no further back than the KV pool keeps. `code`: there
+    is an image if there are kernels.
 
     NUMERIC EFFECT: exact.
 

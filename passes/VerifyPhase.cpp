@@ -1,8 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // verify-phase: what the next phase may rely on.
-#include "passes/Lifetimes.h"
 #include "passes/Passes.h"
+#include "passes/VerifyPlan.h"
 #include "passes/Weights.h"
 
 namespace mjolnir {
@@ -134,33 +134,6 @@ LogicalResult verifySchedules(func::FuncOp entry) {
   return success();
 }
 
-LogicalResult verifyPlan(exec::EntryOp entry) {
-  if (!entry.getArenaBytes())
-    return entry.emitOpError("has no arena size after plan-memory");
-  auto buffers = computeLifetimes(entry);
-  for (auto [index, first] : llvm::enumerate(buffers)) {
-    exec::ArenaBufferOp buffer = first.first;
-    Lifetime lifetime = first.second;
-    if (!buffer.getOffset())
-      return buffer.emitOpError("has no offset after plan-memory");
-    if (*buffer.getOffset() % entry.getArenaAlignment().value_or(1))
-      return buffer.emitOpError("is at offset ")
-             << *buffer.getOffset() << ", which is not aligned to " << *entry.getArenaAlignment() << " bytes";
-    for (auto [other, otherLifetime] : MutableArrayRef(buffers).drop_front(index + 1)) {
-      if (!other.getOffset() || !lifetime.overlaps(otherLifetime))
-        continue;
-      int64_t begin = *buffer.getOffset(), end = begin + buffer.getBytes();
-      int64_t otherBegin = *other.getOffset(), otherEnd = otherBegin + other.getBytes();
-      if (begin < otherEnd && otherBegin < end)
-        return (buffer.emitOpError("overlaps another that lives at the same time: bytes ")
-                << begin << " to " << end << " and " << otherBegin << " to " << otherEnd)
-                   .attachNote(other.getLoc())
-               << "the other buffer";
-    }
-  }
-  return success();
-}
-
 struct VerifyPhase : mjolnir::impl::VerifyPhaseBase<VerifyPhase> {
   using Base::Base;
 
@@ -200,9 +173,8 @@ struct VerifyPhase : mjolnir::impl::VerifyPhaseBase<VerifyPhase> {
         return op.emitError() << "'" << op.getName() << "' is left after lower-to-exec";
     if (module.getOps<exec::EntryOp>().empty())
       return module.emitError("has no exec.entry");
-    for (auto entry : module.getOps<exec::EntryOp>())
-      if (failed(verifyPlan(entry)))
-        return failure();
+    if (failed(verifyPlan(module)))
+      return failure();
     if (phase == "code" && !module.getOps<exec::KernelOp>().empty() && module.getOps<exec::ImageOp>().empty())
       return module.emitError("has kernels and no exec.image with their code");
     return success();

@@ -65,10 +65,13 @@ static void buildSchedule(OpPassManager &manager, const PipelineOptions &options
   manager.addPass(createHoistWeightComputation());
 }
 
-/// plan: buffers at offsets, launches, pages.
+/// plan: pages, launches, buffers at offsets, what may overlap.
 static void buildPlan(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createLowerToExec(LowerToExecOptions{options.target, options.pageSize}));
-  manager.addNestedPass<exec::EntryOp>(createPlanMemory());
+  manager.addPass(createPlanPagedKv(PlanPagedKvOptions{options.target, options.pageSize}));
+  manager.addPass(createLowerToExec(LowerToExecOptions{options.target}));
+  manager.addPass(createPlanMemory(PlanMemoryOptions{options.target, /*alignment=*/0}));
+  // After the offsets are known: a place that is used again orders the steps that use it.
+  manager.addPass(createSchedule());
 }
 
 void mjolnir::buildPhase(OpPassManager &manager, Phase phase, const PipelineOptions &options) {

@@ -43,3 +43,36 @@ std::string mjolnir::describeTargets() {
 int64_t mjolnir::denseBytes(mlir::RankedTensorType type) {
   return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
 }
+
+/// Whether `op` computes each element of its result from the same element of its operands; operands of a broadcast are
+/// not the same elements.
+static bool isPointwise(mlir::Operation *op) { return mlir::OpTrait::hasElementwiseMappableTraits(op); }
+
+bool mjolnir::isElementwise(mlir::Block &body, unsigned argument, unsigned result) {
+  mlir::Value from = body.getArgument(argument), to = body.getTerminator()->getOperand(result);
+  if (from == to || from.getType() != to.getType())
+    return false;
+  llvm::SmallVector<mlir::Value> pending{from};
+  llvm::DenseSet<mlir::Value> seen;
+  while (!pending.empty()) {
+    mlir::Value value = pending.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    for (mlir::OpOperand &use : value.getUses()) {
+      mlir::Operation *user = use.getOwner();
+      if (user == body.getTerminator()) {
+        if (use.getOperandNumber() != result)
+          return false;
+        continue;
+      }
+      if (!isPointwise(user))
+        return false;
+      llvm::append_range(pending, user->getResults());
+    }
+  }
+  return seen.contains(to);
+}
+
+int64_t mjolnir::splitDecodeBytes(int64_t workers, int64_t group, int64_t headDim) {
+  return 2 * workers * group * (headDim + 2) * int64_t(sizeof(float));
+}

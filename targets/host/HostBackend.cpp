@@ -48,8 +48,7 @@ public:
   mj::EncodingAttr chooseEncoding(RankedTensorType weight, bool) const override {
     if (weight.getRank() != 2 || !isF32OrBf16(weight))
       return {};
-    return mj::EncodingAttr::get(weight.getContext(),
-                                 StringAttr::get(weight.getContext(), encodingOf(weight).name()));
+    return mj::EncodingAttr::get(weight.getContext(), StringAttr::get(weight.getContext(), encodingOf(weight).name()));
   }
 
   FailureOr<int64_t> storageBytes(RankedTensorType type) const override {
@@ -95,6 +94,12 @@ public:
     if (name == kSampleSchedule)
       return cast<RankedTensorType>(opsOf<mj::SampleOp>(body).front().getLogits().getType()).getDimSize(0);
     return countRowTiles(body);
+  }
+
+  /// The epilogue of a matmul reads 16 columns of a row before it writes them. Not so the loops of row kernels, where
+  /// LLVM would find at run time that what it reads and writes overlaps, and take its scalar version.
+  bool mayOverwrite(mj::ScheduleAttr schedule, Block &body, unsigned argument, unsigned result) const override {
+    return schedule.getName().getValue() == kMatmulSchedule && isElementwise(body, argument, result);
   }
 
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
@@ -181,8 +186,9 @@ private:
           return fusion.emitOpError("computes ") << tensor << " ('" << op.getName()
                                                  << "'); the host's kernels work on tensors of at least one dimension";
         if (rows && *rows != tensor.getDimSize(0))
-          return fusion.emitOpError("computes tensors of ") << *rows << " and of " << tensor.getDimSize(0)
-                                                            << " rows; a region works row by row over one number of rows";
+          return fusion.emitOpError("computes tensors of ")
+                 << *rows << " and of " << tensor.getDimSize(0)
+                 << " rows; a region works row by row over one number of rows";
         rows = tensor.getDimSize(0);
       }
       for (OpOperand &operand : op.getOpOperands())

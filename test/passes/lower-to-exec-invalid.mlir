@@ -1,4 +1,6 @@
-// RUN: mjolnir-opt %s --split-input-file --verify-diagnostics --lower-to-exec=page-size=32
+// RUN: mjolnir-opt %s --split-input-file --verify-diagnostics --plan-paged-kv --lower-to-exec
+// RUN: not mjolnir-opt %s --split-input-file --lower-to-exec 2>&1 | FileCheck %s --check-prefix=POOL
+// POOL: error: has a cache and the module no exec.kv_pool: run plan-paged-kv first
 
 func.func @symbolic(%batch: !mj.batch<? x ? x ?>) attributes {mj.entry} {
   return
@@ -21,25 +23,6 @@ func.func @outside(%x: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry}
   // expected-error@+1 {{'arith.negf' is outside a region: run form-fusions and hoist-weight-computation first}}
   %y = arith.negf %x : tensor<2x4xf32>
   return %y : tensor<2x4xf32>
-}
-
-// -----
-
-func.func @a(%kv: !mj.kv<1 x 1 x 4 x f32>) attributes {mj.entry} {
-  return
-}
-// expected-error@+1 {{has a cache of type '!mj.kv<1 x 1 x 4 x bf16>', another entry '!mj.kv<1 x 1 x 4 x f32>'; entries of a package share one}}
-func.func @b(%kv: !mj.kv<1 x 1 x 4 x bf16>) attributes {mj.entry} {
-  return
-}
-
-// -----
-
-// expected-error@+1 {{has block tables for pages of 16 tokens; page-size 32 would need others}}
-module attributes {mj.page_size = 16 : i64} {
-func.func @a(%kv: !mj.kv<1 x 1 x 4 x f32>) attributes {mj.entry} {
-  return
-}
 }
 
 // -----

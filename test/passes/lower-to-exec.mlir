@@ -1,5 +1,5 @@
-// RUN: mjolnir-opt %s --split-input-file --verify-roundtrip --lower-to-exec=target=host:x86-64-v3 | mjolnir-opt --split-input-file --verify-roundtrip | FileCheck %s
-// RUN: mjolnir-opt %s --split-input-file --lower-to-exec=target=host:x86-64-v3 --remarks-filter=lower-to-exec --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: mjolnir-opt %s --split-input-file --verify-roundtrip --plan-paged-kv --lower-to-exec=target=host:x86-64-v3 | mjolnir-opt --split-input-file --verify-roundtrip | FileCheck %s
+// RUN: mjolnir-opt %s --split-input-file --plan-paged-kv --lower-to-exec=target=host:x86-64-v3 --remarks-filter=lower-to-exec --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Two layers: regions that are equal but for the layer share a kernel, the layer is the offset of the pool in a launch. A page
 // has 16 tokens where nothing says otherwise: 2 layers * K and V * 1 head * 16 tokens * 4 elements * 4 bytes.

@@ -5,8 +5,8 @@
 // RUN: mjolnir-opt %t/graph.mlir --form-fusions --verify-phase=phase=fusion -o /dev/null
 // RUN: mjolnir-opt %t/graph.mlir --form-fusions=unfused --verify-phase=phase=fusion -o /dev/null
 // RUN: mjolnir-opt %t/graph.mlir --form-fusions --select-schedules --hoist-weight-computation --verify-phase=phase=schedule -o /dev/null
-// RUN: mjolnir-opt %t/graph.mlir --form-fusions --select-schedules --hoist-weight-computation --lower-to-exec \
-// RUN:   | mjolnir-opt --pass-pipeline='builtin.module(exec.entry(plan-memory),verify-phase{phase=plan})' -o /dev/null
+// RUN: mjolnir-opt %t/graph.mlir --form-fusions --select-schedules --hoist-weight-computation --plan-paged-kv --lower-to-exec \
+// RUN:   | mjolnir-opt --pass-pipeline='builtin.module(plan-memory,verify-phase{phase=plan})' -o /dev/null
 
 // Each is refused as a later phase than it is in.
 // RUN: not mjolnir-opt %t/input.mlir --verify-phase=phase=graph 2>&1 | FileCheck %s --check-prefix=SYMBOLIC
@@ -19,7 +19,7 @@
 // HOIST: error: 'mj.pack' is left in an entry after hoist-weight-computation
 // RUN: not mjolnir-opt %t/graph.mlir --verify-phase=phase=plan 2>&1 | FileCheck %s --check-prefix=PLAN
 // PLAN: error: 'func.func' is left after lower-to-exec
-// RUN: not mjolnir-opt %t/graph.mlir --form-fusions --select-schedules --hoist-weight-computation --lower-to-exec --verify-phase=phase=plan 2>&1 | FileCheck %s --check-prefix=ARENA
+// RUN: not mjolnir-opt %t/graph.mlir --form-fusions --select-schedules --hoist-weight-computation --plan-paged-kv --lower-to-exec --verify-phase=phase=plan 2>&1 | FileCheck %s --check-prefix=ARENA
 // ARENA: has no arena size after plan-memory
 // RUN: not mjolnir-opt %t/planned.mlir --verify-phase=phase=code 2>&1 | FileCheck %s --check-prefix=IMAGE
 // IMAGE: error: has kernels and no exec.image with their code

@@ -44,8 +44,8 @@ public:
   /// Alignment in bytes of arena buffers and weights.
   virtual int64_t bufferAlignment() const = 0;
 
-  /// The encoding in which the target wants a weight that is the right operand of `mj.matmul`, or null for row-major. It
-  /// must serve every matmul that reads the weight and, when `gathered`, row gathers too.
+  /// The encoding in which the target wants a weight that is the right operand of `mj.matmul`, or null for row-major.
+  /// It must serve every matmul that reads the weight and, when `gathered`, row gathers too.
   virtual mj::EncodingAttr chooseEncoding(mlir::RankedTensorType weight, bool gathered) const = 0;
 
   /// Bytes that a weight takes in the package; the type may carry an encoding of this target.
@@ -63,6 +63,17 @@ public:
   /// How many tiles a launch of `body` has under `schedule`.
   virtual int64_t countTiles(mj::ScheduleAttr schedule, mlir::Block &body) const = 0;
 
+  /// Whether a launch of `body` under `schedule` may write its result `result` where its argument `argument` lies,
+  /// which nothing reads after the launch: every element is written after the last read of the element that lay there,
+  /// by the tile that alone reads it. See isElementwise for what the body must be like.
+  virtual bool mayOverwrite(mj::ScheduleAttr schedule, mlir::Block &body, unsigned argument, unsigned result) const {
+    return false;
+  }
+
+  /// Bytes that a launch of `body` under `schedule` needs beside its operands, for what its tiles leave to each other;
+  /// see splitDecodeBytes.
+  virtual int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body) const { return 0; }
+
   /// Compiles every kernel of `module`.
   virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module) const = 0;
 };
@@ -78,6 +89,17 @@ std::string describeTargets();
 
 /// Bytes of a dense row-major tensor of static shape.
 int64_t denseBytes(mlir::RankedTensorType type);
+
+/// Whether result `result` of `body` has the type of argument `argument`, and all that is computed from the argument is
+/// pointwise and leads to that result alone: element i of the argument is read for element i of the result and for
+/// nothing else.
+bool isElementwise(mlir::Block &body, unsigned argument, unsigned result);
+
+/// Bytes of the partial results of a split decode, which gives each of `workers` blocks an equal, contiguous share of
+/// the tokens of all sequences and KV heads: a share begins in one sequence and ends in another, what lies between is
+/// whole. So a worker leaves two partial results at most, each for the `group` query heads of a KV head: `headDim`
+/// sums, the maximum and the sum of weights, in f32.
+int64_t splitDecodeBytes(int64_t workers, int64_t group, int64_t headDim);
 
 } // namespace mjolnir
 

@@ -65,6 +65,8 @@ LogicalResult KvPoolOp::verify() {
   uint64_t bytes = elements * getElementType().getIntOrFloatBitWidth() / 8;
   if (getBytesPerPage() != bytes)
     return emitOpError("states ") << getBytesPerPage() << " bytes a page, which are " << bytes;
+  if (getWindow() && !isPositive(*getWindow()))
+    return emitOpError("needs a positive window, or none");
   return success();
 }
 
@@ -80,11 +82,22 @@ LogicalResult KernelOp::verifyRegions() {
   Block &block = getBody().front();
   for (Type type : block.getArgumentTypes())
     if (!isa<RankedTensorType, mj::BatchType, mj::SamplingType, mj::KvType>(type))
-      return emitOpError("has an argument of type ") << type << "; a kernel takes tensors, a batch, sampling parameters "
-                                                     << "and a cache";
-  size_t operands = getKernelOperands(getBody().front()).size();
+      return emitOpError("has an argument of type ")
+             << type << "; a kernel takes tensors, a batch, sampling parameters "
+             << "and a cache";
+  if (getScratch() && !isPositive(*getScratch()))
+    return emitOpError("needs a positive number of scratch bytes, or none");
+  size_t operands = getKernelOperands(getBody().front()).size() + (getScratch() ? 1 : 0);
   if (getAccesses().size() != operands)
     return emitOpError("states ") << getAccesses().size() << " accesses for a body of " << operands << " operands";
+  ArrayAttr pairs = getInPlaceAttr() ? getInPlaceAttr() : ArrayAttr::get(getContext(), {});
+  for (auto pair : pairs.getAsRange<InPlaceAttr>()) {
+    auto isAccessed = [&](unsigned operand, Access access) {
+      return operand < operands && cast<AccessAttr>(getAccesses()[operand]).getValue() == access;
+    };
+    if (!isAccessed(pair.getWritten(), Access::write) || !isAccessed(pair.getRead(), Access::read))
+      return emitOpError("states ") << pair << ", which is no written operand over a read one";
+  }
   return success();
 }
 
@@ -93,8 +106,8 @@ LogicalResult EntryOp::verify() {
     return emitOpError("needs token rows, sequences and pages a sequence as its ragged bucket");
   Block &block = getBody().front();
   if (block.getNumArguments() != getInputs().size() + getOutputs().size())
-    return emitOpError("needs a block argument for each of ") << getInputs().size() << " inputs and "
-                                                              << getOutputs().size() << " outputs";
+    return emitOpError("needs a block argument for each of ")
+           << getInputs().size() << " inputs and " << getOutputs().size() << " outputs";
   for (Type type : block.getArgumentTypes())
     if (!isa<BufferType>(type))
       return emitOpError("takes buffers, not ") << type;
@@ -104,6 +117,26 @@ LogicalResult EntryOp::verify() {
     for (auto binding : bindings.getAsRange<BindingAttr>())
       if (!names.insert(binding.getName()).second)
         return emitOpError("binds '") << binding.getName().getValue() << "' twice";
+  }
+  return success();
+}
+
+LogicalResult EntryOp::verifyRegions() {
+  int64_t steps = 0;
+  for (Operation &op : getBody().front()) {
+    auto launch = dyn_cast<LaunchOp>(op);
+    auto copy = dyn_cast<CopyOp>(op);
+    if (!launch && !copy)
+      continue;
+    std::optional<ArrayRef<int64_t>> after = launch ? launch.getAfter() : copy.getAfter();
+    int64_t last = -1;
+    for (int64_t step : after.value_or(ArrayRef<int64_t>())) {
+      if (step <= last || step >= steps)
+        return op.emitOpError("is step ")
+               << steps << " and starts after [" << *after << "]; these are earlier steps, in ascending order";
+      last = step;
+    }
+    ++steps;
   }
   return success();
 }

@@ -224,3 +224,69 @@ exec.entry @e inputs [] outputs [] {
   // expected-error @+1 {{'exec.copy' op needs a positive number of bytes}}
   exec.copy %0 to %0 bytes -1
 }
+
+// -----
+
+// expected-error @+1 {{'exec.kv_pool' op needs a positive window, or none}}
+exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072 window 0
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op states 2 accesses for a body of 3 operands}}
+exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] scratch 64 {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op needs a positive number of scratch bytes, or none}}
+exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>, #exec.access<read_write>] scratch 0 {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op states #exec.in_place<0 over 1>, which is no written operand over a read one}}
+exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] in_place [#exec.in_place<0 over 1>] {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op states #exec.in_place<2 over 0>, which is no written operand over a read one}}
+exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] in_place [#exec.in_place<2 over 0>] {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
+exec.entry @itself inputs [] outputs [] {
+  %a = exec.arena_buffer 64
+  %b = exec.arena_buffer 64
+  // expected-error @+1 {{'exec.copy' op is step 0 and starts after [0]; these are earlier steps, in ascending order}}
+  exec.copy %a to %b bytes 64 after [0]
+}
+
+// -----
+
+exec.entry @descending inputs [] outputs [] {
+  %a = exec.arena_buffer 64
+  %b = exec.arena_buffer 64
+  exec.copy %a to %b bytes 64
+  exec.copy %a to %b bytes 64
+  // expected-error @+1 {{'exec.copy' op is step 2 and starts after [1, 0]; these are earlier steps, in ascending order}}
+  exec.copy %a to %b bytes 64 after [1, 0]
+}
+
+// -----
+
+exec.entry @negative inputs [] outputs [] {
+  %a = exec.arena_buffer 64
+  %b = exec.arena_buffer 64
+  // expected-error @+1 {{'exec.copy' op is step 0 and starts after [-1]; these are earlier steps, in ascending order}}
+  exec.copy %a to %b bytes 64 after [-1]
+}

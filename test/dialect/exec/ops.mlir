@@ -51,3 +51,24 @@ exec.entry @ragged ragged [4, 2, 8] arena 256 align 64 inputs [] outputs [] attr
 
 // CHECK: exec.image @host member "kernels/host.so" : dense<[127, 69, 76, 70]> : tensor<4xi8>
 exec.image @host member "kernels/host.so" : dense<[127, 69, 76, 70]> : tensor<4xi8>
+
+// CHECK: exec.kv_pool @last : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072 window 24
+exec.kv_pool @last : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072 window 24
+
+// CHECK: exec.kernel @split schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>, #exec.access<read_write>] in_place [#exec.in_place<1 over 0>] scratch 64 {
+exec.kernel @split schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>, #exec.access<read_write>] in_place [#exec.in_place<1 over 0>] scratch 64 {
+^bb0(%x: tensor<16xf32>):
+  exec.return %x : tensor<16xf32>
+}
+
+// CHECK: exec.entry @scheduled arena 128 align 64 graph inputs [] outputs [] {
+exec.entry @scheduled arena 128 align 64 graph inputs [] outputs [] {
+  %a = exec.arena_buffer 64 at 0
+  %s = exec.arena_buffer 64 at 64
+  // CHECK: exec.launch @split(%{{.*}}, %{{.*}}, %{{.*}}) after []{{$}}
+  exec.launch @split(%a, %a, %s) after []
+  // CHECK-NEXT: exec.launch @split(%{{.*}}, %{{.*}}, %{{.*}}) after [0] dependent
+  exec.launch @split(%a, %a, %s) after [0] dependent
+  // CHECK-NEXT: exec.copy %{{.*}} to %{{.*}} bytes 64 after [0, 1]
+  exec.copy %a to %s bytes 64 after [0, 1]
+}

@@ -3,7 +3,7 @@
 // RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_90a | FileCheck %s --check-prefixes=CHECK,H200
 // RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_110f | FileCheck %s --check-prefixes=CHECK,THOR
 // RUN: mjolnir-opt %t/schedules.mlir --verify-roundtrip --select-schedules=target=cuda:sm_120f | FileCheck %s --check-prefixes=CHECK,RTX
-// RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
+// RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --plan-paged-kv=target=cuda:sm_90a --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // REMARK: @q stays row-major
 // REMARK: regions by schedule: 2 cuda.small_matmul, 2 cuda.large_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns

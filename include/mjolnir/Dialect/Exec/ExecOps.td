@@ -55,17 +55,32 @@ def Exec_Access : I32EnumAttr<"Access", "what a kernel does with an operand", [
 def Exec_AccessAttr : EnumAttr<Exec_Dialect, Exec_Access, "access"> { let assemblyFormat = "`<` $value `>`"; }
 def Exec_AccessArrayAttr : TypedArrayAttrBase<Exec_AccessAttr, "accesses">;
 
+def Exec_InPlaceAttr : AttrDef<Exec_Dialect, "InPlace"> {
+  let mnemonic = "in_place";
+  let summary = "an operand that may be written over one that is read";
+  let description = [{
+    `#exec.in_place<3 over 0>`: the kernel writes an element of operand 3 only after the last read of the same element of
+    operand 0, and no other tile reads it: the two may be one buffer, of which nothing else of the launch is a part.
+  }];
+  let parameters = (ins "unsigned":$written, "unsigned":$read);
+  let assemblyFormat = "`<` $written `over` $read `>`";
+}
+def Exec_InPlaceArrayAttr : TypedArrayAttrBase<Exec_InPlaceAttr, "pairs of operands">;
+
 def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
   let summary = "paged memory of the KV cache";
   let description = [{
     A page holds `page_size` tokens of all layers: `[layers][K, V][heads][page_size][head_dim]` elements. `bytes_per_page` is
     stated so that plans can be read and checked. The number of pages is left to the load.
+
+    With `window` W no row reads further back than the last W tokens, its own included: what lies before may be
+    overwritten.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, I64Attr:$layers, I64Attr:$heads, I64Attr:$head_dim,
-                       I64Attr:$page_size, I64Attr:$bytes_per_page);
+                       I64Attr:$page_size, I64Attr:$bytes_per_page, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
     $sym_name `:` $element_type `layers` $layers `heads` $heads `head_dim` $head_dim `page_size` $page_size
-    `bytes_per_page` $bytes_per_page attr-dict
+    `bytes_per_page` $bytes_per_page (`window` $window^)? attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -86,13 +101,17 @@ def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
   let description = [{
     The body is that of the `mj.fusion` it came from, layers counted from zero: which layer is meant is the offset of the pool
     operand of each launch. Operands of a launch are the body's arguments, each batch, sampling and cache argument replaced by
-    the buffers it stands for, then one buffer for each tensor result; `accesses` says what happens to each.
+    the buffers it stands for, then one buffer for each tensor result; `accesses` says what happens to each. With
+    `scratch` there is one more, of that many bytes, for what a launch keeps between its tiles: the partial results of a
+    split decode. `in_place` names results that may lie where an operand lies that nothing reads afterwards.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mj_ScheduleAttr:$schedule, I64Attr:$tiles, Exec_AccessArrayAttr:$accesses,
+                       OptionalAttr<Exec_InPlaceArrayAttr>:$in_place, OptionalAttr<I64Attr>:$scratch,
                        OptionalAttr<StrAttr>:$ops);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses attr-dict-with-keyword $body
+    $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses (`in_place` $in_place^)? (`scratch` $scratch^)?
+    attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -109,16 +128,23 @@ def Exec_EntryOp : Exec_Op<"entry", [Symbol, IsolatedFromAbove, SingleBlock, NoT
   let description = [{
     Block arguments are the inputs, then the outputs. `ragged` entries carry their bucket: token rows, sequences, pages a
     sequence. `arena_bytes` and the offsets of arena buffers come from `plan-memory`.
+
+    Launches and copies are the steps of an entry, numbered in order from 0. A step starts when all before it are
+    complete; one that says `after [i, ...]`, when those steps are (none: at once), so that steps without a path between
+    them may overlap. Where the steps run as one stream, a launch that is `dependent` may start before the one before it,
+    a launch, is complete: its kernel waits for that before it touches anything but weights. `graph`: a device that can
+    capture the entry replays it as one graph. A device that runs step after step does right by all of these.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Exec_BindingArrayAttr:$inputs, Exec_BindingArrayAttr:$outputs,
                        OptionalAttr<DenseI64ArrayAttr>:$ragged, OptionalAttr<I64Attr>:$arena_bytes,
-                       OptionalAttr<I64Attr>:$arena_alignment);
+                       OptionalAttr<I64Attr>:$arena_alignment, UnitAttr:$graph);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name (`ragged` $ragged^)? (`arena` $arena_bytes^)? (`align` $arena_alignment^)? `inputs` $inputs `outputs` $outputs
-    attr-dict-with-keyword $body
+    $sym_name (`ragged` $ragged^)? (`arena` $arena_bytes^)? (`align` $arena_alignment^)? (`graph` $graph^)?
+    `inputs` $inputs `outputs` $outputs attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Exec_ArenaBufferOp : Exec_Op<"arena_buffer", [HasParent<"EntryOp">]> {
@@ -148,14 +174,22 @@ def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [
 
 def Exec_LaunchOp : Exec_Op<"launch", [HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs a kernel's tiles over buffers";
-  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_BufferType>:$operands);
-  let assemblyFormat = "$kernel `(` $operands `)` attr-dict";
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_BufferType>:$operands,
+                       OptionalAttr<DenseI64ArrayAttr>:$after, UnitAttr:$dependent);
+  let assemblyFormat = "$kernel `(` $operands `)` (`after` $after^)? (`dependent` $dependent^)? attr-dict";
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$kernel, "::mlir::ValueRange":$operands), [{
+    build($_builder, $_state, kernel, operands, ::mlir::DenseI64ArrayAttr(), false);
+  }]>];
 }
 
 def Exec_CopyOp : Exec_Op<"copy", [HasParent<"EntryOp">]> {
   let summary = "copies bytes from one buffer to another";
-  let arguments = (ins Exec_BufferType:$source, Exec_BufferType:$destination, I64Attr:$bytes);
-  let assemblyFormat = "$source `to` $destination `bytes` $bytes attr-dict";
+  let arguments = (ins Exec_BufferType:$source, Exec_BufferType:$destination, I64Attr:$bytes,
+                       OptionalAttr<DenseI64ArrayAttr>:$after);
+  let assemblyFormat = "$source `to` $destination `bytes` $bytes (`after` $after^)? attr-dict";
+  let builders = [OpBuilder<(ins "::mlir::Value":$source, "::mlir::Value":$destination, "int64_t":$bytes), [{
+    build($_builder, $_state, source, destination, bytes, ::mlir::DenseI64ArrayAttr());
+  }]>];
   let hasVerifier = 1;
 }
 
