@@ -42,7 +42,7 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
         if (dependsOnWeightsAlone(&op) && !isa<mj::GetWeightOp>(op))
           hoist(&op, symbols, entries.front());
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
-        if (dependsOnWeightsAlone(&op) && op.use_empty())
+        if ((dependsOnWeightsAlone(&op) || isConstant(&op)) && op.use_empty())
           op.erase();
     }
     // A weight that nothing reads is not packaged. One walk for all of them: there are several for each layer.
@@ -103,16 +103,22 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
 
   /// "l0.q_proj.packed": the first weight and what was done to it.
   std::string nameOf(const SetVector<Operation *> &slice) {
-    std::string name = "rope_table", suffix;
+    std::string name, suffix;
     for (Operation *step : slice) {
-      if (auto weight = dyn_cast<mj::GetWeightOp>(step))
+      if (auto weight = dyn_cast<mj::GetWeightOp>(step); weight && name.empty())
         name = weight.getWeight().str();
       else if (isa<mj::PackOp>(step))
         suffix = ".packed";
+      else if (isa<mj::ConcatOp>(step))
+        suffix = ".merged";
+      else if (isa<mj::SliceOp>(step))
+        suffix = ".part";
+      else if (isa<arith::MulFOp>(step))
+        suffix = ".scaled";
       else if (isa<arith::TruncFOp, arith::ExtFOp>(step))
         suffix = ".converted";
     }
-    return name + suffix;
+    return (name.empty() ? "rope_table" : name) + suffix;
   }
 };
 

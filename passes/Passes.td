@@ -68,6 +68,64 @@ def SpecializeBuckets : Pass<"specialize-buckets", "mlir::ModuleOp"> {
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }
 
+def FoldSdpaScale : Pass<"fold-sdpa-scale", "mlir::ModuleOp"> {
+  let summary = "Makes multiplications of queries and keys the softmax scale of their attention";
+  let description = [{
+    A model scales queries, or queries and keys, or what they are computed from. Attention multiplies its scores by
+    `scale`, a constant of its exponent in f32, anyway: the factor joins it, and the multiplication is gone. It is found
+    behind reshapes, transpositions, slices, conversions, rotary embeddings, products with anything else, matmuls, the
+    weight of a norm (weight and bias both), and sums whose terms are all scaled by the same number. It stays where others
+    read something on the way, and behind a norm, which would not keep it.
+
+    `into` says where the scale is kept then, for kernels that have none of their own; the scale becomes 1, so that
+    nothing is applied twice. `rope-table`: the queries get a rotary table of their own, multiplied by it in f32.
+    `weights`: what makes the queries linear is multiplied by it, the weight of their norm (weight and bias), or that of
+    their matmul and its bias. Weights in bf16 or f16 take powers of two alone, which is exact unless a number leaves the
+    range of the type; others round them again: that is done with `lossy-weights` only, and said. A weight that anything
+    else reads, in any entry, stays as it is.
+
+    NUMERIC EFFECT: reassociating; with `lossy-weights`, lossy (bf16 rounding of the weights that took a scale).
+
+    Before, and after `fold-sdpa-scale`:
+    ```mlir
+    %s = arith.constant dense<0.125> : tensor<2x3x8xf32>
+    %qs = arith.mulf %q, %s : tensor<2x3x8xf32>
+    %a = mj.sdpa %qs over [%k], [%v] scale 1.0 : ...
+
+    %a = mj.sdpa %q over [%k], [%v] scale 1.250000e-01 : ...
+    ```
+  }];
+  let options = [
+    Option<"into", "into", "std::string", "\"attention\"", "What keeps the scale: attention, rope-table or weights">,
+    Option<"lossyWeights", "lossy-weights", "bool", "false",
+           "Multiply bf16 and f16 weights by factors that are no power of two, too">,
+  ];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
+}
+
+def KvInPlace : Pass<"kv-in-place", "mlir::ModuleOp"> {
+  let summary = "Lets attention read cached and new keys and values where they lie";
+  let description = [{
+    An exporter concatenates what was cached and what is new before each attention: every step copies the cache.
+    `mj.sdpa` takes keys and values in segments instead, each where it was: an argument, a result of another operation.
+    Concatenations are found behind reshapes, transpositions and conversions, which move onto the segments. Keys and
+    values must be made of the same numbers of rows. What the entry returns stays concatenated; a remark says what that
+    costs and why it is not written in place.
+
+    NUMERIC EFFECT: exact.
+
+    Before, and after `kv-in-place`:
+    ```mlir
+    %k = mj.concat %cached_k, %new_k axis 0 : tensor<6x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
+    %v = mj.concat %cached_v, %new_v axis 0 : tensor<6x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
+    %a = mj.sdpa %q over [%k], [%v] scale 0.5 : ...
+
+    %a = mj.sdpa %q over [%cached_k, %new_k], [%cached_v, %new_v] scale 5.000000e-01 : ...
+    ```
+  }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
+}
+
 def NarrowActivations : Pass<"narrow-activations", "mlir::ModuleOp"> {
   let summary = "Stores activations, matrices and the KV cache in bf16";
   let description = [{

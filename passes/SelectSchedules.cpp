@@ -50,16 +50,16 @@ WeightUses collectUses(mj::FusionOp fusion, unsigned index) {
   return uses;
 }
 
-/// A weight, or a conversion of it: the text is equal in all entries.
+/// A weight, or what is computed of weights: the text is equal in all entries.
 std::string keyOf(Value value) {
+  Operation *op = value.getDefiningOp();
   std::string key;
   llvm::raw_string_ostream stream(key);
-  for (Operation *op = value.getDefiningOp(); op;
-       op = op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr) {
-    stream << op->getName() << op->getAttrDictionary() << op->getResult(0).getType();
-    if (auto weight = dyn_cast<mj::GetWeightOp>(op))
-      stream << weight.getWeight();
-  }
+  stream << op->getName() << op->getAttrDictionary() << op->getResult(0).getType();
+  if (auto weight = dyn_cast<mj::GetWeightOp>(op))
+    stream << weight.getWeight();
+  for (Value operand : op->getOperands())
+    stream << '(' << keyOf(operand) << ')';
   return key;
 }
 

@@ -21,7 +21,7 @@ SmallVector<func::FuncOp> mjolnir::getEntries(ModuleOp module) {
 std::string mjolnir::nameOfWeight(Value value) {
   Operation *op = value.getDefiningOp();
   while (op && op->getNumOperands() && dependsOnWeightsAlone(op))
-    op = op->getOperand(0).getDefiningOp();
+    op = op->getOperand(isConstant(op->getOperand(0).getDefiningOp()) ? 1 : 0).getDefiningOp();
   if (auto weight = llvm::dyn_cast_if_present<mj::GetWeightOp>(op))
     return ("@" + weight.getWeight()).str();
   return llvm::isa_and_present<mj::RopeTableOp>(op) ? "a rotary table" : "a computed value";
@@ -33,10 +33,14 @@ bool mjolnir::dependsOnWeightsAlone(Operation *op) {
   if (isa<mj::GetWeightOp, mj::RopeTableOp>(op))
     return true;
   // What packaging can evaluate; everything else stays in the program.
-  if (!isa<arith::ExtFOp, arith::TruncFOp, mj::PackOp>(op))
+  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, mj::PackOp, mj::ConcatOp, mj::SliceOp>(op))
     return false;
-  return llvm::all_of(op->getOperands(), [](Value operand) {
+  bool readsWeight = false;
+  for (Value operand : op->getOperands()) {
     Operation *producer = operand.getDefiningOp();
-    return producer && dependsOnWeightsAlone(producer);
-  });
+    if (!producer || (!isConstant(producer) && !dependsOnWeightsAlone(producer)))
+      return false;
+    readsWeight |= !isConstant(producer);
+  }
+  return readsWeight;
 }

@@ -45,6 +45,9 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // Layers read the same fields and tables: once is enough.
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
+  // Attention scales and joins by itself what exporters scale and join before it.
+  manager.addPass(createFoldSdpaScale());
+  manager.addPass(createKvInPlace());
 }
 
 /// numerics: in which precision things are stored. The oracle keeps what was imported.

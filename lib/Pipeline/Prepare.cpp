@@ -32,6 +32,18 @@ static uint16_t narrowToBf16(float value) {
   return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+/// IEEE half of an f32, to nearest even; beyond 65504 infinity.
+static uint16_t narrowToHalf(float value) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(value), magnitude = bits & 0x7fffffff;
+  uint16_t sign = uint16_t((bits >> 16) & 0x8000);
+  if (magnitude > 0x7f800000)
+    return sign | 0x7e00;
+  if (magnitude < 0x38800000) // below 2^-14: multiples of 2^-24, which are the units in the last place of 0.5
+    return sign | uint16_t(llvm::bit_cast<uint32_t>(llvm::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000);
+  uint32_t rounded = (magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x38000000) >> 13;
+  return sign | uint16_t(std::min(rounded, 0x7c00u));
+}
+
 template <typename From, typename To, typename Convert>
 static TensorBytes convertElements(ArrayRef<char> source, Convert convert) {
   size_t count = source.size() / sizeof(From);
@@ -50,11 +62,85 @@ static FailureOr<TensorBytes> convert(Operation *op, ArrayRef<char> source) {
   if (from.isF16() && to.isF32())
     return convertElements<uint16_t, float>(source, widenHalf);
   if (from.isBF16() && to.isF32())
-    return convertElements<uint16_t, float>(
-        source, [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); });
+    return convertElements<uint16_t, float>(source,
+                                            [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); });
   if (from.isF32() && to.isBF16())
     return convertElements<float, uint16_t>(source, narrowToBf16);
+  if (from.isF32() && to.isF16())
+    return convertElements<float, uint16_t>(source, narrowToHalf);
   return op->emitError() << "packaging cannot convert " << from << " to " << to;
+}
+
+/// Products in f32, rounded once to the element type of both operands.
+static FailureOr<TensorBytes> multiply(Operation *op, ArrayRef<char> a, ArrayRef<char> b) {
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  auto run = [&](auto sample, auto widen, auto narrow) {
+    using Stored = decltype(sample);
+    std::vector<char> result(a.size());
+    for (size_t at = 0; at < a.size(); at += sizeof(Stored)) {
+      Stored left, right;
+      std::memcpy(&left, a.data() + at, sizeof(Stored));
+      std::memcpy(&right, b.data() + at, sizeof(Stored));
+      Stored product = narrow(widen(left) * widen(right));
+      std::memcpy(result.data() + at, &product, sizeof(Stored));
+    }
+    return TensorBytes(std::move(result));
+  };
+  auto same = [](float value) { return value; };
+  if (element.isF32())
+    return run(float(), same, same);
+  if (element.isBF16())
+    return run(uint16_t(), [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); }, narrowToBf16);
+  if (element.isF16())
+    return run(uint16_t(), widenHalf, narrowToHalf);
+  return op->emitError() << "packaging cannot multiply elements of type " << element;
+}
+
+static size_t elementBytes(Type type) { return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
+
+/// A constant with one number for all elements.
+static FailureOr<TensorBytes> repeat(arith::ConstantOp op) {
+  auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
+  if (!splat || !isa<FloatType>(splat.getElementType()))
+    return op.emitError("packaging knows constants of one float only");
+  uint64_t bits = splat.getSplatValue<APFloat>().bitcastToAPInt().getZExtValue();
+  size_t size = elementBytes(splat.getType());
+  std::vector<char> result(splat.getNumElements() * size);
+  for (size_t at = 0; at < result.size(); at += size)
+    std::memcpy(result.data() + at, &bits, size);
+  return TensorBytes(std::move(result));
+}
+
+static TensorBytes concatenate(mj::ConcatOp op, ArrayRef<TensorBytes> sources) {
+  auto type = cast<RankedTensorType>(op.getType());
+  size_t blocks = ShapedType::getNumElements(type.getShape().take_front(op.getAxis()));
+  std::vector<char> result;
+  result.reserve(type.getNumElements() * elementBytes(type));
+  for (size_t block = 0; block < blocks; ++block)
+    for (const TensorBytes &source : sources) {
+      size_t size = source.bytes().size() / blocks;
+      const char *begin = source.bytes().data() + block * size;
+      result.insert(result.end(), begin, begin + size);
+    }
+  return TensorBytes(std::move(result));
+}
+
+static TensorBytes slice(mj::SliceOp op, ArrayRef<char> source) {
+  auto from = cast<RankedTensorType>(op.getSource().getType()), to = cast<RankedTensorType>(op.getType());
+  size_t size = elementBytes(to);
+  std::vector<char> result;
+  result.reserve(to.getNumElements() * size);
+  for (int64_t element = 0; element < to.getNumElements(); ++element) {
+    int64_t rest = element, place = 0, step = 1;
+    for (int64_t axis = to.getRank() - 1; axis >= 0; --axis) {
+      place += (op.getOffsets()[axis] + rest % to.getDimSize(axis) * op.getStrides()[axis]) * step;
+      rest /= to.getDimSize(axis);
+      step *= from.getDimSize(axis);
+    }
+    const char *begin = source.data() + place * size;
+    result.insert(result.end(), begin, begin + size);
+  }
+  return TensorBytes(std::move(result));
 }
 
 FailureOr<TensorBytes> WeightEvaluator::evaluate(StringRef name) {
@@ -93,6 +179,14 @@ FailureOr<TensorBytes> WeightEvaluator::evaluate(Operation *op, ArrayRef<TensorB
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op))
     return convert(op, operands[0].bytes());
+  if (isa<arith::MulFOp>(op))
+    return multiply(op, operands[0].bytes(), operands[1].bytes());
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    return repeat(constant);
+  if (auto concat = dyn_cast<mj::ConcatOp>(op))
+    return concatenate(concat, operands);
+  if (auto part = dyn_cast<mj::SliceOp>(op))
+    return slice(part, operands[0].bytes());
   if (auto pack = dyn_cast<mj::PackOp>(op)) {
     auto from = cast<RankedTensorType>(pack.getSource().getType()), to = cast<RankedTensorType>(pack.getType());
     FailureOr<int64_t> bytes = target.storageBytes(to);
