@@ -86,13 +86,23 @@ def FoldSdpaScale : Pass<"fold-sdpa-scale", "mlir::ModuleOp"> {
 
     NUMERIC EFFECT: reassociating; with `lossy-weights`, lossy (bf16 rounding of the weights that took a scale).
 
-    Before, and after `fold-sdpa-scale`:
+    Before, queries that are scaled:
     ```mlir
-    %s = arith.constant dense<0.125> : tensor<2x3x8xf32>
-    %qs = arith.mulf %q, %s : tensor<2x3x8xf32>
-    %a = mj.sdpa %qs over [%k], [%v] scale 1.0 : ...
-
-    %a = mj.sdpa %q over [%k], [%v] scale 1.250000e-01 : ...
+    func.func @main(%q: tensor<2x3x8xf32>, %k: tensor<4x3x8xf32>, %v: tensor<4x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+      %s = arith.constant dense<0.125> : tensor<2x3x8xf32>
+      %0 = arith.mulf %q, %s : tensor<2x3x8xf32>
+      %1 = mj.sdpa %0 over [%k], [%v] scale 1.0 : tensor<2x3x8xf32>, [tensor<4x3x8xf32>], [tensor<4x3x8xf32>] -> tensor<2x3x8xf32>
+      return %1 : tensor<2x3x8xf32>
+    }
+    ```
+    After `fold-sdpa-scale,canonicalize`:
+    ```mlir
+    func.func @main(%arg0: tensor<2x3x8xf32>, %arg1: tensor<4x3x8xf32>, %arg2: tensor<4x3x8xf32>) ->
+        tensor<2x3x8xf32> attributes {mj.entry} {
+      %0 = mj.sdpa %arg0 over[%arg1], [%arg2] scale 1.250000e-01 : tensor<2x3x8xf32>, [tensor<4x3x8xf32>],
+          [tensor<4x3x8xf32>] -> tensor<2x3x8xf32>
+      return %0 : tensor<2x3x8xf32>
+    }
     ```
   }];
   let options = [
@@ -114,15 +124,74 @@ def KvInPlace : Pass<"kv-in-place", "mlir::ModuleOp"> {
 
     NUMERIC EFFECT: exact.
 
-    Before, and after `kv-in-place`:
+    Before, a cache and this step's rows, here for keys and values both:
     ```mlir
-    %k = mj.concat %cached_k, %new_k axis 0 : tensor<6x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
-    %v = mj.concat %cached_v, %new_v axis 0 : tensor<6x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
-    %a = mj.sdpa %q over [%k], [%v] scale 0.5 : ...
-
-    %a = mj.sdpa %q over [%cached_k, %new_k], [%cached_v, %new_v] scale 5.000000e-01 : ...
+    func.func @main(%q: tensor<2x3x8xf32>, %cache: tensor<6x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+      %0 = mj.concat %cache, %q axis 0 : tensor<6x3x8xf32>, tensor<2x3x8xf32> -> tensor<8x3x8xf32>
+      %1 = mj.sdpa %q over [%0], [%0] scale 0.5 : tensor<2x3x8xf32>, [tensor<8x3x8xf32>], [tensor<8x3x8xf32>] -> tensor<2x3x8xf32>
+      return %1 : tensor<2x3x8xf32>
+    }
+    ```
+    After `kv-in-place`:
+    ```mlir
+    func.func @main(%arg0: tensor<2x3x8xf32>, %arg1: tensor<6x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+      %0 = mj.sdpa %arg0 over[%arg1, %arg0], [%arg1, %arg0] scale 5.000000e-01 : tensor<2x3x8xf32>,
+          [tensor<6x3x8xf32>, tensor<2x3x8xf32>], [tensor<6x3x8xf32>, tensor<2x3x8xf32>] -> tensor<2x3x8xf32>
+      return %0 : tensor<2x3x8xf32>
+    }
     ```
   }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
+}
+
+def MergeProjections : Pass<"merge-projections", "mlir::ModuleOp"> {
+  let summary = "Makes matmuls of one input one matmul, where the profile says that it pays";
+  let description = [{
+    Query, key and value projections multiply the same rows. As one matmul they are one kernel and fill the processors
+    better; but each part is then some columns of a wider matrix. Weights and biases are concatenated, when the package is
+    written, and `mj.slice` takes the columns of each.
+
+    It is done where the target's profile predicts at least 5% less time: a matmul takes its launch and the longer of
+    moving its bytes and computing its tiles in whole waves over the processors; where the target's kernels cannot read
+    columns in place, each part costs a copy. So many rows or few, on a chip that the separate ones fill already, stay
+    apart. A target that multiplies by several weights in one region needs no merging, and what pointwise operations bring
+    together (gate and up) form-fusions makes one region of. The decision is one for all entries, each counting the same:
+    a weight is stored once. So a weight that anything else reads keeps its matmul apart. Matmuls that an attention lies
+    between are of different layers and are left alone.
+
+    NUMERIC EFFECT: exact on the oracle; kernels may sum in another order for another shape (reassociating).
+
+    Before:
+    ```mlir
+    mj.weight @q : tensor<8x4xf32> from "q"
+    mj.weight @k : tensor<4x4xf32> from "k"
+    func.func @main(%x: tensor<2x4xf32>) -> (tensor<2x8xf32>, tensor<2x4xf32>) attributes {mj.entry} {
+      %q = mj.get_weight @q : tensor<8x4xf32>
+      %k = mj.get_weight @k : tensor<4x4xf32>
+      %0 = mj.matmul %x, %q {transpose_b} : tensor<2x4xf32>, tensor<8x4xf32> -> tensor<2x8xf32>
+      %1 = mj.matmul %x, %k {transpose_b} : tensor<2x4xf32>, tensor<4x4xf32> -> tensor<2x4xf32>
+      return %0, %1 : tensor<2x8xf32>, tensor<2x4xf32>
+    }
+    ```
+    After `merge-projections{force=true}`:
+    ```mlir
+    mj.weight @q : tensor<8x4xf32> from "q"
+    mj.weight @k : tensor<4x4xf32> from "k"
+    func.func @main(%arg0: tensor<2x4xf32>) -> (tensor<2x8xf32>, tensor<2x4xf32>) attributes {mj.entry} {
+      %0 = mj.get_weight @q : tensor<8x4xf32>
+      %1 = mj.get_weight @k : tensor<4x4xf32>
+      %2 = mj.concat %0, %1 axis 0 : tensor<8x4xf32>, tensor<4x4xf32> -> tensor<12x4xf32>
+      %3 = mj.matmul %arg0, %2 {transpose_b} : tensor<2x4xf32>, tensor<12x4xf32> -> tensor<2x12xf32>
+      %4 = mj.slice %3 from [0, 0] by [1, 1] : tensor<2x12xf32> -> tensor<2x8xf32>
+      %5 = mj.slice %3 from [0, 8] by [1, 1] : tensor<2x12xf32> -> tensor<2x4xf32>
+      return %4, %5 : tensor<2x8xf32>, tensor<2x4xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
+    Option<"force", "force", "std::string", "\"auto\"", "auto: where it pays; true: wherever it can be; false: nowhere">,
+  ];
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }
 

@@ -45,9 +45,16 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // Layers read the same fields and tables: once is enough.
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
+  // The oracle computes what was imported.
+  if (options.oracle)
+    return;
   // Attention scales and joins by itself what exporters scale and join before it.
   manager.addPass(createFoldSdpaScale());
   manager.addPass(createKvInPlace());
+  // Once the rows are known: whether it pays depends on them.
+  MergeProjectionsOptions merge;
+  merge.target = options.target;
+  manager.addPass(createMergeProjections(merge));
 }
 
 /// numerics: in which precision things are stored. The oracle keeps what was imported.

@@ -42,6 +42,9 @@ struct FusionRules {
   int64_t normPrologueRows = 0;
   /// Matmuls of one input and several weights (q, k, v) as one region with several results.
   bool parallelMatmuls = false;
+  /// Kernels read some columns of a wider matrix where they lie, as those of several matmuls that became one; else each
+  /// part is a copy.
+  bool columnSlices = false;
   /// Norms, rotary embeddings and cache writes of this step's rows inside the attention that reads the cache.
   bool attentionPrologue = false;
   /// Quantization to f8 as part of an epilogue.
