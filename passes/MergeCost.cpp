@@ -10,14 +10,21 @@
 
 using namespace mjolnir;
 
-static constexpr int64_t kTileColumns = 128, kLeastTileRows = 16, kMostTileRows = 128;
+namespace {
+struct Tile {
+  int64_t rows, columns;
+};
+} // namespace
 
-static int64_t tileRows(int64_t rows) {
-  return std::clamp<int64_t>(llvm::PowerOf2Ceil(rows), kLeastTileRows, kMostTileRows);
+static Tile chooseTile(int64_t rows, const Profile &profile) {
+  bool hasMatrixUnits = profile.sharedBytesPerBlock > 0;
+  int64_t least = hasMatrixUnits ? 16 : 1, most = hasMatrixUnits ? 128 : 8;
+  return {std::clamp<int64_t>(llvm::PowerOf2Ceil(rows), least, most), hasMatrixUnits ? 128 : 16};
 }
 
-int64_t mjolnir::countMatmulTiles(const MatmulSize &size) {
-  return llvm::divideCeil(size.rows, tileRows(size.rows)) * llvm::divideCeil(size.columns, kTileColumns);
+int64_t mjolnir::countMatmulTiles(const MatmulSize &size, const Profile &profile) {
+  Tile tile = chooseTile(size.rows, profile);
+  return llvm::divideCeil(size.rows, tile.rows) * llvm::divideCeil(size.columns, tile.columns);
 }
 
 double mjolnir::predictMatmul(const MatmulSize &size, const Profile &profile) {
@@ -30,9 +37,9 @@ double mjolnir::predictMatmul(const MatmulSize &size, const Profile &profile) {
   cost.flops[static_cast<int>(arithmetic)] = 2.0 * size.rows * size.columns * size.inner;
   Prediction prediction = predict(cost, profile);
 
-  int64_t tiles = countMatmulTiles(size), waves = llvm::divideCeil(tiles, profile.processors);
-  double filled =
-      double(size.rows) * size.columns / (double(waves) * profile.processors * tileRows(size.rows) * kTileColumns);
+  Tile tile = chooseTile(size.rows, profile);
+  int64_t waves = llvm::divideCeil(countMatmulTiles(size, profile), profile.processors);
+  double filled = double(size.rows) * size.columns / (double(waves) * profile.processors * tile.rows * tile.columns);
   return prediction.launchSeconds + std::max(prediction.memorySeconds, prediction.computeSeconds / filled);
 }
 

@@ -17,12 +17,13 @@ struct MatmulSize {
 };
 
 /// Seconds of a matmul as a kernel of its own: the roofline of `predict`, its arithmetic divided by the part of the
-/// processors' time that tiles fill. A tile has 128 columns and 16 to 128 rows; the last wave of tiles, and the last
-/// rows and columns of the matrix, leave processors idle.
+/// processors' time that tiles fill. The last wave of tiles, and the last rows and columns of the matrix, leave
+/// processors idle. A tile has 128 columns and 16 to 128 rows where there is shared memory, and so matrix units that
+/// are fed from it; else 16 columns and up to 8 rows.
 double predictMatmul(const MatmulSize &size, const Profile &profile);
 
-/// How many processors' worth of tiles a matmul has.
-int64_t countMatmulTiles(const MatmulSize &size);
+/// How many tiles a matmul has.
+int64_t countMatmulTiles(const MatmulSize &size, const Profile &profile);
 
 /// Seconds of some matmuls of one input, one after the other and as one.
 struct MergePrediction {

@@ -202,6 +202,10 @@ struct MergeProjections : mjolnir::impl::MergeProjectionsBase<MergeProjections> 
     std::unique_ptr<Target> chip = createTarget(target, error);
     if (chip && force != "auto" && force != "true" && force != "false")
       error = "merge-projections takes force=auto, true or false, not '" + force + "'";
+    FusionRules changed = chip ? chip->getFusionRules() : FusionRules();
+    for (const std::string &rule : rules)
+      if (error.empty())
+        (void)applyRule(rule, changed, error);
     if (!error.empty()) {
       getOperation().emitError(error);
       return signalPassFailure();
@@ -210,7 +214,7 @@ struct MergeProjections : mjolnir::impl::MergeProjectionsBase<MergeProjections> 
       return;
     for (Group &group : collectGroups()) {
       std::string text;
-      bool isMerged = decide(group, *chip, text);
+      bool isMerged = decide(group, chip->getProfile(), changed, text);
       report(group, isMerged, text);
       if (isMerged)
         for (Matmuls &matmuls : group.places)
@@ -257,7 +261,7 @@ private:
   }
 
   /// Whether to merge, for all entries together; `text` says why or why not.
-  bool decide(const Group &group, const Target &chip, std::string &text) {
+  bool decide(const Group &group, const Profile &profile, const FusionRules &rules, std::string &text) {
     if (Operation *reader = findOtherReader(group)) {
       auto entry = reader->getParentOfType<func::FuncOp>();
       text = llvm::formatv("'{0}' of @{1} reads one of the weights by itself, which would be stored twice",
@@ -268,7 +272,6 @@ private:
       text = "asked for";
       return true;
     }
-    FusionRules rules = chip.getFusionRules();
     if (rules.parallelMatmuls) {
       text = "one region multiplies by several weights on this target";
       return false;
@@ -286,18 +289,18 @@ private:
     double gain = 0;
     for (const Matmuls &matmuls : group.places) {
       auto sizes = llvm::map_to_vector(matmuls, [](mj::MatmulOp op) { return sizeOf(op); });
-      MergePrediction prediction = predictMerge(sizes, chip.getProfile(), rules);
+      MergePrediction prediction = predictMerge(sizes, profile, rules);
       gain += prediction.gain() / double(group.places.size());
       auto entry = matmuls.front()->getParentOfType<func::FuncOp>();
       text +=
           llvm::formatv("{0}@{1}: {2} rows, {3} us apart ({4} tiles for {5} processors), {6} us as one{7}",
                         text.empty() ? "" : "; ", entry.getSymName(), sizes.front().rows,
-                        printMicroseconds(prediction.separate), countTiles(sizes), chip.getProfile().processors,
+                        printMicroseconds(prediction.separate), countTiles(sizes, profile), profile.processors,
                         printMicroseconds(prediction.merged), prediction.slices > 0 ? " with a copy of each part" : "")
               .str();
     }
-    text = llvm::formatv("{0} predicts a gain of {1}% in time, {2}% are asked for ({3})", chip.getProfile().name,
-                         int(100 * gain), int(100 * kLeastMergeGain), text);
+    text = llvm::formatv("{0} predicts a gain of {1}% in time, {2}% are asked for ({3})", profile.name, int(100 * gain),
+                         int(100 * kLeastMergeGain), text);
     return gain >= kLeastMergeGain;
   }
 
@@ -308,9 +311,10 @@ private:
   }
 
   /// "24 + 8 + 8".
-  static std::string countTiles(ArrayRef<MatmulSize> sizes) {
+  static std::string countTiles(ArrayRef<MatmulSize> sizes, const Profile &profile) {
     return llvm::join(
-        llvm::map_range(sizes, [](const MatmulSize &size) { return std::to_string(countMatmulTiles(size)); }), " + ");
+        llvm::map_range(sizes, [&](const MatmulSize &size) { return std::to_string(countMatmulTiles(size, profile)); }),
+        " + ");
   }
 
   static std::string printMicroseconds(double seconds) {

@@ -191,6 +191,7 @@ def MergeProjections : Pass<"merge-projections", "mlir::ModuleOp"> {
   let options = [
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
     Option<"force", "force", "std::string", "\"auto\"", "auto: where it pays; true: wherever it can be; false: nowhere">,
+    ListOption<"rules", "rules", "std::string", "Changes to the target's fusion rules, such as no-parallel-matmuls">,
   ];
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }

@@ -17,6 +17,7 @@ static constexpr NamedRule namedRules[] = {
     {"quantize-epilogue", &FusionRules::quantizeEpilogue},   {"epilogue-results", &FusionRules::epilogueResults},
     {"attention-epilogue", &FusionRules::attentionEpilogue}, {"head-epilogue", &FusionRules::headEpilogue},
     {"parallel-rows", &FusionRules::parallelRows},           {"recompute-producers", &FusionRules::recomputeProducers},
+    {"column-slices", &FusionRules::columnSlices},
 };
 
 bool mjolnir::applyRule(llvm::StringRef text, FusionRules &rules, std::string &error) {

@@ -15,6 +15,7 @@ Profile roundChip() {
   Profile profile;
   profile.name = "round";
   profile.processors = 100;
+  profile.sharedBytesPerBlock = 227 << 10;
   profile.copyBandwidth = profile.readBandwidth = 1e12;
   profile.launchSeconds = 1e-6;
   profile.flopsF32 = profile.flopsBf16 = 100e12;
@@ -39,10 +40,13 @@ FusionRules slicesInPlace() {
 }
 
 TEST(MergeCost, CountsTiles) {
-  EXPECT_EQ(countMatmulTiles({1, 1024, 64, 16, 16}), 8);     // one row of tiles, 1024 / 128
-  EXPECT_EQ(countMatmulTiles({129, 1024, 64, 16, 16}), 16);  // a second row for one row of the matrix
-  EXPECT_EQ(countMatmulTiles({44, 1025, 64, 16, 16}), 9);    // a ninth tile for one column
-  EXPECT_EQ(countMatmulTiles({960, 3072, 64, 16, 16}), 192); // ceil(960 / 128) * 24
+  EXPECT_EQ(countMatmulTiles({1, 1024, 64, 16, 16}, roundChip()), 8);     // one row of tiles, 1024 / 128
+  EXPECT_EQ(countMatmulTiles({129, 1024, 64, 16, 16}, roundChip()), 16);  // a second row for one row of the matrix
+  EXPECT_EQ(countMatmulTiles({44, 1025, 64, 16, 16}, roundChip()), 9);    // a ninth tile for one column
+  EXPECT_EQ(countMatmulTiles({960, 3072, 64, 16, 16}, roundChip()), 192); // ceil(960 / 128) * 24
+  Profile cpu = roundChip();
+  cpu.sharedBytesPerBlock = 0;
+  EXPECT_EQ(countMatmulTiles({20, 1000, 64, 16, 16}, cpu), 189); // ceil(20 / 8) * ceil(1000 / 16)
 }
 
 TEST(MergeCost, BoundByMemory) {
