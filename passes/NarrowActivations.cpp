@@ -20,12 +20,13 @@ namespace {
 
 bool isNarrowable(Type element) { return element.isF32() || element.isF16(); }
 
-/// The type in which a value of `type` is stored.
+/// The type in which a value of `type` is stored. A number alone stays as it is: there is nothing to save.
 Type narrowed(Type type) {
   auto bf16 = BFloat16Type::get(type.getContext());
   if (auto kv = dyn_cast<mj::KvType>(type); kv && isNarrowable(kv.getElementType()))
     return mj::KvType::get(type.getContext(), kv.getLayers(), kv.getHeads(), kv.getHeadDim(), bf16);
-  if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && isNarrowable(tensor.getElementType()))
+  if (auto tensor = dyn_cast<RankedTensorType>(type);
+      tensor && tensor.getRank() > 0 && isNarrowable(tensor.getElementType()))
     return tensor.clone(bf16);
   return type;
 }
@@ -142,6 +143,10 @@ private:
     narrowWeights(op);
     if (exact.contains(op))
       return success();
+    if (auto broadcast = dyn_cast<mj::BroadcastOp>(op); broadcast && isNumber(broadcast.getSource())) {
+      roundBehind(broadcast);
+      return success();
+    }
     for (Value result : op->getResults())
       if (Type type = narrowed(result.getType()); type != result.getType()) {
         result.setType(type);
@@ -157,12 +162,38 @@ private:
 
   /// Whether `op` rounds an argument on the way in: this pass made it.
   bool isRounding(Operation *op) {
+    if (roundings.contains(op))
+      return true;
     if (!isa<arith::TruncFOp, arith::ExtFOp>(op))
       return false;
     Value source = op->getOperand(0);
     if (auto widened = source.getDefiningOp<arith::ExtFOp>(); widened && isa<arith::TruncFOp>(op))
       source = widened.getIn();
     return isa<BlockArgument>(source) && narrowed(source.getType()) != source.getType();
+  }
+
+  /// Whether `value` is one float that the caller gives, which keeps its type.
+  static bool isNumber(Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return isa<BlockArgument>(value) && type.getRank() == 0 && isNarrowable(type.getElementType());
+  }
+
+  /// Rounds what a number is repeated to, except where it is read exactly.
+  void roundBehind(mj::BroadcastOp broadcast) {
+    OpBuilder builder(broadcast->getContext());
+    builder.setInsertionPointAfter(broadcast);
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : broadcast->getUses())
+      if (!isReadExactly(use))
+        uses.push_back(&use);
+    if (uses.empty())
+      return;
+    Value rounded = convert(builder, broadcast, builder.getBF16Type());
+    for (Operation *made = rounded.getDefiningOp(); made != broadcast; made = made->getOperand(0).getDefiningOp())
+      roundings.insert(made);
+    for (OpOperand *use : uses)
+      use->set(rounded);
+    ++values;
   }
 
   static OpOperand *likeOf(Operation *op) {
@@ -220,7 +251,8 @@ private:
 
   func::FuncOp entry;
   Block &body;
-  llvm::SmallPtrSet<Operation *, 8> exact; ///< operations whose result stays f32
+  llvm::SmallPtrSet<Operation *, 8> exact;     ///< operations whose result stays f32
+  llvm::SmallPtrSet<Operation *, 4> roundings; ///< conversions that this pass made behind an operation
   unsigned values = 0, weights = 0;
 };
 

@@ -237,6 +237,38 @@ def NarrowActivations : Pass<"narrow-activations", "mlir::ModuleOp"> {
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }
 
+def WidenWeights : Pass<"widen-weights", "mlir::ModuleOp"> {
+  let summary = "Stores f16 matrices in f32";
+  let description = [{
+    The counterpart of `narrow-activations` in a program that keeps f32: matrices and tables of an f16 checkpoint are
+    converted once, when the package is written, so that kernels multiply bf16 or f32. bf16 matrices stay: that they are
+    half as large costs no digit.
+
+    NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    mj.weight @w : tensor<4x8xf16> from "w"
+    func.func @main(%x: tensor<2x8xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %w = mj.get_weight @w : tensor<4x8xf16>
+      %y = mj.matmul %x, %w {transpose_b} : tensor<2x8xf32>, tensor<4x8xf16> -> tensor<2x4xf32>
+      return %y : tensor<2x4xf32>
+    }
+    ```
+    After `widen-weights`:
+    ```mlir
+    mj.weight @w : tensor<4x8xf16> from "w"
+    func.func @main(%arg0: tensor<2x8xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %0 = mj.get_weight @w : tensor<4x8xf16>
+      %1 = arith.extf %0 : tensor<4x8xf16> to tensor<4x8xf32>
+      %2 = mj.matmul %arg0, %1 {transpose_b} : tensor<2x8xf32>, tensor<4x8xf32> -> tensor<2x4xf32>
+      return %2 : tensor<2x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
+}
+
 def FormFusions : Pass<"form-fusions", "mlir::ModuleOp"> {
   let summary = "Groups operations into regions, one kernel each";
   let description = [{

@@ -24,6 +24,12 @@ std::optional<Phase> mjolnir::symbolizePhase(llvm::StringRef name) {
   return std::nullopt;
 }
 
+std::optional<Precision> mjolnir::symbolizePrecision(llvm::StringRef name) {
+  if (name == "bf16")
+    return Precision::bf16;
+  return name == "f32" ? std::optional(Precision::f32) : std::nullopt;
+}
+
 std::optional<Phase> mjolnir::getPhase(ModuleOp module) {
   auto name = module->getAttrOfType<StringAttr>(mj::kPhaseAttr);
   return name ? symbolizePhase(name) : std::nullopt;
@@ -57,10 +63,14 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createMergeProjections(merge));
 }
 
-/// numerics: in which precision things are stored. The oracle keeps what was imported.
+/// numerics: in which precision things are stored. The oracle, and precision f32, keep what was imported.
 static void buildNumerics(OpPassManager &manager, const PipelineOptions &options) {
-  if (!options.oracle)
+  if (options.oracle)
+    return;
+  if (options.precision == Precision::bf16)
     manager.addPass(createNarrowActivations());
+  else
+    manager.addPass(createWidenWeights());
 }
 
 /// fusion: which operations become one kernel.

@@ -29,6 +29,10 @@ namespace {
 struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
   Option<std::string> target{*this, "target", llvm::cl::desc("The target"), llvm::cl::init("host")};
   Option<bool> oracle{*this, "oracle", llvm::cl::desc("The unfused f32 program"), llvm::cl::init(false)};
+  Option<Precision> precision{*this, "precision", llvm::cl::desc("How activations are stored"),
+                              llvm::cl::values(clEnumValN(Precision::bf16, "bf16", "bf16, sums in f32"),
+                                               clEnumValN(Precision::f32, "f32", "f32, as imported")),
+                              llvm::cl::init(Precision::bf16)};
   ListOption<int64_t> decode{*this, "decode", llvm::cl::desc("Decode sizes (sequences)")};
   ListOption<int64_t> prefill{*this, "prefill", llvm::cl::desc("Prefill sizes (token rows)")};
   Option<int64_t> maxBatch{*this, "max-batch", llvm::cl::desc("Sequences of a prefill entry"), llvm::cl::init(1)};
@@ -39,6 +43,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
     PipelineOptions options;
     options.target = target;
     options.oracle = oracle;
+    options.precision = precision;
     if (!decode.empty())
       options.decode.assign(decode.begin(), decode.end());
     if (!prefill.empty())

@@ -11,8 +11,11 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -73,6 +76,45 @@ struct TruncateToBf16 : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// x^y as exp(y log|x|) with the sign of an odd power; NaN for a negative x and a y that is no integer, as C has it.
+/// Upstream's expansion, which does not know negative bases, is left the exponents that it turns into products.
+struct ExpandPow : OpRewritePattern<math::PowFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::PowFOp op, PatternRewriter &rewriter) const override {
+    APFloat exponent(0.0);
+    if (matchPattern(op.getRhs(), m_ConstantFloat(&exponent)))
+      for (double known : {0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0})
+        if (exponent.convertToDouble() == known)
+          return rewriter.notifyMatchFailure(op, "a product");
+    Location loc = op.getLoc();
+    Type type = op.getType();
+    auto constant = [&](double value) -> Value {
+      TypedAttr attribute = rewriter.getFloatAttr(getElementTypeOrSelf(type), value);
+      if (auto vector = dyn_cast<VectorType>(type))
+        attribute = DenseElementsAttr::get(vector, ArrayRef<Attribute>(attribute));
+      return arith::ConstantOp::create(rewriter, loc, attribute);
+    };
+    auto isInteger = [&](Value value) -> Value {
+      Value floor = math::FloorOp::create(rewriter, loc, value);
+      return arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OEQ, floor, value);
+    };
+    Value x = op.getLhs(), y = op.getRhs();
+    Value logarithm = math::LogOp::create(rewriter, loc, math::AbsFOp::create(rewriter, loc, x));
+    Value size = math::ExpOp::create(rewriter, loc, arith::MulFOp::create(rewriter, loc, y, logarithm));
+    Value isEven = isInteger(arith::MulFOp::create(rewriter, loc, y, constant(0.5)));
+    Value negated = arith::NegFOp::create(rewriter, loc, size);
+    Value signedSize = arith::SelectOp::create(rewriter, loc, isEven, size, negated);
+    Value defined = arith::SelectOp::create(rewriter, loc, isInteger(y), signedSize,
+                                            constant(std::numeric_limits<double>::quiet_NaN()));
+    Value isNegative = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OLT, x, constant(0.0));
+    Value power = arith::SelectOp::create(rewriter, loc, isNegative, defined, size);
+    // x^0 is 1 for every x.
+    Value isZero = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OEQ, y, constant(0.0));
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isZero, constant(1.0), power);
+    return success();
+  }
+};
+
 // memref.copy would become a call to memcpy or to MLIR's runner library.
 struct ExpandCopy : OpRewritePattern<memref::CopyOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -117,6 +159,7 @@ struct ExpandLibraryCallsPass : PassWrapper<ExpandLibraryCallsPass, OperationPas
     RewritePatternSet expansions(context);
     math::populateExpansionPatterns(
         expansions, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi", "exp2", "round"});
+    expansions.add<ExpandPow>(context, /*benefit=*/2);
     if (failed(applyPatternsGreedily(getOperation(), std::move(expansions))))
       return signalPassFailure();
     RewritePatternSet patterns(context);

@@ -369,7 +369,7 @@ FailureOr<func::FuncOp> emitMatmul(OpBuilder &builder, ModuleOp module, StringRe
     return refuse() << "extents must be positive, not " << config.m << " x " << config.n << " x " << config.k;
   if (config.weights < 1 || (config.weights > 1 && !config.epilogue))
     return refuse() << "has " << config.weights << " weights, but no epilogue that combines them";
-  for (Element element : {config.x, config.weight, config.y})
+  for (Element element : {config.x, config.weight})
     if (element == Element::F16)
       return refuse() << "elements are f32 or bf16; convert f16 weights to bf16 or f32 when they are packed";
 

@@ -191,3 +191,21 @@ func.func @no_entry(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
   %y = arith.negf %x : tensor<2x4xf32>
   return %y : tensor<2x4xf32>
 }
+
+// -----
+
+// A number that the caller gives stays f32; what it is repeated to is rounded, unless that is only returned.
+// CHECK-LABEL: func.func @number
+// CHECK-SAME: (%[[X:.*]]: tensor<2x4xf32>, %[[S:.*]]: tensor<f32>)
+// CHECK: %[[T:.*]] = arith.truncf %[[X]] : tensor<2x4xf32> to tensor<2x4xbf16>
+// CHECK: %[[B:.*]] = mj.broadcast %[[S]] like %[[T]] : tensor<f32>, tensor<2x4xbf16> -> tensor<2x4xf32>
+// CHECK: %[[R:.*]] = arith.truncf %[[B]] : tensor<2x4xf32> to tensor<2x4xbf16>
+// CHECK: %[[N:.*]] = mj.norm rms %[[R]]
+// CHECK: return %{{.*}}, %[[B]]
+func.func @number(%x: tensor<2x4xf32>, %s: tensor<f32>) -> (tensor<2x4xf32>, tensor<2x4xf32>) attributes {mj.entry} {
+  %b = mj.broadcast %s like %x : tensor<f32>, tensor<2x4xf32> -> tensor<2x4xf32>
+  %n = mj.norm rms %b eps 0.0 : tensor<2x4xf32> -> tensor<2x4xf32>
+  %y = arith.addf %n, %x : tensor<2x4xf32>
+  %z = mj.norm rms %y eps 0.0 : tensor<2x4xf32> -> tensor<2x4xf32>
+  return %z, %b : tensor<2x4xf32>, tensor<2x4xf32>
+}

@@ -47,6 +47,10 @@ static cl::opt<int64_t> pageSize("page-size", cl::desc("Tokens in a page of the 
                                  cl::value_desc("TOKENS"), cl::init(0), cl::cat(category));
 static cl::opt<bool> oracle("oracle", cl::desc("The unfused f32 program, the reference for numerics"),
                             cl::cat(category));
+static cl::opt<std::string> precision("precision",
+                                      cl::desc("How activations, matrices and the KV cache are stored: bf16 (the "
+                                               "default; sums are f32) or f32"),
+                                      cl::value_desc("TYPE"), cl::init("bf16"), cl::cat(category));
 static cl::opt<std::string> compileTo("compile-to",
                                       cl::desc("Stop after a phase and write its IR: input, graph, numerics, fusion, "
                                                "schedule, plan, code"),
@@ -185,6 +189,10 @@ static bool readCommandLine(CompileRequest &request) {
   PipelineOptions &options = request.options;
   options.target = target;
   options.oracle = oracle;
+  std::optional<Precision> stored = symbolizePrecision(precision);
+  if (!stored)
+    return complain("'" + precision + "' is no precision; there are bf16 and f32");
+  options.precision = *stored;
   options.pageSize = pageSize;
   options.maxContext = maxContext;
   chooseSizes(options);

@@ -17,10 +17,16 @@ enum class Phase { input, graph, numerics, fusion, schedule, plan, code };
 llvm::StringRef stringifyPhase(Phase phase);
 std::optional<Phase> symbolizePhase(llvm::StringRef name);
 
+/// In which element type activations, matrices and the KV cache are stored; sums are f32 whatever it is.
+enum class Precision { bf16, f32 };
+
+std::optional<Precision> symbolizePrecision(llvm::StringRef name);
+
 struct PipelineOptions {
   std::string target = "host";
   /// f32 activations, one region an operation, plain schedules.
   bool oracle = false;
+  Precision precision = Precision::bf16; ///< f32: what was imported stays as it is
   llvm::SmallVector<int64_t> decode = {1};    ///< sequences of the decode entries
   llvm::SmallVector<int64_t> prefill = {128}; ///< token rows of the prefill entries
   int64_t maxBatch = 1;                       ///< sequences of a prefill entry

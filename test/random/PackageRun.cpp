@@ -1,0 +1,212 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Implements PackageRun.h with the compiler's library and the runtime's C++ API.
+#include "test/random/PackageRun.h"
+
+#include "mjolnir/Pipeline/Compile.h"
+#include "mjolnir/runtime.hpp"
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::differential;
+
+static llvm::Error failure(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// The bytes of `numbers` as elements of `type`, little endian.
+static std::string encode(Type type, llvm::ArrayRef<double> numbers) {
+  std::string bytes;
+  unsigned width = type.getIntOrFloatBitWidth() / 8;
+  for (double number : numbers) {
+    uint64_t bits = static_cast<uint64_t>(static_cast<int64_t>(number));
+    if (auto floating = dyn_cast<FloatType>(type)) {
+      llvm::APFloat value(number);
+      bool lossy;
+      value.convert(floating.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven, &lossy);
+      bits = value.bitcastToAPInt().getZExtValue();
+    }
+    bytes.append(reinterpret_cast<const char *>(&bits), width);
+  }
+  return bytes;
+}
+
+static void decode(Type type, llvm::StringRef bytes, std::vector<double> &numbers) {
+  unsigned width = type.getIntOrFloatBitWidth() / 8;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes.data() + i * width, width);
+    if (auto floating = dyn_cast<FloatType>(type))
+      numbers[i] = llvm::APFloat(floating.getFloatSemantics(), llvm::APInt(width * 8, bits)).convertToDouble();
+    else
+      numbers[i] = double(llvm::APInt(width * 8, bits).getSExtValue());
+  }
+}
+
+static llvm::Error writeFile(const llvm::Twine &path, llvm::function_ref<void(llvm::raw_ostream &)> write) {
+  std::error_code error;
+  llvm::raw_fd_ostream file(path.str(), error);
+  if (error)
+    return failure("cannot write '" + path + "': " + error.message());
+  write(file);
+  return llvm::Error::success();
+}
+
+llvm::Error differential::writeFiles(const Program &program, llvm::StringRef folder) {
+  if (std::error_code error = llvm::sys::fs::create_directories(folder))
+    return failure("cannot make '" + folder + "': " + error.message());
+  auto writeModule = [&](llvm::raw_ostream &out) { (*program.module)->print(out); };
+  if (llvm::Error error = writeFile(folder + "/program.mlir", writeModule))
+    return error;
+  if (llvm::Error error = writeFile(folder + "/config.json", [](llvm::raw_ostream &out) { out << "{}"; }))
+    return error;
+  llvm::json::Object header;
+  std::string data;
+  for (const auto &[name, weight] : program.weights) {
+    Type element = weight.type.getElementType();
+    std::string bytes = encode(element, weight.values);
+    llvm::json::Object tensor;
+    tensor["dtype"] = element.isF32() ? "F32" : element.isBF16() ? "BF16" : "F16";
+    tensor["shape"] = llvm::json::Array(weight.type.getShape());
+    tensor["data_offsets"] = llvm::json::Array{int64_t(data.size()), int64_t(data.size() + bytes.size())};
+    header[name] = std::move(tensor);
+    data += bytes;
+  }
+  return writeFile(folder + "/model.safetensors", [&](llvm::raw_ostream &out) {
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::json::Value(std::move(header));
+    uint64_t length = text.size();
+    out.write(reinterpret_cast<const char *>(&length), sizeof(length));
+    out << text << data;
+  });
+}
+
+namespace {
+
+/// A buffer for a binding and the tensor over it.
+struct Bound {
+  Bound(const mj_binding_info &info, Type type) : type(type), shape(info.shape, info.shape + info.ndim) {
+    words.resize(info.bytes / sizeof(uint64_t) + 1, 0xffffffffffffffff);
+    bytes = info.bytes;
+  }
+  Tensor tensor(const mj_binding_info &info) { return Tensor(words.data(), info); }
+  void set(llvm::StringRef data) { std::memcpy(words.data(), data.data(), data.size()); }
+  Array get() const {
+    Array array(shape);
+    decode(type, {reinterpret_cast<const char *>(words.data()), bytes}, array.values);
+    return array;
+  }
+
+  Type type;
+  llvm::SmallVector<int64_t> shape;
+  std::vector<uint64_t> words;
+  size_t bytes;
+};
+
+} // namespace
+
+static Type typeOf(MLIRContext &context, DLDataType type) {
+  Builder builder(&context);
+  if (type.code == kDLFloat)
+    return type.bits == 32 ? Type(builder.getF32Type()) : builder.getF16Type();
+  if (type.code == kDLBfloat)
+    return builder.getBF16Type();
+  return builder.getIntegerType(type.bits);
+}
+
+/// The numbers of the ragged input called `name`.
+static llvm::Expected<std::vector<double>> fieldOf(const Batch &batch, llvm::StringRef name) {
+  auto widen = [](const auto &list) { return std::vector<double>(list.begin(), list.end()); };
+  if (name == "tokens")
+    return widen(batch.tokens);
+  if (name == "positions")
+    return widen(batch.positions);
+  if (name == "sequence_offsets")
+    return widen(batch.sequenceOffsets);
+  if (name == "context_lengths")
+    return widen(batch.contextLengths);
+  if (name == "block_tables")
+    return widen(batch.blockTables);
+  if (name == "slots")
+    return widen(batch.slots);
+  if (name == "logit_rows")
+    return widen(batch.logitRows);
+  if (name == "temperature")
+    return widen(batch.temperature);
+  if (name == "top_k")
+    return widen(batch.topK);
+  if (name == "top_p")
+    return widen(batch.topP);
+  if (name == "seeds")
+    return widen(batch.seeds);
+  return failure("the package has an input '" + name + "', which no step has");
+}
+
+llvm::Expected<Outputs> differential::compileAndRun(MLIRContext &context, const Program &program,
+                                                    const PipelineOptions &options, llvm::StringRef folder) {
+  CompileRequest request;
+  request.model = (folder + "/program.mlir").str();
+  request.checkpoint = folder.str();
+  request.output = (folder + "/program.mjp").str();
+  request.options = options;
+  std::string said;
+  {
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      said += diagnostic.str() + "\n";
+      return success();
+    });
+    if (failed(compile(context, request)))
+      return failure("it does not compile: " + said);
+  }
+
+  auto package = Package::open(request.output);
+  if (!package)
+    return failure("the package does not load: " + package.error().message);
+  auto session = Session::create(*package, 2, uint32_t(program.pool));
+  if (!session)
+    return failure("there is no session: " + session.error().message);
+  Outputs outputs;
+  size_t steps = program.isLanguageModel ? program.steps.size() : 1;
+  for (size_t step = 0; step < steps; ++step) {
+    auto entry = package->findEntry(program.isLanguageModel ? program.steps[step].entry : "main");
+    if (!entry)
+      return failure(entry.error().message);
+    mj_entry_info info = *package->entry(*entry);
+    std::vector<Bound> in, out;
+    std::vector<Tensor> inputs, results;
+    // Tensors point into them.
+    in.reserve(info.inputs);
+    out.reserve(info.outputs);
+    for (size_t i = 0; i < info.inputs; ++i) {
+      mj_binding_info binding = *package->input(*entry, i);
+      in.emplace_back(binding, typeOf(context, binding.dtype));
+      if (program.isLanguageModel) {
+        auto field = fieldOf(program.steps[step].batch, binding.name);
+        if (!field)
+          return field.takeError();
+        in.back().set(encode(in.back().type, *field));
+      } else {
+        in.back().set(encode(in.back().type, program.inputs[i].values));
+      }
+      inputs.push_back(in.back().tensor(binding));
+    }
+    for (size_t i = 0; i < info.outputs; ++i) {
+      mj_binding_info binding = *package->output(*entry, i);
+      out.emplace_back(binding, typeOf(context, binding.dtype));
+      results.push_back(out.back().tensor(binding));
+    }
+    if (auto error = session->run(*entry, inputs, results))
+      return failure("it does not run: " + error->message);
+    outputs.emplace_back();
+    for (const Bound &bound : out)
+      outputs.back().push_back(bound.get());
+  }
+  return outputs;
+}
