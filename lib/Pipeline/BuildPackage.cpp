@@ -160,6 +160,15 @@ private:
       table->operand_count = kernel.getAccesses().size();
       table->ops = kernel.getOps().value_or("").str();
       table->schedule = kernel.getSchedule().getName().str();
+      // What a target's code generation notes where one symbol in one image does not say it all.
+      if (auto threads = kernel->getAttrOfType<IntegerAttr>("threads"))
+        table->threads = threads.getInt();
+      if (auto shared = kernel->getAttrOfType<IntegerAttr>("shared_bytes"))
+        table->shared_bytes = shared.getInt();
+      std::string ownImage = ("kernels/" + kernel.getSymName() + ".cubin").str();
+      for (auto [index, image] : llvm::enumerate(contents.program.images))
+        if (image->member == ownImage)
+          table->image = index;
       kernelIndices[kernel] = contents.program.kernels.size();
       contents.program.kernels.push_back(std::move(table));
     }

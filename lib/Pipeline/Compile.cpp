@@ -157,7 +157,8 @@ private:
     for (const Image &image : *images) {
       auto type = RankedTensorType::get({int64_t(image.bytes.size())}, builder.getI8Type());
       auto bytes = DenseIntElementsAttr::getFromRawBuffer(type, image.bytes);
-      exec::ImageOp::create(builder, loc, llvm::sys::path::stem(image.member), image.member,
+      // Without its extension; the folder keeps it apart from the kernel that it may be named after.
+      exec::ImageOp::create(builder, loc, StringRef(image.member).rsplit('.').first, image.member,
                             cast<DenseIntElementsAttr>(bytes));
     }
     return success();

@@ -3,6 +3,7 @@
 // NVIDIA GPUs as targets: a profile and what follows from it.
 #include "targets/cuda/CudaTarget.h"
 
+#include "targets/cuda/CodeGenerator.h"
 #include "targets/cuda/Profiles.h"
 #include "targets/cuda/Schedules.h"
 
@@ -47,10 +48,7 @@ public:
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
-    if (module.getOps<exec::KernelOp>().empty())
-      return SmallVector<Image>();
-    return module.emitError() << "cannot become code: this build has no code generation for cuda:" << profile.name
-                              << "; --compile-to=plan shows its plan, --target=host makes a package";
+    return cuda::generateCode(module, profile);
   }
 
 private:

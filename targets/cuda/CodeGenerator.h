@@ -1,0 +1,19 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// From the kernels of a planned program to machine code.
+#ifndef MJOLNIR_TARGETS_CUDA_CODEGENERATOR_H
+#define MJOLNIR_TARGETS_CUDA_CODEGENERATOR_H
+
+#include "targets/cuda/Profiles.h"
+
+#include "mjolnir/Target/Target.h"
+
+namespace mjolnir::cuda {
+
+/// Compiles every kernel of `module` for the chip, each to an image of its own, and notes on the kernels what a launch
+/// needs: `threads` and `shared_bytes`.
+llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module, const CudaProfile &profile);
+
+} // namespace mjolnir::cuda
+
+#endif // MJOLNIR_TARGETS_CUDA_CODEGENERATOR_H

@@ -1,0 +1,63 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Prints the computation of one element of a value of a region as CUDA C++.
+//
+// Pointwise operations are written out on f32; operations that move elements become arithmetic on indices; what needs
+// more than one element (norms, softmax, products) is a leaf that somebody else computes first.
+#ifndef MJOLNIR_TARGETS_CUDA_ELEMENTPRINTER_H
+#define MJOLNIR_TARGETS_CUDA_ELEMENTPRINTER_H
+
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/raw_ostream.h"
+#include <functional>
+
+namespace mjolnir::cuda {
+
+/// Indices of an element, C++ expressions of type int, one an axis.
+using Indices = llvm::SmallVector<std::string, 4>;
+
+/// The C++ type of an element in memory: "bf16"; empty if kernels know none.
+llvm::StringRef elementTypeName(mlir::Type element);
+
+/// The row-major place of an element, an expression of type int (int64_t where that is too small).
+std::string linearize(llvm::ArrayRef<std::string> indices, llvm::ArrayRef<int64_t> shape);
+
+class ElementPrinter {
+public:
+  /// Statements go to `os`, each on a line behind `indent` spaces.
+  ElementPrinter(llvm::raw_ostream &os, unsigned indent) : os(os), indent(indent) {}
+
+  /// An expression for an element of a value: statements may be printed for it.
+  using Leaf = std::function<std::string(ElementPrinter &, llvm::ArrayRef<std::string> indices)>;
+  void setLeaf(mlir::Value value, Leaf leaf) { leaves[value] = std::move(leaf); }
+  /// The memory that a tensor argument of the region is in: a pointer expression.
+  void setMemory(mlir::Value argument, std::string pointer);
+
+  /// Prints what computes an element and returns the name of it: f32, or the integer or boolean that it is. Fails, with
+  /// an error on the operation, where it is none that can be printed.
+  llvm::FailureOr<std::string> print(mlir::Value value, llvm::ArrayRef<std::string> indices);
+
+  /// Forgets what was printed: a block of C++ begins or ends.
+  void startBlock() { known.clear(); }
+  void line(const llvm::Twine &text);
+  void indentBy(int spaces) { indent += spaces; }
+
+private:
+  llvm::FailureOr<std::string> compute(mlir::Operation *op, llvm::ArrayRef<std::string> indices);
+  llvm::FailureOr<std::string> printConcat(mj::ConcatOp op, llvm::ArrayRef<std::string> indices);
+  llvm::FailureOr<std::string> printRope(mj::RopeOp op, llvm::ArrayRef<std::string> indices);
+  llvm::FailureOr<std::string> printPointwise(mlir::Operation *op, llvm::ArrayRef<std::string> operands);
+  /// A constant of the given type that `expression` initializes.
+  std::string name(mlir::Type type, llvm::StringRef expression);
+
+  llvm::raw_ostream &os;
+  unsigned indent, next = 0;
+  llvm::DenseMap<mlir::Value, Leaf> leaves;
+  llvm::StringMap<std::string> known;
+};
+
+} // namespace mjolnir::cuda
+
+#endif // MJOLNIR_TARGETS_CUDA_ELEMENTPRINTER_H

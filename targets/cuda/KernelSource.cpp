@@ -1,0 +1,271 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// The frame of a kernel's source, and the kernels without an anchor.
+#include "targets/cuda/KernelSource.h"
+
+#include "targets/cuda/Reductions.h"
+#include "targets/cuda/Schedules.h"
+
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+using llvm::formatv;
+
+static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+KernelContext::KernelContext(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile)
+    : kernel(kernel), pool(pool), profile(profile), operands(exec::getKernelOperands(kernel.getBody().front())) {}
+
+int64_t KernelContext::parameter(StringRef name) { return getParameter(kernel.getSchedule(), name); }
+
+static std::string nameOf(const exec::KernelOperand &operand) {
+  switch (operand.kind) {
+  case exec::KernelOperand::tensor:
+    return "in" + std::to_string(operand.index);
+  case exec::KernelOperand::result:
+    return "out" + std::to_string(operand.index);
+  case exec::KernelOperand::batch:
+    return mj::stringifyBatchField(operand.batchField).str();
+  case exec::KernelOperand::sampling:
+    return exec::stringifySamplingField(operand.samplingField).str();
+  case exec::KernelOperand::pool:
+    return "pool";
+  }
+  llvm_unreachable("all kinds are covered");
+}
+
+std::string KernelContext::argument(Value value) {
+  return "in" + std::to_string(cast<BlockArgument>(value).getArgNumber());
+}
+std::string KernelContext::field(mj::BatchField field) { return mj::stringifyBatchField(field).str(); }
+std::string KernelContext::field(exec::SamplingField field) { return exec::stringifySamplingField(field).str(); }
+std::string KernelContext::result(unsigned index) { return "out" + std::to_string(index); }
+std::string KernelContext::poolPointer() { return "pool"; }
+
+void KernelContext::setArguments(ElementPrinter &printer) {
+  for (BlockArgument argument : block().getArguments())
+    if (isa<RankedTensorType>(argument.getType()))
+      printer.setMemory(argument, this->argument(argument));
+  for (auto field : block().getOps<mj::BatchFieldOp>())
+    printer.setLeaf(field.getResult(), [name = this->field(field.getField()), type = tensorOf(field.getResult())](
+                                           ElementPrinter &, ArrayRef<std::string> indices) {
+      return "load(" + name + ", " + linearize(indices, type.getShape()) + ")";
+    });
+}
+
+LogicalResult KernelContext::printAppends(ElementPrinter &printer, StringRef row, StringRef firstHead, int64_t heads,
+                                          StringRef thread, int64_t threads) {
+  for (auto append : block().getOps<mj::KvAppendOp>()) {
+    mj::KvType kv = append.getKv().getType();
+    StringRef element = elementTypeName(kv.getElementType());
+    int64_t size = kv.getHeadDim();
+    printer.line(formatv("if (const int slot = slots[{0}]; slot >= 0) {{", row));
+    printer.indentBy(2);
+    printer.line(
+        formatv("uint8_t *const page = pool + int64_t(slot / {0}) * {1};", pool.getPageSize(), pool.getBytesPerPage()));
+    printer.line(formatv("for (int i = {0}; i < {1}; i += {2}) {{", thread, heads * size, threads));
+    printer.indentBy(2);
+    printer.startBlock();
+    printer.line(formatv("const int h = {0} + i / {1}, d = i % {1};", firstHead, size));
+    for (auto [rows, offset] : {std::pair(append.getKey(), 0), std::pair(append.getValue(), 1)}) {
+      FailureOr<std::string> value = printer.print(rows, {row.str(), "h", "d"});
+      if (failed(value))
+        return failure();
+      std::string scaled = *value;
+      if (append.getScales()) {
+        FailureOr<std::string> scale = printer.print(append.getScales(), {std::to_string(offset), "h"});
+        if (failed(scale))
+          return failure();
+        scaled += " / " + *scale;
+      }
+      printer.line(
+          formatv("store(reinterpret_cast<{0} *>(page), ((int64_t({1}) * {2} + h) * {3} + slot % {3}) * {4} + d, "
+                  "{5});",
+                  element, offset, kv.getHeads(), pool.getPageSize(), size, scaled));
+    }
+    printer.startBlock();
+    printer.indentBy(-2);
+    printer.line("}");
+    printer.indentBy(-2);
+    printer.line("}");
+  }
+  return success();
+}
+
+/// The operations of a region, as a comment.
+static std::string describeRegion(exec::KernelOp kernel) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
+    std::string line;
+    llvm::raw_string_ostream stream(line);
+    op.print(stream, OpPrintingFlags().useLocalScope().elideLargeElementsAttrs());
+    os << "//   " << line << "\n";
+  }
+  return text;
+}
+
+FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile) {
+  KernelContext context(kernel, pool, profile);
+  KernelSource source;
+  StringRef schedule = kernel.getSchedule().getName().getValue();
+  using Printer = LogicalResult (*)(KernelContext &, KernelSource &);
+  Printer print = llvm::StringSwitch<Printer>(schedule)
+                      .Case(kPointwiseSchedule, printPointwiseKernel)
+                      .Cases({kRowsSchedule, kGatherSchedule}, printRowsKernel)
+                      .Case(kSmallMatmulSchedule, printSmallMatmulKernel)
+                      .Case(kLargeMatmulSchedule, printLargeMatmulKernel)
+                      .Case(kDecodeAttentionSchedule, printDecodeAttentionKernel)
+                      .Case(kPrefillAttentionSchedule, printPrefillAttentionKernel)
+                      .Case(kSampleSchedule, printSampleKernel)
+                      .Default(nullptr);
+  if (!print)
+    return kernel.emitOpError("has the schedule '")
+           << schedule << "', for which there are no CUDA kernels yet; --target=host runs it";
+  if (failed(print(context, source)))
+    return failure();
+
+  llvm::raw_string_ostream os(source.text);
+  os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
+  os << "#include \"attention.cuh\"\n#include \"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include "
+        "\"small_matmul.cuh\"\n\n";
+  // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
+  os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads << ")\n" << kernel.getSymName() << "(";
+  llvm::interleave(
+      context.operands, os,
+      [&](const exec::KernelOperand &operand) {
+        bool isWritten = operand.access != exec::Access::read;
+        StringRef element =
+            operand.kind == exec::KernelOperand::pool ? "uint8_t" : elementTypeName(operand.type.getElementType());
+        os << (isWritten ? "" : "const ") << element << " *" << nameOf(operand);
+      },
+      ",\n    ");
+  os << ") {\n  extern __shared__ __align__(128) uint8_t shared[];\n  waitForInputs();\n  letNextStart();\n"
+     << context.body << "}\n";
+  return source;
+}
+
+/// The indices of element `i` of a tensor of `shape`, row-major.
+static Indices delinearize(StringRef i, ArrayRef<int64_t> shape) {
+  Indices result;
+  int64_t inner = ShapedType::getNumElements(shape);
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    inner /= size;
+    std::string index = inner == 1 ? i.str() : formatv("{0} / {1}", i, inner).str();
+    result.push_back(size == 1 ? "0" : axis == 0 ? "(" + index + ")" : formatv("({0} % {1})", index, size).str());
+  }
+  return result;
+}
+
+LogicalResult cuda::printPointwiseKernel(KernelContext &context, KernelSource &source) {
+  int64_t threads = context.parameter("threads"), elements = context.parameter("elements");
+  source.threads = threads;
+  ElementPrinter printer(context.os, 2);
+  context.setArguments(printer);
+  printer.line(formatv("for (int j = 0; j < {0}; ++j) {{", elements));
+  printer.indentBy(2);
+  printer.line(
+      formatv("const int64_t i = int64_t(blockIdx.x) * {0} + j * {1} + threadIdx.x;", threads * elements, threads));
+  for (auto [index, value] : llvm::enumerate(context.block().getTerminator()->getOperands())) {
+    if (!isa<RankedTensorType>(value.getType()))
+      continue;
+    RankedTensorType type = tensorOf(value);
+    printer.line(formatv("if (i < {0}) {{", type.getNumElements()));
+    printer.indentBy(2);
+    printer.startBlock();
+    bool isLarge = type.getNumElements() > INT32_MAX;
+    if (!isLarge)
+      printer.line("const int e = int(i);");
+    FailureOr<std::string> element = printer.print(value, delinearize(isLarge ? "i" : "e", type.getShape()));
+    if (failed(element))
+      return failure();
+    printer.line(formatv("store({0}, i, {1});", context.result(index), *element));
+    printer.startBlock();
+    printer.indentBy(-2);
+    printer.line("}");
+  }
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
+LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source) {
+  Block &block = context.block();
+  int64_t threads = context.parameter("threads"), rowsOfBlock = context.parameter("rows"), rows = 1;
+  source.threads = threads;
+  SmallVector<Value> roots;
+  for (Value value : block.getTerminator()->getOperands())
+    if (isa<RankedTensorType>(value.getType()))
+      roots.push_back(value);
+  for (auto append : block.getOps<mj::KvAppendOp>())
+    llvm::append_range(roots, ValueRange{append.getKey(), append.getValue()});
+  for (Value root : roots)
+    rows = std::max(rows, tensorOf(root).getDimSize(0));
+
+  ElementPrinter printer(context.os, 2);
+  context.setArguments(printer);
+  printer.line(formatv("for (int r = 0; r < {0}; ++r) {{", rowsOfBlock));
+  printer.indentBy(2);
+  printer.line(formatv("const int row = blockIdx.x * {0} + r;", rowsOfBlock));
+  printer.line(formatv("if (row >= {0})", rows));
+  printer.line("  break;");
+  Reductions reductions(printer, threads);
+  bool hasReductions = false;
+  auto ranges = [&](Operation *op) {
+    hasReductions = true;
+    SmallVector<AxisRange> result{{"row", 1}};
+    for (int64_t size : tensorOf(op->getOperand(0)).getShape().drop_front().drop_back())
+      result.push_back({"0", size});
+    return result;
+  };
+  if (failed(reductions.print(roots, ranges)))
+    return failure();
+  for (auto [index, value] : llvm::enumerate(block.getTerminator()->getOperands())) {
+    if (!isa<RankedTensorType>(value.getType()))
+      continue;
+    ArrayRef<int64_t> shape = tensorOf(value).getShape();
+    int64_t size = ShapedType::getNumElements(shape.drop_front());
+    printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", size, threads));
+    printer.indentBy(2);
+    printer.startBlock();
+    Indices indices{"row"};
+    llvm::append_range(indices, delinearize("i", shape.drop_front()));
+    FailureOr<std::string> element = printer.print(value, indices);
+    if (failed(element))
+      return failure();
+    printer.line(formatv("store({0}, int64_t(row) * {1} + i, {2});", context.result(index), size, *element));
+    printer.startBlock();
+    printer.indentBy(-2);
+    printer.line("}");
+  }
+  if (auto appends = block.getOps<mj::KvAppendOp>(); !appends.empty())
+    if (failed(context.printAppends(printer, "row", "0", (*appends.begin()).getKv().getType().getHeads(), "threadIdx.x",
+                                    threads)))
+      return failure();
+  if (hasReductions && rowsOfBlock > 1)
+    printer.line("__syncthreads();");
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
+LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &source) {
+  auto sample = *context.block().getOps<mj::SampleOp>().begin();
+  if (llvm::range_size(context.block().without_terminator()) != 1)
+    return context.kernel.emitOpError("holds more than a sample; the GPU's kernel draws tokens only");
+  RankedTensorType logits = tensorOf(sample.getLogits());
+  source.threads = context.parameter("threads");
+  source.sharedBytes = (258 + source.threads) * 8;
+  using Field = exec::SamplingField;
+  context.os << formatv(
+      "  const int b = blockIdx.x;\n"
+      "  sampleToken<{0}>({1} + int64_t(b) * {2}, {2}, {3}[b], {4}[b], {5}[b], {6}[b], {7}[b], {8} + b,\n"
+      "                   reinterpret_cast<uint64_t *>(shared));\n",
+      source.threads, context.argument(sample.getLogits()), logits.getDimSize(1), context.field(Field::temperature),
+      context.field(Field::top_k), context.field(Field::top_p), context.field(Field::seeds),
+      context.field(mj::BatchField::context_lengths), context.result(0));
+  return success();
+}

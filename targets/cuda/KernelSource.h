@@ -1,0 +1,63 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A kernel as CUDA C++: the anchor from a template of targets/cuda/device, what is around it printed from the region.
+#ifndef MJOLNIR_TARGETS_CUDA_KERNELSOURCE_H
+#define MJOLNIR_TARGETS_CUDA_KERNELSOURCE_H
+
+#include "targets/cuda/ElementPrinter.h"
+#include "targets/cuda/Profiles.h"
+
+#include "mjolnir/Dialect/Exec/ExecDialect.h"
+#include "mjolnir/Dialect/Exec/KernelSignature.h"
+
+namespace mjolnir::cuda {
+
+/// Source, and what a launch of it needs.
+struct KernelSource {
+  std::string text;
+  int64_t threads = 0;
+  int64_t sharedBytes = 0; ///< dynamic
+};
+
+/// The source of `kernel`, or an error on it. `pool` is the KV pool of the program, null if it has none.
+llvm::FailureOr<KernelSource> printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile);
+
+/// What the printers of kernels share: the parameters, and the text so far.
+struct KernelContext {
+  exec::KernelOp kernel;
+  exec::KvPoolOp pool;
+  const CudaProfile &profile;
+  llvm::SmallVector<exec::KernelOperand> operands;
+  std::string body;
+  llvm::raw_string_ostream os{body};
+
+  KernelContext(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile);
+
+  mlir::Block &block() { return kernel.getBody().front(); }
+  int64_t parameter(llvm::StringRef name);
+  /// The pointer of a tensor argument, of a field of the batch or of the sampling parameters, of a result, of the pool.
+  std::string argument(mlir::Value value);
+  std::string field(mj::BatchField field);
+  std::string field(exec::SamplingField field);
+  std::string result(unsigned index);
+  std::string poolPointer();
+  /// Makes all tensor arguments leaves of `printer`.
+  void setArguments(ElementPrinter &printer);
+  /// Prints the stores of all appends of the region for row `row`: threads `thread`, `thread + threads`, ... over the
+  /// elements of heads `heads` from `firstHead`.
+  llvm::LogicalResult printAppends(ElementPrinter &printer, llvm::StringRef row, llvm::StringRef firstHead,
+                                   int64_t heads, llvm::StringRef thread, int64_t threads);
+};
+
+// One printer a schedule; each fills `context.body` with statements and says what a launch needs.
+llvm::LogicalResult printPointwiseKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printRowsKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printSmallMatmulKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printLargeMatmulKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printDecodeAttentionKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printPrefillAttentionKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printSampleKernel(KernelContext &context, KernelSource &source);
+
+} // namespace mjolnir::cuda
+
+#endif // MJOLNIR_TARGETS_CUDA_KERNELSOURCE_H

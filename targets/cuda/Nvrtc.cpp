@@ -1,0 +1,117 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Opening NVRTC, and reading what its assembler reports.
+#include "targets/cuda/Nvrtc.h"
+
+#include "targets/cuda/DeviceHeaders.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/DynamicLibrary.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include <mutex>
+
+using namespace mjolnir::cuda;
+using llvm::StringRef;
+
+llvm::Expected<const Nvrtc *> Nvrtc::get() {
+  static std::mutex mutex;
+  static Nvrtc nvrtc;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!nvrtc.create)
+    if (llvm::Error error = nvrtc.open())
+      return std::move(error);
+  return &nvrtc;
+}
+
+llvm::Error Nvrtc::open() {
+  // First what the user names, then what the system's loader finds, then a toolkit.
+  llvm::SmallVector<std::string> candidates;
+  if (auto named = llvm::sys::Process::GetEnv("MJOLNIR_NVRTC"))
+    candidates.push_back(*named);
+  for (StringRef name : {"libnvrtc.so.13", "libnvrtc.so.12"})
+    candidates.push_back(name.str());
+  for (StringRef root : {"CUDA_HOME", "CUDA_PATH"})
+    if (auto folder = llvm::sys::Process::GetEnv(root))
+      candidates.push_back(*folder + "/lib64/libnvrtc.so");
+  candidates.push_back("/usr/local/cuda/lib64/libnvrtc.so");
+  std::string reason;
+  llvm::sys::DynamicLibrary library;
+  for (const std::string &candidate : candidates) {
+    library = llvm::sys::DynamicLibrary::getPermanentLibrary(candidate.c_str(), &reason);
+    if (library.isValid())
+      break;
+  }
+  if (!library.isValid())
+    return llvm::createStringError("NVRTC, which compiles CUDA kernels, was not found (" +
+                                   llvm::join(candidates, ", ") +
+                                   "): install a CUDA toolkit, or the Python package nvidia-cuda-nvrtc and name its "
+                                   "libnvrtc.so.13 in MJOLNIR_NVRTC");
+  bool isComplete = true;
+  auto find = [&](const char *symbol, auto &function) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.getAddressOfSymbol(symbol));
+    isComplete &= function != nullptr;
+  };
+  find("nvrtcDestroyProgram", destroy);
+  find("nvrtcCompileProgram", run);
+  find("nvrtcGetProgramLogSize", logSize);
+  find("nvrtcGetProgramLog", log);
+  find("nvrtcGetCUBINSize", cubinSize);
+  find("nvrtcGetCUBIN", cubin);
+  find("nvrtcCreateProgram", create);
+  if (isComplete)
+    return llvm::Error::success();
+  create = nullptr;
+  return llvm::createStringError("NVRTC is too old: it lacks functions of version 12; install CUDA 13's");
+}
+
+/// The number before `unit` in `line`, as in "Used 52 registers"; 0 if there is none.
+static int64_t numberBefore(StringRef line, StringRef unit) {
+  size_t end = line.find(unit);
+  if (end == StringRef::npos)
+    return 0;
+  StringRef before = line.take_front(end).rtrim();
+  size_t start = before.find_last_not_of("0123456789");
+  int64_t number = 0;
+  before.drop_front(start == StringRef::npos ? 0 : start + 1).getAsInteger(10, number);
+  return number;
+}
+
+llvm::Expected<CompiledKernel> Nvrtc::compile(StringRef name, const std::string &source, StringRef architecture) const {
+  std::vector<const char *> names, texts;
+  for (const DeviceHeader &header : getDeviceHeaders()) {
+    names.push_back(header.name);
+    texts.push_back(header.text);
+  }
+  std::string file = (name + ".cu").str(), chip = ("--gpu-architecture=" + architecture).str();
+  Program program = nullptr;
+  if (create(&program, source.c_str(), file.c_str(), names.size(), texts.data(), names.data()) != 0)
+    return llvm::createStringError("NVRTC cannot start on kernel " + name);
+  const char *options[] = {chip.c_str(), "--std=c++17", "-default-device", "--ptxas-options=-v", "--diag-suppress=177"};
+  int result = run(program, std::size(options), options);
+  size_t size = 0;
+  std::string text;
+  if (logSize(program, &size) == 0 && size > 1) {
+    text.resize(size);
+    log(program, text.data());
+  }
+  CompiledKernel kernel;
+  if (result == 0 && cubinSize(program, &size) == 0 && size > 0) {
+    kernel.cubin.resize(size);
+    result = cubin(program, kernel.cubin.data());
+  }
+  destroy(&program);
+  if (result != 0 || kernel.cubin.empty())
+    return llvm::createStringError("NVRTC refuses kernel " + name + " for " + architecture + ":\n" +
+                                   StringRef(text).rtrim(StringRef("\0\n", 2)));
+  for (StringRef line : llvm::split(StringRef(text), '\n')) {
+    if (line.contains("registers")) {
+      kernel.registers = numberBefore(line, " registers");
+      kernel.sharedBytes = numberBefore(line, " bytes smem");
+    } else if (line.contains("bytes stack frame")) {
+      kernel.stackBytes = numberBefore(line, " bytes stack frame");
+      kernel.spillBytes = numberBefore(line, " bytes spill stores") + numberBefore(line, " bytes spill loads");
+    }
+  }
+  return kernel;
+}

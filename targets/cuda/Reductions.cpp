@@ -1,0 +1,219 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Reductions over lines as CUDA C++. A line's elements are computed again where they are used: reading them a second
+// time from the cache costs less than keeping them.
+#include "targets/cuda/Reductions.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+using llvm::formatv;
+
+static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+bool cuda::isLineReduction(Operation *op) { return isa<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp>(op); }
+
+static void collect(Value value, SetVector<Operation *> &found, SmallPtrSetImpl<Operation *> &seen) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !seen.insert(op).second)
+    return;
+  for (Value operand : isa<mj::BroadcastOp>(op) ? op->getOperands().take_front() : op->getOperands())
+    collect(operand, found, seen);
+  if (isLineReduction(op))
+    found.insert(op);
+}
+
+LogicalResult Reductions::print(ArrayRef<Value> roots, function_ref<SmallVector<AxisRange>(Operation *)> ranges) {
+  SetVector<Operation *> found;
+  SmallPtrSet<Operation *, 16> seen;
+  for (Value root : roots)
+    collect(root, found, seen);
+  for (Operation *op : found) {
+    if (auto reduce = dyn_cast<mj::ReduceOp>(op)) {
+      int64_t rank = tensorOf(reduce.getX()).getRank();
+      if (reduce.getAxes() != ArrayRef<int64_t>{rank - 1})
+        return op->emitError("reduces other axes than the last; the GPU's kernels for rows reduce the last one");
+    }
+    if (failed(printOne(op, ranges(op))))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Reductions::overLines(ArrayRef<AxisRange> ranges, int64_t length,
+                                    function_ref<LogicalResult(ArrayRef<std::string>)> body) {
+  int64_t lines = 1;
+  for (const AxisRange &range : ranges)
+    lines *= range.size;
+  isBlockWide = lines * 32 < threads && length >= 512;
+  std::string index = "line" + std::to_string(next);
+  if (isBlockWide)
+    printer.line(formatv("for (int {0} = 0; {0} < {1}; ++{0}) {{", index, lines));
+  else
+    printer.line(formatv("for (int {0} = threadIdx.x / 32; {0} < {1}; {0} += {2}) {{", index, lines, threads / 32));
+  printer.indentBy(2);
+  printer.startBlock();
+  SmallVector<std::string> leading;
+  int64_t inner = lines;
+  for (const AxisRange &range : ranges) {
+    inner /= range.size;
+    std::string offset = range.size == 1 ? "" : inner == 1 ? index : formatv("{0} / {1}", index, inner).str();
+    if (range.size != 1 && range.size * inner != lines)
+      offset = formatv("({0}) % {1}", offset, range.size);
+    leading.push_back(offset.empty()      ? range.base
+                      : range.base == "0" ? "(" + offset + ")"
+                                          : "(" + range.base + " + " + offset + ")");
+  }
+  if (failed(body(leading)))
+    return failure();
+  printer.startBlock();
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
+LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, StringRef result, StringRef initial,
+                                     bool isMaximum, function_ref<std::string(StringRef)> element, StringRef combine) {
+  int64_t length = tensorOf(x).getShape().back();
+  printer.line("float " + result + " = " + initial + ";");
+  if (isBlockWide)
+    printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", length, threads));
+  else
+    printer.line(formatv("for (int i = threadIdx.x % 32; i < {0}; i += 32) {{", length));
+  printer.indentBy(2);
+  printer.startBlock();
+  Indices indices(leading.begin(), leading.end());
+  indices.push_back("i");
+  FailureOr<std::string> value = printer.print(x, indices);
+  if (failed(value))
+    return failure();
+  printer.line(result + " = " + formatv(false, combine.data(), result, element(*value)).str() + ";");
+  printer.startBlock();
+  printer.indentBy(-2);
+  printer.line("}");
+  StringRef function = isMaximum ? (isBlockWide ? "blockMax" : "warpMax") : (isBlockWide ? "blockSum" : "warpSum");
+  printer.line(result + " = " + function + "(" + result + (isBlockWide ? ", scratch);" : ");"));
+  return success();
+}
+
+LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
+  Value x = op->getOperand(0);
+  int64_t length = tensorOf(x).getShape().back();
+  unsigned number = next++;
+  std::string suffix = std::to_string(number);
+  int64_t lines = 1;
+  for (const AxisRange &range : ranges)
+    lines *= range.size;
+  auto declare = [&](StringRef array) { printer.line(formatv("__shared__ float {0}{1}[{2}];", array, suffix, lines)); };
+  if (!hasScratch)
+    printer.line("__shared__ float scratch[33];");
+  hasScratch = true;
+  --next; // overLines names its index by the number, too
+  std::string line = "line" + std::to_string(next);
+  StringRef isFirst = "if (threadIdx.x % 32 == 0)";
+  auto identity = [](StringRef value) { return value.str(); };
+
+  // Where an element of the result finds what its line has.
+  SmallVector<AxisRange> kept(ranges);
+  auto placeOf = [kept](ArrayRef<std::string> indices) {
+    Indices offsets;
+    SmallVector<int64_t> sizes;
+    for (auto [index, range] : llvm::zip(indices, kept)) {
+      offsets.push_back(range.size == 1 ? "0" : range.base == "0" ? index : "((" + index + ") - (" + range.base + "))");
+      sizes.push_back(range.size);
+    }
+    return linearize(offsets, sizes);
+  };
+
+  if (auto norm = dyn_cast<mj::NormOp>(op)) {
+    bool isLayer = norm.getKind() == mj::NormKind::layer;
+    declare("factor");
+    if (isLayer)
+      declare("mean");
+    std::string eps = formatv("{0:e8}f", norm.getEps().convertToFloat()), size = std::to_string(length) + ".0f";
+    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
+          if (isLayer) {
+            if (failed(reduceLine(x, leading, "sum", "0.0f", false, identity, "{0} + {1}")))
+              return failure();
+            printer.line("const float middle = sum / " + size + ";");
+          }
+          auto centred = [&](StringRef v) { return isLayer ? ("(" + v + " - middle)").str() : v.str(); };
+          if (failed(reduceLine(x, leading, "squares", "0.0f", false, centred, "fmaf({1}, {1}, {0})")))
+            return failure();
+          printer.line(isFirst);
+          printer.line(formatv("  factor{0}[{1}] = 1.0f / sqrtf(squares / {2} + {3});", suffix, line, size, eps));
+          if (isLayer) {
+            printer.line(isFirst);
+            printer.line(formatv("  mean{0}[{1}] = middle;", suffix, line));
+          }
+          return success();
+        })))
+      return failure();
+    printer.setLeaf(norm.getResult(), [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable -> std::string {
+      FailureOr<std::string> value = inner.print(norm.getX(), indices);
+      if (failed(value))
+        return "0.0f";
+      std::string place = placeOf(indices.drop_back()), text = *value;
+      if (isLayer)
+        text = formatv("({0} - mean{1}[{2}])", text, suffix, place).str();
+      text = formatv("{0} * factor{1}[{2}]", text, suffix, place).str();
+      for (Value affine : {norm.getWeight(), norm.getBias()})
+        if (affine) {
+          FailureOr<std::string> printed = inner.print(affine, {indices.back()});
+          if (succeeded(printed))
+            text += (affine == norm.getBias() ? " + " : " * ") + *printed;
+        }
+      return text;
+    });
+  } else if (auto softmax = dyn_cast<mj::SoftmaxOp>(op)) {
+    declare("largest");
+    declare("total");
+    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
+          if (failed(reduceLine(x, leading, "most", "-kInfinity", true, identity, "maximum({0}, {1})")))
+            return failure();
+          printer.line("const float shift = most == -kInfinity ? 0.0f : most;");
+          auto power = [](StringRef v) { return ("expf(" + v + " - shift)").str(); };
+          if (failed(reduceLine(x, leading, "sum", "0.0f", false, power, "{0} + {1}")))
+            return failure();
+          printer.line((isFirst + " {").str());
+          printer.line(formatv("  largest{0}[{1}] = shift;", suffix, line));
+          printer.line(formatv("  total{0}[{1}] = sum > 0.0f ? 1.0f / sum : sum == 0.0f ? 0.0f : sum;", suffix, line));
+          printer.line("}");
+          return success();
+        })))
+      return failure();
+    printer.setLeaf(softmax.getResult(),
+                    [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable -> std::string {
+                      FailureOr<std::string> value = inner.print(softmax.getX(), indices);
+                      std::string place = placeOf(indices.drop_back());
+                      return formatv("expf({0} - largest{1}[{2}]) * total{1}[{2}]", succeeded(value) ? *value : "0.0f",
+                                     suffix, place);
+                    });
+  } else {
+    auto reduce = cast<mj::ReduceOp>(op);
+    declare("reduced");
+    mj::ReduceKind kind = reduce.getKind();
+    bool isMaximum = kind == mj::ReduceKind::max || kind == mj::ReduceKind::min;
+    bool isMinimum = kind == mj::ReduceKind::min;
+    auto sign = [&](StringRef v) { return isMinimum ? ("-" + v).str() : v.str(); };
+    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
+          if (failed(reduceLine(x, leading, "combined", isMaximum ? "-kInfinity" : "0.0f", isMaximum, sign,
+                                isMaximum ? "maximum({0}, {1})" : "{0} + {1}")))
+            return failure();
+          printer.line(isFirst);
+          printer.line(formatv("  reduced{0}[{1}] = {2}combined{3};", suffix, line, isMinimum ? "-" : "",
+                               kind == mj::ReduceKind::mean ? " / " + std::to_string(length) + ".0f" : ""));
+          return success();
+        })))
+      return failure();
+    printer.setLeaf(reduce.getResult(), [=](ElementPrinter &, ArrayRef<std::string> indices) {
+      return formatv("reduced{0}[{1}]", suffix, placeOf(indices)).str();
+    });
+  }
+  ++next;
+  printer.line("__syncthreads();");
+  return success();
+}
