@@ -12,4 +12,11 @@ config.test_source_root = config.source_root
 config.excludes = ["unit", "numerics", "random", "fuzz", "Inputs"]
 
 config.environment["PATH"] = os.pathsep.join([config.mjolnir_tools, config.llvm_tools, config.environment["PATH"]])
+# What compiles for GPUs needs NVRTC: named in the environment, or of a toolkit.
+nvrtc = [os.environ.get("MJOLNIR_NVRTC", "")]
+nvrtc += [os.path.join(os.environ.get(name, ""), "lib64", "libnvrtc.so") for name in ("CUDA_HOME", "CUDA_PATH")]
+nvrtc = [path for path in nvrtc + ["/usr/local/cuda/lib64/libnvrtc.so"] if os.path.isabs(path) and os.path.exists(path)]
+if nvrtc:
+    config.available_features.add("nvrtc")
+    config.environment["MJOLNIR_NVRTC"] = nvrtc[0]
 config.substitutions.append(("%goldens", os.path.join(config.source_root, "numerics", "goldens")))
