@@ -50,6 +50,11 @@ Status CudaDevice::createSession(const Package &package, const SessionOptions &o
 Status CudaDevice::retain() {
   if (Status status = Driver::get(driver_))
     return status;
+  int devices = 0;
+  if (Status status = driver_->check(driver_->deviceGetCount(&devices), "counting CUDA devices"))
+    return status;
+  if (devices == 0)
+    return failure(MJ_ERROR_UNSUPPORTED, "the package is for a CUDA device, and the CUDA driver finds none");
   if (Status status = driver_->check(driver_->deviceGet(&handle_, 0), "opening CUDA device 0"))
     return status;
   char name[256] = {};

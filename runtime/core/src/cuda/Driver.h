@@ -11,7 +11,7 @@ namespace mjolnir::runtime::cuda {
 
 class Driver {
 public:
-  /// The process's driver, initialized. MJ_ERROR_UNSUPPORTED where there is none, it is too old, or it finds no device.
+  /// The process's driver, initialized. MJ_ERROR_UNSUPPORTED where there is none or it is too old.
   /// It is never unloaded.
   static Status get(const Driver *&driver);
 

@@ -1,0 +1,225 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Device cuda against a stand-in for the driver: uploading, capturing, replaying, tensors on the device, and what goes
+// wrong. What kernels compute on a real device is the business of other tests.
+#include "TestPackage.h"
+
+#include "mjolnir/runtime.h"
+
+#include "gtest/gtest.h"
+
+#include <cstdlib>
+
+using namespace mjolnir;
+using namespace mjolnir::test;
+
+namespace {
+
+/// An environment variable for a scope.
+class Setting {
+public:
+  Setting(const char *name, const char *value) : name(name) { setenv(name, value, 1); }
+  ~Setting() { unsetenv(name); }
+
+private:
+  const char *name;
+};
+
+fb::ProgramT makeCudaProgram(const char *architecture = "sm_90a") {
+  fb::ProgramT program = makeProgram();
+  program.target->kind = "cuda";
+  program.target->triple.clear();
+  program.target->features = {architecture};
+  for (auto &kernel : program.kernels)
+    kernel->threads = 32;
+  return program;
+}
+
+struct Handles {
+  mj_package *package = nullptr;
+  mj_session *session = nullptr;
+  ~Handles() {
+    mj_session_destroy(session);
+    mj_package_close(package);
+  }
+};
+
+mj_status open(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
+  std::string path = temporaryPath("cuda.mjp");
+  if (auto error = writeTestPackage(path, testImage(), std::move(program)))
+    ADD_FAILURE() << error.message();
+  return mj_package_open(path.c_str(), &handles.package);
+}
+
+void openSession(Handles &handles, uint32_t flags = 0) {
+  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  mj_session_options options = {sizeof(options), 0, 4, flags};
+  ASSERT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_OK) << mj_last_error();
+}
+
+/// A dense f32 tensor over `data`.
+struct Floats {
+  std::vector<int64_t> shape;
+  DLTensor tensor;
+  Floats(std::vector<float> &data, std::vector<int64_t> extents, DLDeviceType device = kDLCPU)
+      : shape(std::move(extents)),
+        tensor{data.data(), {device, 0}, int32_t(shape.size()), {kDLFloat, 32, 1}, shape.data(), nullptr, 0} {}
+};
+
+/// Runs `affine` on new numbers and checks them; tensors lie on `device`.
+void checkAffine(mj_session *session, float scale, DLDeviceType device = kDLCPU) {
+  std::vector<float> a(256), b(256), y(256), sum(256);
+  for (int i = 0; i < 256; ++i)
+    a[i] = scale * float(i), b[i] = scale * float(1000 - 3 * i);
+  Floats at(a, {4, 64}, device), bt(b, {4, 64}, device), yt(y, {4, 64}, device), sumt(sum, {4, 64}, device);
+  const DLTensor *inputs[] = {&at.tensor, &bt.tensor}, *outputs[] = {&yt.tensor, &sumt.tensor};
+  ASSERT_EQ(mj_session_run(session, Affine, inputs, 2, outputs, 2), MJ_OK) << mj_last_error();
+  for (int i = 0; i < 256; ++i) {
+    ASSERT_EQ(sum[i], a[i] + b[i]) << i;
+    ASSERT_EQ(y[i], (a[i] + b[i]) * float(i % 64 + 1)) << i;
+  }
+}
+
+TEST(Cuda, ComputesWithAndWithoutGraphs) {
+  for (uint32_t flags : {0, int(MJ_SESSION_NO_GRAPHS), int(MJ_SESSION_NO_DEPENDENT_LAUNCHES)}) {
+    Handles handles;
+    openSession(handles, flags);
+    for (float scale : {1.0f, 2.0f, 3.0f})
+      checkAffine(handles.session, scale);
+  }
+}
+
+TEST(Cuda, ReadsAndWritesTensorsOnTheDevice) {
+  Handles handles;
+  openSession(handles);
+  // Other addresses each time, then the CPU's again.
+  for (float scale : {1.0f, 2.0f})
+    checkAffine(handles.session, scale, kDLCUDA);
+  checkAffine(handles.session, 3.0f);
+}
+
+TEST(Cuda, KeepsStateInThePool) {
+  Handles handles;
+  openSession(handles);
+  std::vector<float> x = {1.5f}, total(8);
+  Floats xt(x, {1}), totalt(total, {8});
+  const DLTensor *inputs[] = {&xt.tensor}, *outputs[] = {&totalt.tensor};
+  for (int run = 1; run <= 3; ++run) {
+    ASSERT_EQ(mj_session_run(handles.session, Count, inputs, 1, outputs, 1), MJ_OK) << mj_last_error();
+    for (float counter : total)
+      ASSERT_EQ(counter, 1.5f * float(run)); // a pool starts as zeros
+  }
+}
+
+TEST(Cuda, UnwantedOutputsNeedNoMemory) {
+  Handles handles;
+  openSession(handles);
+  std::vector<float> a(256, 1.0f), b(256, 2.0f), sum(256);
+  Floats at(a, {4, 64}), bt(b, {4, 64}), sumt(sum, {4, 64});
+  const DLTensor *inputs[] = {&at.tensor, &bt.tensor}, *outputs[] = {nullptr, &sumt.tensor};
+  ASSERT_EQ(mj_session_run(handles.session, Affine, inputs, 2, outputs, 2), MJ_OK) << mj_last_error();
+  EXPECT_EQ(sum, std::vector<float>(256, 3.0f));
+}
+
+TEST(Cuda, ProfilesEachStep) {
+  Handles handles;
+  openSession(handles);
+  ASSERT_EQ(mj_session_set_profiling(handles.session, 1), MJ_OK);
+  checkAffine(handles.session, 1.0f);
+  const mj_step_profile *steps = nullptr;
+  size_t count = mj_session_profile(handles.session, &steps);
+  ASSERT_GE(count, 2u);
+  uint64_t milliseconds = 0;
+  for (size_t i = 0; i < count; ++i)
+    milliseconds += steps[i].nanoseconds / 1000000;
+  EXPECT_GE(milliseconds, 2u); // the fake driver's launches take one each
+}
+
+struct Refusal {
+  mj_status code;
+  const char *sentence;
+};
+
+void expectRefused(fb::ProgramT program, Refusal refusal) {
+  Handles handles;
+  EXPECT_EQ(open(handles, std::move(program)), refusal.code);
+  EXPECT_NE(std::string(mj_last_error()).find(refusal.sentence), std::string::npos) << mj_last_error();
+}
+
+TEST(Cuda, RunsOnTheArchitectureThatAnImageIsFor) {
+  const std::pair<const char *, const char *> runs[] = {
+      {"90", "sm_90a"}, {"110", "sm_110f"}, {"111", "sm_110f"}, {"121", "sm_120f"}, {"120", "compute_75"}};
+  for (auto [capability, architecture] : runs) {
+    Setting setting("FAKE_CUDA_CAPABILITY", capability);
+    Handles handles;
+    EXPECT_EQ(open(handles, makeCudaProgram(architecture)), MJ_OK) << mj_last_error();
+  }
+  const std::pair<const char *, const char *> refused[] = {
+      {"100", "sm_90a"}, {"120", "sm_110f"}, {"110", "sm_120f"}, {"70", "compute_75"}};
+  for (auto [capability, architecture] : refused) {
+    Setting setting("FAKE_CUDA_CAPABILITY", capability);
+    std::string both =
+        std::string("the package holds code for ") + architecture + ", and the device 'Fake' is sm_" + capability;
+    expectRefused(makeCudaProgram(architecture), {MJ_ERROR_UNSUPPORTED, both.c_str()});
+  }
+}
+
+TEST(Cuda, SaysWhatTheDriverRefuses) {
+  {
+    Setting setting("FAKE_CUDA_FAIL", "cuModuleLoadDataEx");
+    expectRefused(makeCudaProgram(),
+                  {MJ_ERROR_MALFORMED, "loading image 'kernels.so' on 'Fake': CUDA_ERROR_NOT_SUPPORTED (801)"});
+  }
+  {
+    fb::ProgramT program = makeCudaProgram();
+    program.kernels[0]->symbol = "nothing";
+    expectRefused(std::move(program), {MJ_ERROR_MALFORMED, "image 'kernels.so' has no symbol 'nothing'"});
+  }
+  {
+    fb::ProgramT program = makeCudaProgram();
+    program.kernels[0]->shared_bytes = 200 * 1024;
+    expectRefused(std::move(program),
+                  {MJ_ERROR_UNSUPPORTED, "needs 204800 bytes of shared memory; a block has 102400"});
+  }
+  Handles handles;
+  openSession(handles);
+  Setting setting("FAKE_CUDA_FAIL", "cuGraphLaunch");
+  std::vector<float> x = {1.0f};
+  Floats xt(x, {1});
+  const DLTensor *inputs[] = {&xt.tensor}, *outputs[] = {nullptr};
+  EXPECT_EQ(mj_session_run(handles.session, Count, inputs, 1, outputs, 1), MJ_ERROR_INTERNAL);
+  EXPECT_NE(std::string(mj_last_error()).find("entry 'count': replaying the graph: CUDA_ERROR_NOT_SUPPORTED (801)"),
+            std::string::npos)
+      << mj_last_error();
+}
+
+TEST(Cuda, OutOfMemorySaysWhatWantedHowMuch) {
+  {
+    Setting setting("FAKE_CUDA_MEMORY", "100");
+    expectRefused(makeCudaProgram(), {MJ_ERROR_OUT_OF_MEMORY, "the package's weights needs "});
+  }
+  Handles handles;
+  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  mj_session_options options = {sizeof(options), 0, 1 << 20, 0};
+  Setting setting("FAKE_CUDA_MEMORY", "100000");
+  EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_OUT_OF_MEMORY);
+  EXPECT_NE(
+      std::string(mj_last_error()).find("KV pool 'kv' of 1048576 pages needs 268435456 bytes on the device, of which "),
+      std::string::npos)
+      << mj_last_error();
+}
+
+TEST(Cuda, RefusesFlagsThatItDoesNotKnow) {
+  Handles handles;
+  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  mj_session_options options = {sizeof(options), 0, 0, 1u << 30};
+  EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(mj_last_error()).find("flags has bits that this runtime does not know"), std::string::npos);
+}
+
+TEST(Cuda, WithoutADeviceSaysSo) {
+  Setting setting("FAKE_CUDA_DEVICES", "0");
+  expectRefused(makeCudaProgram(), {MJ_ERROR_UNSUPPORTED, "the CUDA driver finds none"});
+}
+
+} // namespace

@@ -1,0 +1,285 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// A stand-in for the CUDA driver (libcuda.so.1) that tests load where there is no device: device memory is memory of
+// the process, an image is an ELF shared object with the host's kernels, a launch runs its blocks one after the other,
+// a graph is a list of what was captured. It is strict where the driver is: everything needs a current context, what is
+// captured does not run, memory that is freed twice or not at all is an error.
+//
+// Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
+// of a function that fails).
+#include "cuda/DriverApi.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <functional>
+#include <map>
+#include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace mjolnir::runtime::cuda;
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+constexpr Result ErrorInvalidValue = 1, ErrorInvalidContext = 201, ErrorNotFound = 500, ErrorNotSupported = 801;
+
+using Work = std::function<void()>;
+using Kernel = void (*)(void *const *operands, int64_t tile);
+
+struct FakeFunction {
+  Kernel kernel;
+  size_t operands;
+};
+struct FakeStream {
+  std::vector<Work> captured;
+  bool isCapturing = false;
+};
+struct FakeModule {
+  void *handle;
+  std::map<std::string, FakeFunction> functions;
+};
+
+std::vector<int> contexts; // of this process; tests use one thread
+std::map<void *, size_t> allocations;
+size_t allocatedBytes = 0;
+uint64_t ticks = 0; // what events record
+
+size_t setting(const char *name, size_t fallback) {
+  const char *text = getenv(name);
+  return text ? strtoull(text, nullptr, 10) : fallback;
+}
+
+/// Whether `function` may run: it has a context, and no test wants it to fail.
+Result enter(const char *function) {
+  const char *failing = getenv("FAKE_CUDA_FAIL");
+  if (failing && !strcmp(failing, function))
+    return ErrorNotSupported;
+  return contexts.empty() ? ErrorInvalidContext : Success;
+}
+
+void submit(Stream stream, Work work) {
+  auto *fake = reinterpret_cast<FakeStream *>(stream);
+  if (fake->isCapturing)
+    fake->captured.push_back(std::move(work));
+  else
+    work();
+}
+
+/// The kernels of the tests' image and how many operands each has: a launch does not say.
+const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_scale", 3},  {"test_count", 3},
+                                                     {"test_stack", 1}, {"test_append", 4}, {"test_sum", 5}};
+
+} // namespace
+
+#define ENTER(function)                                                                                                \
+  if (Result entered = enter(function); entered != Success)                                                            \
+  return entered
+
+EXPORT Result cuInit(unsigned) { return Success; }
+EXPORT Result cuDriverGetVersion(int *version) { return *version = 13000, Success; }
+EXPORT Result cuGetErrorName(Result error, const char **text) {
+  *text = error == ErrorOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : error == ErrorInvalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
+          : error == ErrorNotFound       ? "CUDA_ERROR_NOT_FOUND"
+          : error == ErrorNotSupported   ? "CUDA_ERROR_NOT_SUPPORTED"
+                                         : "CUDA_ERROR_INVALID_VALUE";
+  return Success;
+}
+EXPORT Result cuGetErrorString(Result, const char **text) { return *text = "as the fake driver was told", Success; }
+EXPORT Result cuDeviceGetCount(int *count) { return *count = int(setting("FAKE_CUDA_DEVICES", 1)), Success; }
+EXPORT Result cuDeviceGet(DeviceHandle *device, int ordinal) { return *device = ordinal, Success; }
+EXPORT Result cuDeviceGetName(char *name, int length, DeviceHandle) {
+  snprintf(name, size_t(length), "Fake");
+  return Success;
+}
+EXPORT Result cuDeviceGetAttribute(int *value, int attribute, DeviceHandle) {
+  int capability = int(setting("FAKE_CUDA_CAPABILITY", 90));
+  *value = attribute == AttributeComputeCapabilityMajor         ? capability / 10
+           : attribute == AttributeComputeCapabilityMinor       ? capability % 10
+           : attribute == AttributeMaxSharedMemoryPerBlockOptin ? 100 * 1024
+                                                                : 1;
+  return Success;
+}
+EXPORT Result cuDevicePrimaryCtxRetain(Context *context, DeviceHandle) {
+  *context = reinterpret_cast<Context>(&contexts);
+  return Success;
+}
+EXPORT Result cuDevicePrimaryCtxRelease_v2(DeviceHandle) {
+  if (allocations.empty())
+    return Success;
+  fprintf(stderr, "fake driver: %zu allocations were not freed\n", allocations.size());
+  abort();
+}
+EXPORT Result cuCtxPushCurrent_v2(Context) { return contexts.push_back(0), Success; }
+EXPORT Result cuCtxPopCurrent_v2(Context *) { return contexts.pop_back(), Success; }
+
+EXPORT Result cuMemGetInfo_v2(size_t *free, size_t *total) {
+  *total = setting("FAKE_CUDA_MEMORY", size_t(1) << 30);
+  *free = *total - allocatedBytes;
+  return Success;
+}
+EXPORT Result cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
+  ENTER("cuMemAlloc");
+  if (allocatedBytes + bytes > setting("FAKE_CUDA_MEMORY", size_t(1) << 30))
+    return ErrorOutOfMemory;
+  void *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  memset(memory, 0xcd, bytes); // fresh device memory is not zero
+  allocations[memory] = bytes;
+  allocatedBytes += bytes;
+  *pointer = reinterpret_cast<DevicePointer>(memory);
+  return Success;
+}
+static Result release(void *memory) {
+  ENTER("cuMemFree");
+  auto found = allocations.find(memory);
+  if (found == allocations.end())
+    abort();
+  allocatedBytes -= found->second;
+  allocations.erase(found);
+  free(memory);
+  return Success;
+}
+EXPORT Result cuMemFree_v2(DevicePointer pointer) { return release(reinterpret_cast<void *>(pointer)); }
+EXPORT Result cuMemHostAlloc(void **pointer, size_t bytes, unsigned) {
+  DevicePointer memory = 0;
+  Result result = cuMemAlloc_v2(&memory, bytes);
+  *pointer = reinterpret_cast<void *>(memory);
+  return result;
+}
+EXPORT Result cuMemFreeHost(void *pointer) { return release(pointer); }
+
+static Result copy(void *to, const void *from, size_t bytes, Stream stream) {
+  ENTER("cuMemcpyAsync");
+  submit(stream, [=] { memmove(to, from, bytes); });
+  return Success;
+}
+EXPORT Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from, size_t bytes, Stream stream) {
+  return copy(reinterpret_cast<void *>(to), from, bytes, stream);
+}
+EXPORT Result cuMemcpyDtoHAsync_v2(void *to, DevicePointer from, size_t bytes, Stream stream) {
+  return copy(to, reinterpret_cast<void *>(from), bytes, stream);
+}
+EXPORT Result cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, Stream stream) {
+  return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes, stream);
+}
+EXPORT Result cuMemsetD8Async(DevicePointer pointer, unsigned char value, size_t bytes, Stream stream) {
+  ENTER("cuMemsetD8Async");
+  submit(stream, [=] { memset(reinterpret_cast<void *>(pointer), value, bytes); });
+  return Success;
+}
+
+EXPORT Result cuModuleLoadDataEx(Module *module, const void *image, unsigned, int *, void **) {
+  ENTER("cuModuleLoadDataEx");
+  Elf64_Ehdr header;
+  memcpy(&header, image, sizeof(header));
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return ErrorInvalidValue;
+  size_t bytes = header.e_shoff + size_t(header.e_shnum) * header.e_shentsize;
+  int fd = memfd_create("fake-cubin", 0);
+  if (write(fd, image, bytes) != ssize_t(bytes))
+    abort();
+  auto *fake = new FakeModule{dlopen(("/proc/self/fd/" + std::to_string(fd)).c_str(), RTLD_NOW | RTLD_LOCAL), {}};
+  *module = reinterpret_cast<Module>(fake);
+  return fake->handle ? Success : ErrorInvalidValue;
+}
+EXPORT Result cuModuleUnload(Module module) {
+  ENTER("cuModuleUnload");
+  delete reinterpret_cast<FakeModule *>(module);
+  return Success;
+}
+EXPORT Result cuModuleGetFunction(Function *function, Module module, const char *name) {
+  ENTER("cuModuleGetFunction");
+  auto *fake = reinterpret_cast<FakeModule *>(module);
+  void *symbol = dlsym(fake->handle, name);
+  auto count = operandCounts.find(name);
+  if (!symbol || count == operandCounts.end())
+    return ErrorNotFound;
+  FakeFunction &known = fake->functions[name];
+  known = {reinterpret_cast<Kernel>(symbol), count->second};
+  *function = reinterpret_cast<Function>(&known);
+  return Success;
+}
+EXPORT Result cuFuncSetAttribute(Function, int, int) { return enter("cuFuncSetAttribute"); }
+EXPORT Result cuLaunchKernelEx(const LaunchConfig *config, Function function, void **parameters, void **) {
+  ENTER("cuLaunchKernelEx");
+  if (config->blockX == 0 || config->gridX == 0)
+    return ErrorInvalidValue;
+  const FakeFunction fake = *reinterpret_cast<FakeFunction *>(function);
+  std::vector<void *> operands; // the driver copies parameters when it is called
+  for (size_t i = 0; i < fake.operands; ++i)
+    operands.push_back(*static_cast<void **>(parameters[i]));
+  submit(config->stream, [fake, operands, blocks = config->gridX] {
+    for (unsigned block = 0; block < blocks; ++block)
+      fake.kernel(operands.data(), block);
+    ++ticks;
+  });
+  return Success;
+}
+
+EXPORT Result cuStreamCreate(Stream *stream, unsigned) {
+  ENTER("cuStreamCreate");
+  *stream = reinterpret_cast<Stream>(new FakeStream);
+  return Success;
+}
+EXPORT Result cuStreamDestroy_v2(Stream stream) {
+  delete reinterpret_cast<FakeStream *>(stream);
+  return Success;
+}
+EXPORT Result cuStreamSynchronize(Stream stream) {
+  ENTER("cuStreamSynchronize");
+  return reinterpret_cast<FakeStream *>(stream)->isCapturing ? ErrorInvalidValue : Success;
+}
+EXPORT Result cuStreamBeginCapture_v2(Stream stream, int) {
+  ENTER("cuStreamBeginCapture");
+  reinterpret_cast<FakeStream *>(stream)->isCapturing = true;
+  return Success;
+}
+EXPORT Result cuStreamEndCapture(Stream stream, Graph *graph) {
+  auto *fake = reinterpret_cast<FakeStream *>(stream);
+  fake->isCapturing = false;
+  *graph = reinterpret_cast<Graph>(new std::vector<Work>(std::move(fake->captured)));
+  fake->captured.clear();
+  return enter("cuStreamEndCapture");
+}
+EXPORT Result cuGraphInstantiateWithFlags(GraphExec *exec, Graph graph, unsigned long long) {
+  ENTER("cuGraphInstantiate");
+  *exec = reinterpret_cast<GraphExec>(new std::vector<Work>(*reinterpret_cast<std::vector<Work> *>(graph)));
+  return Success;
+}
+EXPORT Result cuGraphLaunch(GraphExec exec, Stream stream) {
+  ENTER("cuGraphLaunch");
+  for (const Work &work : *reinterpret_cast<std::vector<Work> *>(exec))
+    submit(stream, work);
+  return Success;
+}
+EXPORT Result cuGraphExecDestroy(GraphExec exec) {
+  delete reinterpret_cast<std::vector<Work> *>(exec);
+  return Success;
+}
+EXPORT Result cuGraphDestroy(Graph graph) {
+  delete reinterpret_cast<std::vector<Work> *>(graph);
+  return Success;
+}
+EXPORT Result cuEventCreate(Event *event, unsigned) {
+  *event = reinterpret_cast<Event>(new uint64_t(0));
+  return Success;
+}
+EXPORT Result cuEventDestroy_v2(Event event) {
+  delete reinterpret_cast<uint64_t *>(event);
+  return Success;
+}
+EXPORT Result cuEventRecord(Event event, Stream) {
+  *reinterpret_cast<uint64_t *>(event) = ticks;
+  return Success;
+}
+/// A launch takes a millisecond.
+EXPORT Result cuEventElapsedTime(float *milliseconds, Event start, Event end) {
+  *milliseconds = float(*reinterpret_cast<uint64_t *>(end) - *reinterpret_cast<uint64_t *>(start));
+  return Success;
+}
