@@ -74,10 +74,10 @@ public:
 
 private:
   /// Whether `use` wants f32: it leaves the entry, decides the next token, or is computed with for that. Matmuls read
-  /// rows in bf16 whatever they make.
+  /// rows in bf16 whatever they make. Computation on weights keeps the types it has.
   bool isReadExactly(OpOperand &use) {
     Operation *user = use.getOwner();
-    return isa<mj::SampleOp>(user) || user == body.getTerminator() ||
+    return isa<mj::SampleOp>(user) || user == body.getTerminator() || dependsOnWeightsAlone(user) ||
            (exact.contains(user) && !isa<mj::MatmulOp>(user));
   }
 
