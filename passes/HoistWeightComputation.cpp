@@ -107,8 +107,12 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
     for (Operation *step : slice) {
       if (auto weight = dyn_cast<mj::GetWeightOp>(step); weight && name.empty())
         name = weight.getWeight().str();
+      else if (isa<mj::ChannelScaleOp>(step))
+        suffix = ".scale";
+      else if (isa<mj::QuantizeChannelsOp>(step))
+        suffix = ".f8";
       else if (isa<mj::PackOp>(step))
-        suffix = ".packed";
+        suffix = suffix == ".f8" ? ".f8.packed" : ".packed";
       else if (isa<mj::ConcatOp>(step))
         suffix = ".merged";
       else if (isa<mj::SliceOp>(step))

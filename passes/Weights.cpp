@@ -33,7 +33,8 @@ bool mjolnir::dependsOnWeightsAlone(Operation *op) {
   if (isa<mj::GetWeightOp, mj::RopeTableOp>(op))
     return true;
   // What packaging can evaluate; everything else stays in the program.
-  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, mj::PackOp, mj::ConcatOp, mj::SliceOp>(op))
+  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, mj::PackOp, mj::ConcatOp, mj::SliceOp, mj::ChannelScaleOp,
+           mj::QuantizeChannelsOp>(op))
     return false;
   bool readsWeight = false;
   for (Value operand : op->getOperands()) {

@@ -147,9 +147,16 @@ private:
       poolIndices[pool] = contents.program.kv_pools.size();
       contents.program.kv_pools.push_back(std::move(table));
       if (contents.program.language_model)
-        contents.program.language_model->activations = pool.getElementType().isBF16() ? "bf16" : "f32";
+        contents.program.language_model->activations = getActivations(pool).isF32() ? "f32" : "bf16";
     }
     return success();
+  }
+
+  /// The element type of what attends to the cache; the cache itself may be narrower.
+  Type getActivations(exec::KvPoolOp pool) {
+    Type element = pool.getElementType();
+    module.walk([&](mj::AttentionOp attention) { element = getElementTypeOrSelf(attention.getQuery().getType()); });
+    return element;
   }
 
   LogicalResult addKernels() {

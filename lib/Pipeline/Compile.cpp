@@ -30,6 +30,8 @@ public:
     target = createTarget(options.target, error);
     if (!target)
       return emitError(loc) << error;
+    if (options.oracle && options.fp8.isWanted())
+      return emitError(loc) << "the oracle is the program in f32 that others are measured against: it has no FP8";
     if (failed(checkOutput()) || failed(load()) || failed(runPasses(first, /*verifyOnly=*/true)))
       return failure();
     if (failed(finishPhase(first)))
@@ -133,6 +135,9 @@ private:
       return module->emitError()
              << "is in phase " << stringifyPhase(first)
              << ": its entries have their sizes; --batch, --prefill and --max-context act on phase input";
+    if (options.fp8.isWanted() && first >= Phase::numerics)
+      return module->emitError() << "is in phase " << stringifyPhase(first)
+                                 << ": its precisions are chosen; FP8 acts on phases input and graph";
     if (!request.checkpoint.empty())
       return openCheckpoint(request.checkpoint);
     return success();

@@ -63,6 +63,23 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createMergeProjections(merge));
 }
 
+/// f8E4M3FN for what is asked for.
+static void buildFp8(OpPassManager &manager, const PipelineOptions &options) {
+  const Fp8Options &fp8 = options.fp8;
+  QuantizeFp8Options pass;
+  pass.target = options.target;
+  pass.matmuls = fp8.matmuls;
+  pass.weightScales = fp8.weightScales;
+  pass.activationAmax = fp8.activationAmax;
+  pass.include = fp8.include;
+  pass.exclude = fp8.exclude;
+  pass.head = fp8.head;
+  pass.kvCache = fp8.kvCache;
+  pass.kvAmax = fp8.kvAmax;
+  pass.calibration = fp8.calibration;
+  manager.addPass(createQuantizeFp8(pass));
+}
+
 /// numerics: in which precision things are stored. The oracle, and precision f32, keep what was imported.
 static void buildNumerics(OpPassManager &manager, const PipelineOptions &options) {
   if (options.oracle)
@@ -71,6 +88,9 @@ static void buildNumerics(OpPassManager &manager, const PipelineOptions &options
     manager.addPass(createNarrowActivations());
   else
     manager.addPass(createWidenWeights());
+  // After it: what is not quantized has its precision.
+  if (options.fp8.isWanted())
+    buildFp8(manager, options);
 }
 
 /// fusion: which operations become one kernel.

@@ -3,46 +3,16 @@
 // Runs mj.prepare on the host, with operations whose result does not depend on the machine.
 #include "lib/Pipeline/Prepare.h"
 
+#include "lib/Pipeline/QuantizeWeights.h"
 #include "lib/Pipeline/RopeTable.h"
+#include "mjolnir/Support/FloatBits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "llvm/ADT/bit.h"
-#include "llvm/Support/MathExtras.h"
 #include <cstring>
 
 using namespace mlir;
 using namespace mjolnir;
-
-/// f32 of an IEEE half.
-static float widenHalf(uint16_t half) {
-  uint32_t sign = uint32_t(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 1023;
-  if (exponent == 31)
-    return llvm::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
-  if (exponent == 0) // zero or subnormal: mantissa * 2^-24
-    return (sign ? -1.0f : 1.0f) * (float(mantissa) * 0x1p-24f);
-  return llvm::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-}
-
-/// bf16 of an f32, to nearest even; NaN stays one.
-static uint16_t narrowToBf16(float value) {
-  uint32_t bits = llvm::bit_cast<uint32_t>(value);
-  if ((bits & 0x7fffffff) > 0x7f800000)
-    return uint16_t((bits >> 16) | 0x40);
-  return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-/// IEEE half of an f32, to nearest even; beyond 65504 infinity.
-static uint16_t narrowToHalf(float value) {
-  uint32_t bits = llvm::bit_cast<uint32_t>(value), magnitude = bits & 0x7fffffff;
-  uint16_t sign = uint16_t((bits >> 16) & 0x8000);
-  if (magnitude > 0x7f800000)
-    return sign | 0x7e00;
-  if (magnitude < 0x38800000) // below 2^-14: multiples of 2^-24, which are the units in the last place of 0.5
-    return sign | uint16_t(llvm::bit_cast<uint32_t>(llvm::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000);
-  uint32_t rounded = (magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x38000000) >> 13;
-  return sign | uint16_t(std::min(rounded, 0x7c00u));
-}
 
 template <typename From, typename To, typename Convert>
 static TensorBytes convertElements(ArrayRef<char> source, Convert convert) {
@@ -60,14 +30,13 @@ static TensorBytes convertElements(ArrayRef<char> source, Convert convert) {
 static FailureOr<TensorBytes> convert(Operation *op, ArrayRef<char> source) {
   Type from = getElementTypeOrSelf(op->getOperand(0).getType()), to = getElementTypeOrSelf(op->getResult(0).getType());
   if (from.isF16() && to.isF32())
-    return convertElements<uint16_t, float>(source, widenHalf);
+    return convertElements<uint16_t, float>(source, widenF16);
   if (from.isBF16() && to.isF32())
-    return convertElements<uint16_t, float>(source,
-                                            [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); });
+    return convertElements<uint16_t, float>(source, widenBf16);
   if (from.isF32() && to.isBF16())
     return convertElements<float, uint16_t>(source, narrowToBf16);
   if (from.isF32() && to.isF16())
-    return convertElements<float, uint16_t>(source, narrowToHalf);
+    return convertElements<float, uint16_t>(source, narrowToF16);
   return op->emitError() << "packaging cannot convert " << from << " to " << to;
 }
 
@@ -90,25 +59,24 @@ static FailureOr<TensorBytes> multiply(Operation *op, ArrayRef<char> a, ArrayRef
   if (element.isF32())
     return run(float(), same, same);
   if (element.isBF16())
-    return run(uint16_t(), [](uint16_t bits) { return llvm::bit_cast<float>(uint32_t(bits) << 16); }, narrowToBf16);
+    return run(uint16_t(), widenBf16, narrowToBf16);
   if (element.isF16())
-    return run(uint16_t(), widenHalf, narrowToHalf);
+    return run(uint16_t(), widenF16, narrowToF16);
   return op->emitError() << "packaging cannot multiply elements of type " << element;
 }
 
 static size_t elementBytes(Type type) { return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
 
-/// A constant with one number for all elements.
-static FailureOr<TensorBytes> repeat(arith::ConstantOp op) {
-  auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
-  if (!splat || !isa<FloatType>(splat.getElementType()))
-    return op.emitError("packaging knows constants of one float only");
-  uint64_t bits = splat.getSplatValue<APFloat>().bitcastToAPInt().getZExtValue();
-  size_t size = elementBytes(splat.getType());
-  std::vector<char> result(splat.getNumElements() * size);
-  for (size_t at = 0; at < result.size(); at += size)
-    std::memcpy(result.data() + at, &bits, size);
-  return TensorBytes(std::move(result));
+/// The elements of a constant: numbers that a pass put beside the weights.
+static FailureOr<TensorBytes> copyConstant(arith::ConstantOp op) {
+  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
+  if (!elements || elements.getType().getElementTypeBitWidth() % 8)
+    return op.emitError() << "packaging cannot write " << op.getType();
+  ArrayRef<char> data = elements.getRawData();
+  std::vector<char> bytes;
+  for (int64_t copies = elements.isSplat() ? elements.getNumElements() : 1; copies > 0; --copies)
+    bytes.insert(bytes.end(), data.begin(), data.end());
+  return TensorBytes(std::move(bytes));
 }
 
 static TensorBytes concatenate(mj::ConcatOp op, ArrayRef<TensorBytes> sources) {
@@ -182,12 +150,18 @@ FailureOr<TensorBytes> WeightEvaluator::evaluate(Operation *op, ArrayRef<TensorB
   if (isa<arith::MulFOp>(op))
     return multiply(op, operands[0].bytes(), operands[1].bytes());
   if (auto constant = dyn_cast<arith::ConstantOp>(op))
-    return repeat(constant);
+    return copyConstant(constant);
   if (auto concat = dyn_cast<mj::ConcatOp>(op))
     return concatenate(concat, operands);
   if (auto part = dyn_cast<mj::SliceOp>(op))
     return slice(part, operands[0].bytes());
+  if (auto scale = dyn_cast<mj::ChannelScaleOp>(op))
+    return computeChannelScale(scale, operands[0].bytes());
+  if (auto quantize = dyn_cast<mj::QuantizeChannelsOp>(op))
+    return quantizeChannels(quantize, operands[0].bytes(), operands[1].bytes());
   if (auto pack = dyn_cast<mj::PackOp>(op)) {
+    if (failed(checkCodes(pack, operands[0].bytes())))
+      return failure();
     auto from = cast<RankedTensorType>(pack.getSource().getType()), to = cast<RankedTensorType>(pack.getType());
     FailureOr<int64_t> bytes = target.storageBytes(to);
     if (failed(bytes))

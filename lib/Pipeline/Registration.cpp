@@ -38,6 +38,9 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
   Option<int64_t> maxBatch{*this, "max-batch", llvm::cl::desc("Sequences of a prefill entry"), llvm::cl::init(1)};
   Option<int64_t> pageSize{*this, "page-size", llvm::cl::desc("Tokens a page"), llvm::cl::init(0)};
   Option<int64_t> maxContext{*this, "max-context", llvm::cl::desc("Tokens a sequence may hold"), llvm::cl::init(0)};
+  Option<std::string> fp8{*this, "fp8", llvm::cl::desc("Matmuls in f8E4M3FN: auto, weights, full"),
+                          llvm::cl::init("none")};
+  Option<bool> fp8Kv{*this, "fp8-kv", llvm::cl::desc("The KV cache in f8E4M3FN"), llvm::cl::init(false)};
 
   PipelineOptions get() const {
     PipelineOptions options;
@@ -51,6 +54,8 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
     options.maxBatch = maxBatch;
     options.pageSize = pageSize;
     options.maxContext = maxContext;
+    options.fp8.matmuls = fp8;
+    options.fp8.kvCache = fp8Kv;
     return options;
   }
 };

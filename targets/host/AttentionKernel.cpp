@@ -59,8 +59,11 @@ public:
 
   void emit(func::FuncOp function) {
     q = function.getArgument(0), pool = function.getArgument(1), offsets = function.getArgument(2);
-    contexts = function.getArgument(3), tables = function.getArgument(4), out = function.getArgument(5);
-    Value tile = function.getArgument(6);
+    contexts = function.getArgument(3), tables = function.getArgument(4);
+    if (config.scaled)
+      scales = function.getArgument(5);
+    out = function.getArgument(config.scaled ? 6 : 5);
+    Value tile = function.getArguments().back();
 
     queryScratch = k.stack({s.queries, dim}, k.f32());
     outScratch = k.stack({s.queries, dim}, k.f32());
@@ -75,6 +78,7 @@ public:
     // Later rows see more context: the longest tiles go first, so that the last ones to finish are short.
     kvHead = k.rem(tile, config.kvHeads);
     Value rowTile = k.sub(k.index(s.rowTiles - 1), k.div(tile, config.kvHeads));
+    keyFactor = cacheFactor(0), valueFactor = cacheFactor(1);
     Value firstRow = k.mul(rowTile, s.tileRows);
     Value lastRow = k.min(k.add(firstRow, s.tileRows), k.index(config.rows));
 
@@ -111,6 +115,14 @@ private:
       body(k.index(rest), lanes);
       rest += lanes;
     }
+  }
+
+  /// What the sums over the widened keys (0) or values (1) of this tile's head lack; null if nothing.
+  Value cacheFactor(int64_t which) {
+    double placed = config.cache == Element::F8 ? KernelBuilder::kHalfPlacedScale : 1.0;
+    if (config.scaled)
+      return k.mul(k.load(scales, {k.index(which), kvHead}), k.constant(k.f32(), placed));
+    return placed == 1.0 ? Value() : k.constant(k.f32(), placed);
   }
 
   Value zeros(int64_t lanes) { return k.constant(k.vec(k.f32(), lanes), 0.0); }
@@ -170,7 +182,8 @@ private:
       auto [row, head] = locate(segment, k.min(query, k.sub(count, 1)));
       overDim(kLanes, [&](Value d, int64_t lanes) {
         Value v = k.toF32(k.load(q, {row, head, d}, lanes));
-        k.storeVector(k.mul(v, k.constant(v.getType(), factor)), queryScratch, {query, d});
+        v = k.mul(v, k.constant(v.getType(), factor));
+        k.storeVector(keyFactor ? k.mul(v, k.splat(keyFactor, lanes)) : v, queryScratch, {query, d});
         k.storeVector(zeros(lanes), outScratch, {query, d});
       });
       k.store(k.negativeInfinity(k.f32()), maxima, {query});
@@ -191,7 +204,7 @@ private:
 
   /// Pages lie anywhere: at the start of each the hardware's prefetchers would have to learn their way again.
   void prefetchTokens() {
-    int64_t line = 64 / elementBytes(config.element), values = config.kvHeads * config.pageSize * dim;
+    int64_t line = 64 / elementBytes(config.cache), values = config.kvHeads * config.pageSize * dim;
     k.loop(k.index(0), k.index(kTokens), 1, [&](Value j) {
       Value start = k.load(nextOffsets, {j});
       for (int64_t d = 0; d < dim; d += line) {
@@ -206,11 +219,11 @@ private:
   }
 
   /// keyScratch[block][d][lane] = key[d] of token 16 * block + lane. Moves 8 tokens x 4 words at a time, a word being
-  /// an f32 or two neighbouring bf16.
+  /// an f32 or two neighbouring bf16 or f8.
   void transposeKeys() {
-    bool pairs = config.element == Element::BF16;
+    bool pairs = config.cache != Element::F32;
     int64_t perWord = pairs ? 2 : 1;
-    Type word = pairs ? k.i32() : k.f32();
+    Type word = config.cache == Element::F8 ? k.builder().getI16Type() : pairs ? k.i32() : k.f32();
     k.loop(k.index(0), k.index(kTokens), 8, [&](Value firstToken) {
       Value block = k.div(firstToken, kLanes), lane = k.rem(firstToken, kLanes);
       SmallVector<Value> rows;
@@ -234,15 +247,21 @@ private:
                            shuffle(ab1, cd1, second)};
         for (int64_t w = 0; w < 4; ++w)
           for (int64_t p = 0; p < perWord; ++p) {
-            Value column = columns[w];
-            if (pairs) {
-              column = p == 0 ? k.shl(column, 16) : k.bitAnd(column, k.constant(column.getType(), int64_t(-65536)));
-              column = k.bitcastVector(k.vec(k.f32(), 8), column);
-            }
+            Value column = pairs ? widenHalf(columns[w], p) : columns[w];
             k.storeVector(column, keyScratch, {block, k.add(d, w * perWord + p), lane});
           }
       });
     });
+  }
+
+  /// Element p of the pairs of bf16 or f8 in 8 words as f32; of f8 it lacks keyFactor's part.
+  Value widenHalf(Value words, int64_t p) {
+    if (config.cache == Element::F8) {
+      Value upper = p == 0 ? k.shl(words, 8) : words;
+      return k.widenPlacedF8(k.sar(upper, 1), /*keepNan=*/true);
+    }
+    Value bits = p == 0 ? k.shl(words, 16) : k.bitAnd(words, k.constant(words.getType(), int64_t(-65536)));
+    return k.bitcastVector(k.vec(k.f32(), 8), bits);
   }
 
   /// weights[i][t] = query i . key t
@@ -326,7 +345,7 @@ private:
         SmallVector<Value> next(carried), values;
         Value start = k.add(k.load(tokenOffsets, {t}), column);
         for (int64_t c = 0; c < columns; ++c)
-          values.push_back(k.toF32(k.load(pool, {k.add(start, c * lanes)}, lanes)));
+          values.push_back(widenValues(k.load(pool, {k.add(start, c * lanes)}, lanes)));
         for (int64_t i = 0; i < s.microQueries; ++i) {
           Value weight = k.splat(k.load(weights, {k.index(i), t}), lanes);
           for (int64_t c = 0; c < columns; ++c) {
@@ -342,6 +361,11 @@ private:
     });
   }
 
+  /// A row of values as f32; of f8 it lacks valueFactor's part.
+  Value widenValues(Value loaded) {
+    return config.cache == Element::F8 ? k.widenF8(loaded, /*keepNan=*/true) : k.toF32(loaded);
+  }
+
   void storeQueries(const Segment &segment, Value count) {
     k.loop(k.index(0), count, 1, [&](Value query) {
       auto [row, head] = locate(segment, query);
@@ -349,6 +373,8 @@ private:
       // A row before the start of its sequence sees no token: zeros, not NaN.
       Value empty = k.compare(CmpFPredicate::OEQ, sum, k.constant(k.f32(), 0.0));
       Value inverse = k.select(empty, k.constant(k.f32(), 0.0), k.divf(k.constant(k.f32(), 1.0), sum));
+      if (valueFactor)
+        inverse = k.mul(inverse, valueFactor);
       Value rowIndex = row, headIndex = head;
       overDim(kLanes, [&](Value d, int64_t lanes) {
         Value v = k.mul(k.load(outScratch, {query, d}, lanes), k.splat(inverse, lanes));
@@ -362,7 +388,7 @@ private:
   Schedule s;
   int64_t dim;
   Type element;
-  Value q, pool, offsets, contexts, tables, out, kvHead;
+  Value q, pool, offsets, contexts, tables, scales, out, kvHead, keyFactor, valueFactor;
   Value queryScratch, outScratch, keyScratch, maxima, sums, weights, rescale, tokenOffsets, nextOffsets;
 };
 
@@ -372,13 +398,14 @@ SmallVector<MemRefType> attentionOperandTypes(MLIRContext *context, const Attent
   Type element = elementType(config.element, context), i32 = IntegerType::get(context, 32);
   auto rows = MemRefType::get({config.rows, config.queryHeads, config.headDim}, element);
   // Bare pointers ask for static shapes; a bound that is not reached says nothing about how many pages there are.
-  auto pool = MemRefType::get({int64_t(1) << 46}, element);
-  return {rows,
-          pool,
-          MemRefType::get({config.sequences + 1}, i32),
-          MemRefType::get({config.sequences}, i32),
-          MemRefType::get({config.sequences, config.pages}, i32),
-          rows};
+  auto pool = MemRefType::get({int64_t(1) << 46}, elementType(config.cache, context));
+  SmallVector<MemRefType> types{rows, pool, MemRefType::get({config.sequences + 1}, i32),
+                                MemRefType::get({config.sequences}, i32),
+                                MemRefType::get({config.sequences, config.pages}, i32)};
+  if (config.scaled)
+    types.push_back(MemRefType::get({2, config.kvHeads}, Float32Type::get(context)));
+  types.push_back(rows);
+  return types;
 }
 
 int64_t attentionTiles(const AttentionConfig &config, const HostTarget &target) {
@@ -394,8 +421,8 @@ FailureOr<func::FuncOp> emitAttention(OpBuilder &builder, ModuleOp module, Strin
     return refuse() << config.queryHeads << " query heads are not a multiple of " << config.kvHeads << " KV heads";
   if (config.headDim < 8 || config.headDim > 256 || config.headDim % 8 != 0)
     return refuse() << "the head dimension must be a multiple of 8 up to 256, not " << config.headDim;
-  if (config.element == Element::F16)
-    return refuse() << "elements are f32 or bf16";
+  if ((config.element != Element::F32 && config.element != Element::BF16) || config.cache == Element::F16)
+    return refuse() << "elements are f32 or bf16, of the cache f32, bf16 or f8E4M3FN";
   if (config.pageStride < 2 * config.kvHeads * config.pageSize * config.headDim)
     return refuse() << "a page stride of " << config.pageStride << " elements is less than one layer's keys and values";
 

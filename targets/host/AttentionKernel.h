@@ -13,12 +13,13 @@ namespace mjolnir::host {
 
 /// A paged attention kernel. Operands, in order:
 ///   q                [T, Hq, D]   element
-///   pool             memref<bound x element>: the KV pool, advanced by the launch to the layer's first byte in page 0.
+///   pool             memref<bound x cache>: the KV pool, advanced by the launch to the layer's first byte in page 0.
 ///                    Page p's keys of this layer start p * pageStride elements later, as [Hkv][pageSize][D], the
 ///                    values right behind them. The static bound never enters an address.
 ///   sequence_offsets [B+1] i32    rows of sequence i are [offsets[i], offsets[i+1])
 ///   context_lengths  [B]   i32    tokens of sequence i in the pool, this step's included
 ///   block_tables     [B,P] i32    page of each pageSize tokens
+///   scales           [2, Hkv] f32 if `scaled`: what the keys and the values of a head are multiplied by
 ///   out              [T, Hq, D]   element
 struct AttentionConfig {
   int64_t rows = 0;                ///< T
@@ -31,7 +32,9 @@ struct AttentionConfig {
   int64_t pageStride = 0;          ///< elements from one page to the next: layers * 2 * Hkv * pageSize * D
   int64_t window = 0;              ///< sliding window: position p attends (p - window, p]; 0 is none
   float scale = 1.0f;              ///< of the scores, usually 1/sqrt(D)
-  Element element = Element::BF16; ///< F32 or BF16, of q, pool and out
+  Element element = Element::BF16; ///< F32 or BF16, of q and out
+  Element cache = Element::BF16;   ///< F32, BF16 or F8, of pool
+  bool scaled = false;             ///< there are scales of the cache
 };
 
 /// Types of the kernel's operands, in order.

@@ -8,10 +8,10 @@
 
 namespace mjolnir::host {
 
-enum class Element { F32, BF16, F16 };
+enum class Element { F32, BF16, F16, F8 }; // F8 is f8E4M3FN
 
 /// Bytes of one element.
-constexpr int64_t elementBytes(Element element) { return element == Element::F32 ? 4 : 2; }
+constexpr int64_t elementBytes(Element element) { return element == Element::F32 ? 4 : element == Element::F8 ? 1 : 2; }
 
 inline mlir::FloatType elementType(Element element, mlir::MLIRContext *context) {
   switch (element) {
@@ -21,6 +21,8 @@ inline mlir::FloatType elementType(Element element, mlir::MLIRContext *context) 
     return mlir::BFloat16Type::get(context);
   case Element::F16:
     return mlir::Float16Type::get(context);
+  case Element::F8:
+    return mlir::Float8E4M3FNType::get(context);
   }
   llvm_unreachable("unknown element");
 }

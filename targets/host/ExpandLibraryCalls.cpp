@@ -1,8 +1,9 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Replaces what LLVM would lower to a call into libm or the compiler's runtime: a kernel's object has no undefined
-// symbol. Numeric effect: transcendental functions become polynomials of about 1e-7 relative error; bf16 conversions
-// are exact (round to nearest even, NaN stays NaN).
+// symbol. Numeric effect: transcendental functions become polynomials of about 1e-7 relative error; bf16 and f8E4M3FN
+// conversions are exact (round to nearest even, NaN stays NaN).
+#include "targets/host/KernelBuilder.h"
 #include "targets/host/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -115,6 +116,47 @@ struct ExpandPow : OpRewritePattern<math::PowFOp> {
   }
 };
 
+/// f8E4M3FN to f32, and by way of it to bf16 and f16.
+struct ExtendF8 : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::ExtFOp op, PatternRewriter &rewriter) const override {
+    if (!isa<Float8E4M3FNType>(getElementTypeOrSelf(op.getIn())))
+      return rewriter.notifyMatchFailure(op, "not from f8E4M3FN");
+    KernelBuilder k(rewriter, op.getLoc());
+    Value wide = k.widenF8(op.getIn(), /*keepNan=*/true);
+    wide = k.mul(wide, k.constant(wide.getType(), KernelBuilder::kHalfPlacedScale));
+    rewriter.replaceOp(op, k.fromF32(getElementTypeOrSelf(op.getType()), wide));
+    return success();
+  }
+};
+
+/// f32 to f8E4M3FN as arith.truncf does: to nearest even; what is beyond its range is NaN. The arithmetic of
+/// narrowToE4M3 (FloatBits.h).
+struct TruncateToF8 : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    if (!isa<Float8E4M3FNType>(getElementTypeOrSelf(op.getType())))
+      return rewriter.notifyMatchFailure(op, "not to f8E4M3FN");
+    KernelBuilder k(rewriter, op.getLoc());
+    Value bits = k.bitcast(k.i32(), k.toF32(op.getIn()));
+    Type type = bits.getType();
+    auto constant = [&](int64_t value) { return k.constant(type, value); };
+    Value magnitude = k.bitAnd(bits, constant(0x7fffffff));
+    Value odd = k.bitAnd(k.shr(magnitude, 20), constant(1));
+    Value normal = k.sub(k.shr(k.add(magnitude, k.add(odd, constant(0x7ffff))), 20), constant(960));
+    // Also where the magnitude is a NaN's.
+    normal = k.select(k.compare(arith::CmpIPredicate::sgt, normal, constant(0x7f)), constant(0x7f), normal);
+    Value shifter = k.constant(withElement(type, k.f32()), 16384.0);
+    Value small = k.bitcast(k.i32(), k.add(k.bitcast(k.f32(), magnitude), shifter));
+    small = k.sub(small, constant(0x46800000)); // the bits of 16384
+    Value isSmall = k.compare(arith::CmpIPredicate::slt, magnitude, constant(0x3c800000));
+    Value code = k.bitOr(k.select(isSmall, small, normal), k.bitAnd(k.shr(bits, 24), constant(0x80)));
+    code = arith::TruncIOp::create(rewriter, op.getLoc(), withElement(type, rewriter.getI8Type()), code);
+    rewriter.replaceOp(op, k.bitcast(op.getType(), code));
+    return success();
+  }
+};
+
 // memref.copy would become a call to memcpy or to MLIR's runner library.
 struct ExpandCopy : OpRewritePattern<memref::CopyOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -164,7 +206,7 @@ struct ExpandLibraryCallsPass : PassWrapper<ExpandLibraryCallsPass, OperationPas
       return signalPassFailure();
     RewritePatternSet patterns(context);
     populateMathPolynomialApproximationPatterns(patterns);
-    patterns.add<ExtendBf16, TruncateToBf16, ExpandCopy>(context);
+    patterns.add<ExtendBf16, TruncateToBf16, ExtendF8, TruncateToF8, ExpandCopy>(context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
   }

@@ -31,6 +31,8 @@ bool isF32OrBf16(Type type) {
   return element.isF32() || element.isBF16();
 }
 
+bool isF8(Type type) { return isa<Float8E4M3FNType>(getElementTypeOrSelf(type)); }
+
 template <typename Op> SmallVector<Op> opsOf(Block &body) { return llvm::to_vector(body.getOps<Op>()); }
 
 class HostBackend : public Target {
@@ -46,7 +48,7 @@ public:
   int64_t bufferAlignment() const override { return 64; }
 
   mj::EncodingAttr chooseEncoding(RankedTensorType weight, bool) const override {
-    if (weight.getRank() != 2 || !isF32OrBf16(weight))
+    if (weight.getRank() != 2 || (!isF32OrBf16(weight) && !isF8(weight)))
       return {};
     return mj::EncodingAttr::get(weight.getContext(), StringAttr::get(weight.getContext(), encodingOf(weight).name()));
   }
@@ -63,7 +65,7 @@ public:
   LogicalResult pack(RankedTensorType from, ArrayRef<char> source, RankedTensorType to,
                      MutableArrayRef<char> packed) const override {
     std::optional<MatmulEncoding> encoding = getEncoding(to);
-    if (!encoding || from.getRank() != 2)
+    if (!encoding || from.getRank() != 2 || isF8(from) != isF8(to))
       return failure();
     packWeight(*encoding, encodingOf(from).element, source.data(), from.getDimSize(0), from.getDimSize(1),
                packed.data());
@@ -134,7 +136,10 @@ private:
 
   static MatmulEncoding encodingOf(RankedTensorType weight) {
     Type element = weight.getElementType();
-    return MatmulEncoding{element.isBF16() ? Element::BF16 : element.isF16() ? Element::F16 : Element::F32};
+    return MatmulEncoding{element.isBF16()  ? Element::BF16
+                          : element.isF16() ? Element::F16
+                          : isF8(element)   ? Element::F8
+                                            : Element::F32};
   }
 
   static std::optional<MatmulEncoding> getEncoding(RankedTensorType type) {
@@ -149,11 +154,10 @@ private:
     if (kv.getHeadDim() % 8 || kv.getHeadDim() > 256)
       return fusion.emitOpError("needs attention over heads of ")
              << kv.getHeadDim() << " elements; the host has kernels for multiples of 8 up to 256";
-    if (!isF32OrBf16(kv.getElementType()) ||
-        getElementTypeOrSelf(attention.getQuery().getType()) != kv.getElementType())
+    if (!isF32OrBf16(attention.getQuery().getType()) || kv.getElementType().isF16())
       return fusion.emitOpError("needs attention of ")
              << attention.getQuery().getType() << " over a cache of " << kv.getElementType()
-             << "; the host has kernels for f32 and bf16, the same for both";
+             << "; the host has kernels for f32 and bf16 over caches of f32, bf16 and f8E4M3FN";
     return schedule(fusion, kAttentionSchedule);
   }
 
@@ -163,13 +167,13 @@ private:
     mj::MatmulOp first = matmuls.front();
     auto weight = cast<RankedTensorType>(first.getWeight().getType());
     bool packed = getEncoding(weight).has_value();
-    if (packed && isF32OrBf16(first.getX().getType()))
+    if (packed && (isF32OrBf16(first.getX().getType()) || isF8(first.getX().getType())))
       return schedule(fusion, kMatmulSchedule);
     if (matmuls.size() == 1 && llvm::range_size(fusion.getBody().front().without_terminator()) == 1)
       return schedule(fusion, kPlainMatmulSchedule);
     return fusion.emitOpError("holds a matmul of ")
            << first.getX().getType() << " and " << weight
-           << " with an epilogue; the host fuses epilogues into matmuls with packed f32 or bf16 weights only";
+           << " with an epilogue; the host fuses epilogues into matmuls with packed f32, bf16 or f8E4M3FN weights only";
   }
 
   /// host.rows walks the leading dimension, which all that the region computes must share.

@@ -3,6 +3,8 @@
 // KernelBuilder's operations. Index arithmetic folds as it is built, which keeps the passes after it short.
 #include "targets/host/KernelBuilder.h"
 
+#include "mjolnir/Support/FloatBits.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -42,6 +44,9 @@ Value KernelBuilder::constant(Type type, int64_t value) {
 }
 
 Value KernelBuilder::constant(Type type, double value) {
+  // LLVM has no numbers of this type: their bits.
+  if (isa<Float8E4M3FNType>(getElementTypeOrSelf(type)))
+    return bitcast(type, constant(withElement(type, b.getI8Type()), int64_t(int8_t(narrowToE4M3(float(value))))));
   TypedAttr attribute = b.getFloatAttr(getElementTypeOrSelf(type), value);
   if (auto vector = dyn_cast<VectorType>(type))
     attribute = DenseElementsAttr::get(vector, ArrayRef<Attribute>(attribute));
@@ -81,6 +86,9 @@ Value KernelBuilder::shl(Value value, int64_t bits) {
 Value KernelBuilder::shr(Value value, int64_t bits) {
   return b.createOrFold<arith::ShRUIOp>(value, constant(value.getType(), bits));
 }
+Value KernelBuilder::sar(Value value, int64_t bits) {
+  return b.createOrFold<arith::ShRSIOp>(value, constant(value.getType(), bits));
+}
 Value KernelBuilder::bitAnd(Value lhs, Value rhs) { return b.createOrFold<arith::AndIOp>(lhs, rhs); }
 Value KernelBuilder::bitOr(Value lhs, Value rhs) { return b.createOrFold<arith::OrIOp>(lhs, rhs); }
 Value KernelBuilder::bitXor(Value lhs, Value rhs) { return b.createOrFold<arith::XOrIOp>(lhs, rhs); }
@@ -109,7 +117,38 @@ Value KernelBuilder::toF32(Value value) {
 Value KernelBuilder::fromF32(Type element, Value value) {
   if (getElementTypeOrSelf(value.getType()) == element)
     return value;
+  // What was rounded to its place already.
+  if (auto wide = value.getDefiningOp<arith::ExtFOp>(); wide && isa<Float8E4M3FNType>(element))
+    if (getElementTypeOrSelf(wide.getIn().getType()) == element)
+      return wide.getIn();
   return arith::TruncFOp::create(b, withElement(value.getType(), element), value);
+}
+
+Value KernelBuilder::widenPlacedF8(Value placed, bool keepNan) {
+  Type type = placed.getType();
+  Value bits = bitAnd(placed, constant(type, int64_t(-0x4080))); // 0xbf80
+  if (keepNan) {
+    Value exponent = constant(type, int64_t(0x3f80));
+    Value isNan = compare(arith::CmpIPredicate::eq, bitAnd(placed, exponent), exponent);
+    bits = select(isNan, bitOr(bits, constant(type, int64_t(0x7e00))), bits);
+  }
+  return toF32(bitcast(b.getF16Type(), bits));
+}
+
+Value KernelBuilder::widenF8(Value codes, bool keepNan) {
+  Value bits = bitcast(b.getI8Type(), codes);
+  bits = arith::ExtSIOp::create(b, withElement(codes.getType(), b.getI16Type()), bits);
+  return widenPlacedF8(shl(bits, 7), keepNan);
+}
+
+Value KernelBuilder::saturateToF8(Value value) {
+  if (auto wide = value.getDefiningOp<arith::ExtFOp>())
+    if (isa<Float8E4M3FNType>(getElementTypeOrSelf(wide.getIn().getType())))
+      return value;
+  Value most = constant(value.getType(), double(kE4M3Max)), least = constant(value.getType(), double(-kE4M3Max));
+  value = select(compare(arith::CmpFPredicate::OGT, value, most), most, value);
+  value = select(compare(arith::CmpFPredicate::OLT, value, least), least, value);
+  return toF32(fromF32(Float8E4M3FNType::get(b.getContext()), value));
 }
 
 Value KernelBuilder::splat(Value scalar, int64_t lanes) {

@@ -61,6 +61,7 @@ public:
   Value fma(Value lhs, Value rhs, Value sum);
   Value shl(Value value, int64_t bits);
   Value shr(Value value, int64_t bits); ///< unsigned
+  Value sar(Value value, int64_t bits); ///< signed
   Value bitAnd(Value lhs, Value rhs);
   Value bitOr(Value lhs, Value rhs);
   Value bitXor(Value lhs, Value rhs);
@@ -75,6 +76,16 @@ public:
   // Conversions between stored elements and f32, scalar or vector; no-ops where the type is right already.
   Value toF32(Value value);
   Value fromF32(Type element, Value value);
+  /// The f32 values of f16 bits in i16: what f8E4M3FN codes become when they are shifted into place. The sign of a code
+  /// is wanted in bit 15, its other seven bits in 13 .. 7, the rest is ignored; the result is 1 / kHalfPlacedScale of
+  /// the code's value. With `keepNan` NaN stays NaN, otherwise the code must not be one.
+  Value widenPlacedF8(Value placed, bool keepNan);
+  static constexpr double kHalfPlacedScale = 256.0; ///< the difference of f16's and E4M3's biases, 2^(15 - 7)
+  /// f8E4M3FN codes as f32 over kHalfPlacedScale.
+  Value widenF8(Value codes, bool keepNan);
+  /// Rounds f32 to the nearest of f8E4M3FN's numbers, beyond 448 to 448 with its sign; NaN stays NaN. The result is
+  /// f32.
+  Value saturateToF8(Value value);
 
   // Vectors.
   Value splat(Value scalar, int64_t lanes);

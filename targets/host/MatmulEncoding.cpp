@@ -3,16 +3,17 @@
 // Packs weights for the host's matmul kernels.
 #include "targets/host/MatmulEncoding.h"
 
+#include "mjolnir/Support/FloatBits.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <algorithm>
-#include <cstring>
 
 using namespace mlir;
 
 namespace mjolnir::host {
 
 std::optional<MatmulEncoding> MatmulEncoding::parse(StringRef name) {
-  for (Element element : {Element::BF16, Element::F32})
+  for (Element element : {Element::BF16, Element::F32, Element::F8})
     if (MatmulEncoding{element}.name() == name)
       return MatmulEncoding{element};
   return std::nullopt;
@@ -27,34 +28,6 @@ SmallVector<int64_t> MatmulEncoding::packedShape(int64_t n, int64_t k) const {
 
 namespace {
 
-uint32_t bitsOf(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
-float floatOf(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-float halfToFloat(uint16_t half) {
-  uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  uint32_t magnitude = half & 0x7fff;
-  if (magnitude >= 0x7c00) // infinity and NaN keep their mantissa
-    return floatOf(sign | 0x7f800000 | (magnitude & 0x3ff) << 13);
-  // Shifted into f32's fields the value is too small by 2^112; the product is exact, denormals included.
-  return floatOf(sign | bitsOf(floatOf(magnitude << 13) * floatOf((254 - 15) << 23)));
-}
-
-uint16_t floatToBf16(float value) {
-  uint32_t bits = bitsOf(value);
-  uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  uint32_t quiet = bits >> 16 | 0x40;
-  return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
-}
-
 template <typename Source, typename Target, Element sourceElement> Target convert(Source value) {
   if constexpr (std::is_same_v<Source, Target>)
     return value;
@@ -62,13 +35,13 @@ template <typename Source, typename Target, Element sourceElement> Target conver
   if constexpr (sourceElement == Element::F32)
     wide = value;
   else if constexpr (sourceElement == Element::BF16)
-    wide = floatOf(static_cast<uint32_t>(value) << 16);
+    wide = widenBf16(value);
   else
-    wide = halfToFloat(value);
+    wide = widenF16(value);
   if constexpr (std::is_same_v<Target, float>)
     return wide;
   else
-    return floatToBf16(wide);
+    return narrowToBf16(wide);
 }
 
 template <typename Source, typename Target, Element sourceElement>
@@ -115,12 +88,18 @@ void packWeight(const MatmulEncoding &encoding, Element sourceElement, const voi
       return pack<uint16_t, Target, Element::BF16>(static_cast<const uint16_t *>(source), n, k, out);
     case Element::F16:
       return pack<uint16_t, Target, Element::F16>(static_cast<const uint16_t *>(source), n, k, out);
+    case Element::F8:
+      llvm_unreachable("codes are packed as codes");
     }
   };
-  if (encoding.element == Element::F32)
+  if (encoding.element == Element::F8) {
+    assert(sourceElement == Element::F8 && "quantization needs scales, which packing does not know");
+    pack<uint8_t, uint8_t, Element::F8>(static_cast<const uint8_t *>(source), n, k, static_cast<uint8_t *>(packed));
+  } else if (encoding.element == Element::F32) {
     dispatch(static_cast<float *>(packed));
-  else
+  } else {
     dispatch(static_cast<uint16_t *>(packed));
+  }
 }
 
 SmallVector<Value> packedIndices(OpBuilder &builder, Location loc, const MatmulEncoding &encoding, Value row,

@@ -120,7 +120,7 @@ public:
     Type bf16 = elementType(Element::BF16, k.builder().getContext());
     xScratch = k.stack({scratchRows, pitch}, useDot ? bf16 : k.f32());
     sums = k.stack({config.weights, s.tileRows, s.tileBlocks, kLanes}, k.f32());
-    bool widenPanels = s.panels && !useDot && config.weight == Element::BF16;
+    bool widenPanels = s.panels && !useDot && config.weight != Element::F32;
     if (widenPanels)
       panel = k.stack({s.microBlocks, s.pieceK + 16, kLanes}, k.f32());
     singlePiece = config.k <= s.pieceK;
@@ -217,8 +217,12 @@ private:
   /// Steps of `pair` columns in a piece, the last one padded.
   Value stepsOf(Piece piece, int64_t pair) { return k.div(k.add(piece.length, pair - 1), pair); }
 
-  /// The two halves of packed bf16 pairs as f32: element p of each pair.
+  /// 16 packed weights as f32: of bf16 pairs element p of each. Codes of f8 lack a factor, which `finish` puts on sums.
   Value widen(Value packed, int64_t p) {
+    if (config.weight == Element::F32)
+      return packed;
+    if (config.weight == Element::F8)
+      return k.widenF8(packed, /*keepNan=*/false);
     Value bits = k.bitcastVector(k.vec(k.i32(), kLanes), packed);
     bits = p == 0 ? k.shl(bits, 16) : k.bitAnd(bits, k.constant(bits.getType(), int64_t(-65536)));
     return k.bitcastVector(k.vec(k.f32(), kLanes), bits);
@@ -264,7 +268,7 @@ private:
           dotStep(v, c, scratchRow, col, next);
         else
           for (int64_t p = 0; p < pair; ++p)
-            fmaStep(pair == 1 ? v : widen(v, p), c, scratchRow, k.add(col, p), next);
+            fmaStep(sources.fromStart ? v : widen(v, p), c, scratchRow, k.add(col, p), next);
       }
       return next;
     });
@@ -306,8 +310,12 @@ private:
   void finish(Value row, Value block, int64_t count) {
     SmallVector<Value> accumulators;
     Value localRow = k.sub(row, firstRow), localBlock = k.sub(block, firstBlock);
-    for (int64_t w = 0; w < config.weights; ++w)
-      accumulators.push_back(k.load(sums, {k.index(w), localRow, localBlock, k.index(0)}, kLanes));
+    for (int64_t w = 0; w < config.weights; ++w) {
+      Value sum = k.load(sums, {k.index(w), localRow, localBlock, k.index(0)}, kLanes);
+      if (config.weight == Element::F8)
+        sum = k.mul(sum, k.constant(sum.getType(), KernelBuilder::kHalfPlacedScale));
+      accumulators.push_back(sum);
+    }
     MatmulEpilogue context{k.builder(), k.loc(), accumulators, row, k.mul(block, kLanes), count, extras};
     Value result = config.epilogue ? config.epilogue(context) : accumulators.front();
     context.store(y, result);
@@ -330,6 +338,8 @@ Value MatmulEpilogue::load(Value memref) const {
   KernelBuilder k(builder, loc);
   auto type = cast<MemRefType>(memref.getType());
   SmallVector<Value> indices;
+  if (type.getRank() == 1 && type.getDimSize(0) == 1)
+    return k.splat(k.load(memref, {k.index(0)}), kLanes);
   if (type.getRank() == 2)
     indices.push_back(type.getDimSize(0) == 1 ? k.index(0) : row);
   if (type.getRank() == 0 || type.getShape().back() == 1) {
@@ -371,7 +381,7 @@ FailureOr<func::FuncOp> emitMatmul(OpBuilder &builder, ModuleOp module, StringRe
     return refuse() << "has " << config.weights << " weights, but no epilogue that combines them";
   for (Element element : {config.x, config.weight})
     if (element == Element::F16)
-      return refuse() << "elements are f32 or bf16; convert f16 weights to bf16 or f32 when they are packed";
+      return refuse() << "elements are f32, bf16 or f8E4M3FN; convert f16 weights to bf16 or f32 when they are packed";
 
   MLIRContext *context = module.getContext();
   context->loadDialect<x86vector::X86VectorDialect>();

@@ -24,8 +24,8 @@ struct MatmulEpilogue {
   /// The kernel's block arguments for MatmulConfig::extras.
   llvm::ArrayRef<mlir::Value> extras;
 
-  /// vector<16 x element> of `memref` at (row, col): rank 2 [M,N], rank 1 [N] (a bias), rank 2 [1,N] too. Columns that
-  /// do not exist read as zero; nothing outside the memref is touched.
+  /// vector<16 x element> of `memref` at (row, col): rank 2 [M,N], rank 1 [N] (a bias), rank 2 [1,N] too; of rank 1 [1]
+  /// its element. Columns that do not exist read as zero; nothing outside the memref is touched.
   mlir::Value load(mlir::Value memref) const;
   /// Writes the `count` existing columns of a vector<16 x element> at (row, col) of a rank 2 [M,N] memref. An f32
   /// vector is rounded to the memref's element type.
@@ -40,9 +40,9 @@ using MatmulEpilogueFn = std::function<mlir::Value(const MatmulEpilogue &)>;
 /// the same shape; `extras`; Y [M,N].
 struct MatmulConfig {
   int64_t m = 0, n = 0, k = 0;
-  Element x = Element::BF16;      ///< F32 or BF16
-  Element weight = Element::BF16; ///< F32 or BF16
-  Element y = Element::BF16;      ///< F32 or BF16
+  Element x = Element::BF16;      ///< F32, BF16 or F8
+  Element weight = Element::BF16; ///< F32, BF16 or F8 without NaN
+  Element y = Element::BF16;      ///< F32, BF16 or F8
   /// 2 for the gate and up projections of a gated MLP: the epilogue sees both accumulators.
   int64_t weights = 1;
   llvm::SmallVector<mlir::MemRefType> extras;

@@ -36,7 +36,11 @@ LogicalResult host::emitPlainMatmul(KernelContext &context) {
   function->setAttr(kOptimizeAttr, UnitAttr::get(function.getContext()));
   OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
   KernelBuilder k(builder, context.kernel.getLoc());
-  Value x = function.getArgument(0), weight = function.getArgument(1), y = function.getArgument(2);
+  Value x = function.getArgument(context.find(matmul.getX()));
+  Value weight = function.getArgument(context.find(matmul.getWeight()));
+  Value y = function.getArgument(context.find(exec::KernelOperand::result)), weightScale;
+  if (Value scale = matmul.getWeightScale())
+    weightScale = function.getArgument(context.find(scale));
   auto shape = cast<MemRefType>(x.getType()).getShape();
   int64_t n = cast<MemRefType>(y.getType()).getDimSize(1);
   bool transposed = matmul.getTransposeB();
@@ -56,6 +60,11 @@ LogicalResult host::emitPlainMatmul(KernelContext &context) {
                  return KernelBuilder::Values{multiplyAdd(k, a, b, sums.front())};
                }).front();
       }
+      if (weightScale)
+        sum = k.mul(sum,
+                    k.load(weightScale, {matmul.getWeightScale().getType().getDimSize(0) == 1 ? k.index(0) : column}));
+      if (auto scale = matmul.getXScale())
+        sum = k.mul(sum, k.constant(k.f32(), double(scale->convertToFloat())));
       Type stored = cast<MemRefType>(y.getType()).getElementType();
       k.store(narrow(k.builder(), k.loc(), sum, stored), y, ValueRange{row, column});
     });
@@ -71,6 +80,7 @@ struct PlainAttention {
   mj::AttentionOp attention;
   KernelBuilder &k;
   Value query, pool, offsets, lengths, tables, out;
+  Value scales; ///< null, or the keys' and the values' scale of each KV head
   int64_t heads, kvHeads, size, pageSize, sequences;
 
   /// The sequence that owns `row`, or -1.
@@ -95,6 +105,15 @@ struct PlainAttention {
     return k.add(k.mul(page, context.pageStride()), inPage);
   }
 
+  /// `value` times the scale of the keys (0) or values (1) of `kvHead`.
+  Value scaled(Value value, int64_t which, Value kvHead) {
+    if (!scales)
+      return value;
+    Value scale = k.load(scales, {k.index(which), kvHead});
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return k.mul(value, vector ? k.splat(scale, vector.getNumElements()) : scale);
+  }
+
   void emitHead(Value row, Value head, Value sequence, Value begin, Value end, Value scores) {
     Value kvHead = k.div(head, heads / kvHeads);
     Value scale = k.constant(k.f32(), double(attention.getScale().convertToFloat()));
@@ -105,7 +124,7 @@ struct PlainAttention {
                                return multiplyAdd(k, loadWide(k, query, {row, head, i}, lanes),
                                                   loadWide(k, pool, k.add(start, i), lanes), sums);
                              });
-                             Value score = k.mul(dot, scale);
+                             Value score = k.mul(scaled(dot, 0, kvHead), scale);
                              k.store(score, scores, ValueRange{position});
                              return {k.max(so_far.front(), score)};
                            })
@@ -133,8 +152,8 @@ struct PlainAttention {
                      return KernelBuilder::Values{multiplyAdd(k, weight, value, so_far.front())};
                    }).front();
     Type stored = cast<MemRefType>(out.getType()).getElementType();
-    k.storeVector(narrow(k.builder(), k.loc(), k.divf(total, k.splat(sum, lanes)), stored), out,
-                  {row, head, k.index(first)});
+    Value mean = scaled(k.divf(total, k.splat(sum, lanes)), 1, kvHead);
+    k.storeVector(narrow(k.builder(), k.loc(), mean, stored), out, {row, head, k.index(first)});
   }
 
   void emitRow(Value row, Value scores) {
@@ -171,17 +190,19 @@ LogicalResult host::emitPlainAttention(KernelContext &context) {
   function->setAttr(kOptimizeAttr, UnitAttr::get(function.getContext()));
   OpBuilder builder = OpBuilder::atBlockEnd(&function.getBody().front());
   KernelBuilder k(builder, context.kernel.getLoc());
+  using Operand = exec::KernelOperand;
   mj::KvType kv = attention.getKv().getType();
   mj::BatchType batch = attention.getBatch().getType();
   PlainAttention emitter{context,
                          attention,
                          k,
-                         function.getArgument(0),
-                         function.getArgument(1),
-                         function.getArgument(2),
-                         function.getArgument(3),
-                         function.getArgument(4),
-                         function.getArgument(5),
+                         function.getArgument(context.find(attention.getQuery())),
+                         function.getArgument(context.find(Operand::pool)),
+                         function.getArgument(context.find(Operand::batch, mj::BatchField::sequence_offsets)),
+                         function.getArgument(context.find(Operand::batch, mj::BatchField::context_lengths)),
+                         function.getArgument(context.find(Operand::batch, mj::BatchField::block_tables)),
+                         function.getArgument(context.find(Operand::result)),
+                         attention.getScales() ? function.getArgument(context.find(attention.getScales())) : Value(),
                          cast<RankedTensorType>(attention.getQuery().getType()).getDimSize(1),
                          kv.getHeads(),
                          kv.getHeadDim(),

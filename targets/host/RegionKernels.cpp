@@ -20,7 +20,10 @@ static constexpr int64_t kPoolBound = int64_t(1) << 46;
 
 static Element elementOf(Type type) {
   Type element = getElementTypeOrSelf(type);
-  return element.isBF16() ? Element::BF16 : element.isF16() ? Element::F16 : Element::F32;
+  return element.isBF16()                 ? Element::BF16
+         : element.isF16()                ? Element::F16
+         : isa<Float8E4M3FNType>(element) ? Element::F8
+                                          : Element::F32;
 }
 
 MemRefType KernelContext::memrefType(const exec::KernelOperand &operand) {
@@ -45,11 +48,35 @@ func::FuncOp KernelContext::createFunction() {
   return function;
 }
 
+unsigned KernelContext::find(exec::KernelOperand::Kind kind, mj::BatchField field) {
+  auto found = llvm::find_if(operands, [&](const exec::KernelOperand &operand) {
+    return operand.kind == kind && (kind != exec::KernelOperand::batch || operand.batchField == field);
+  });
+  assert(found != operands.end() && "the region has no such operand");
+  return found - operands.begin();
+}
+
+unsigned KernelContext::find(Value argument) {
+  auto found = llvm::find_if(operands, [&](const exec::KernelOperand &operand) {
+    return operand.kind == exec::KernelOperand::tensor && operand.index == cast<BlockArgument>(argument).getArgNumber();
+  });
+  assert(found != operands.end() && "no tensor argument of the region");
+  return found - operands.begin();
+}
+
 int64_t KernelContext::pageStride() {
   return pool.getBytesPerPage() * 8 / pool.getElementType().getIntOrFloatBitWidth();
 }
 
 Value host::clonePointwise(OpBuilder &builder, Operation *op, ValueRange operands, Type shape) {
+  KernelBuilder k(builder, op->getLoc());
+  // Rounding to f8E4M3FN is not like the others: programs ask for it.
+  if (auto quantize = dyn_cast<mj::QuantizeOp>(op))
+    return k.saturateToF8(k.mul(operands[0], k.constant(shape, double(quantize.getMultiplier().convertToFloat()))));
+  if (auto dequantize = dyn_cast<mj::DequantizeOp>(op))
+    return k.mul(operands[0], k.constant(shape, double(dequantize.getScale().convertToFloat())));
+  if (auto narrowed = dyn_cast<arith::TruncFOp>(op); narrowed && elementOf(narrowed.getType()) == Element::F8)
+    return k.toF32(k.fromF32(getElementTypeOrSelf(narrowed.getType()), operands[0]));
   if (isa<arith::ExtFOp, arith::TruncFOp, mj::BroadcastOp>(op))
     return operands.front();
   OperationState state(op->getLoc(), op->getName());
@@ -75,13 +102,7 @@ Value host::widen(OpBuilder &builder, Location loc, Value value) {
 }
 
 Value host::narrow(OpBuilder &builder, Location loc, Value value, Type element) {
-  Type source = getElementTypeOrSelf(value.getType());
-  if (source == element || !isa<FloatType>(element))
-    return value;
-  Type type = element;
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = VectorType::get(vector.getShape(), element);
-  return arith::TruncFOp::create(builder, loc, type, value);
+  return isa<FloatType>(element) ? KernelBuilder(builder, loc).fromF32(element, value) : value;
 }
 
 Type host::storageElement(Type element) {
@@ -149,11 +170,16 @@ static void emitCall(KernelContext &context, func::FuncOp inner, ArrayRef<unsign
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A region of matmuls of one input and pointwise operations on their results.
+/// A region of matmuls of one input, their scales, and pointwise operations on their results.
 struct MatmulRegion {
   SmallVector<mj::MatmulOp> matmuls;
   SmallVector<Operation *> pointwise;
-  SmallVector<unsigned> extras; ///< operands that the pointwise operations read
+  SmallVector<unsigned> extras; ///< operands that scaling and the pointwise operations read
+
+  bool hasEpilogue() {
+    return !pointwise.empty() ||
+           llvm::any_of(matmuls, [](mj::MatmulOp matmul) { return matmul.getWeightScale() || matmul.getXScale(); });
+  }
 };
 } // namespace
 
@@ -163,6 +189,8 @@ static MatmulRegion analyze(KernelContext &context) {
   for (Operation &op : context.body().without_terminator()) {
     if (auto matmul = dyn_cast<mj::MatmulOp>(op)) {
       region.matmuls.push_back(matmul);
+      if (Value scale = matmul.getWeightScale())
+        extras.insert(cast<BlockArgument>(scale).getArgNumber());
       continue;
     }
     region.pointwise.push_back(&op);
@@ -175,13 +203,12 @@ static MatmulRegion analyze(KernelContext &context) {
   return region;
 }
 
-/// Builds the pointwise operations of a region on 16 columns.
+/// Builds the scaling and the pointwise operations of a region on 16 columns.
 static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue, exec::KernelOp kernel) {
   OpBuilder &builder = epilogue.builder;
   auto shape = VectorType::get({16}, builder.getF32Type());
+  KernelBuilder k(builder, epilogue.loc);
   IRMapping mapping;
-  for (auto [matmul, accumulator] : llvm::zip(region.matmuls, epilogue.accumulators))
-    mapping.map(matmul.getResult(), accumulator);
   auto operandOf = [&](Value value) -> Value {
     if (Value mapped = mapping.lookupOrNull(value))
       return mapped;
@@ -190,6 +217,14 @@ static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue,
     Value loaded = epilogue.load(epilogue.extras[found - region.extras.begin()]);
     return fromStorage(builder, epilogue.loc, loaded, getElementTypeOrSelf(argument.getType()));
   };
+  for (auto [matmul, accumulator] : llvm::zip(region.matmuls, epilogue.accumulators)) {
+    Value scaled = accumulator;
+    if (Value scale = matmul.getWeightScale())
+      scaled = k.mul(scaled, operandOf(scale));
+    if (auto scale = matmul.getXScale())
+      scaled = k.mul(scaled, k.constant(shape, double(scale->convertToFloat())));
+    mapping.map(matmul.getResult(), scaled);
+  }
   for (Operation *op : region.pointwise) {
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       auto splat = cast<SplatElementsAttr>(constant.getValue());
@@ -246,7 +281,7 @@ LogicalResult host::emitRegionMatmul(KernelContext &context) {
     config.extras.push_back(context.memrefType(context.operands[extra]));
   }
   order.push_back(context.operands.size() - 1);
-  if (!region.pointwise.empty())
+  if (region.hasEpilogue())
     config.epilogue = [&](const MatmulEpilogue &epilogue) { return buildEpilogue(region, epilogue, context.kernel); };
 
   OpBuilder builder = OpBuilder::atBlockEnd(context.module.getBody());
@@ -275,7 +310,9 @@ AttentionConfig host::getAttentionConfig(Block &body) {
   config.headDim = kv.getHeadDim();
   config.window = attention.getWindow().value_or(0);
   config.scale = attention.getScale().convertToFloat();
-  config.element = elementOf(kv.getElementType());
+  config.element = elementOf(attention.getQuery().getType());
+  config.cache = elementOf(kv.getElementType());
+  config.scaled = static_cast<bool>(attention.getScales());
   return config;
 }
 
@@ -288,7 +325,14 @@ LogicalResult host::emitRegionAttention(KernelContext &context) {
       builder, context.module, (context.kernel.getSymName() + ".attention").str(), config, context.target);
   if (failed(inner))
     return failure();
-  SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, context.operands.size()));
+  auto attention = *context.body().getOps<mj::AttentionOp>().begin();
+  using Operand = exec::KernelOperand;
+  SmallVector<unsigned> order{context.find(attention.getQuery()), context.find(Operand::pool)};
+  for (mj::BatchField field : exec::getBatchFields(attention))
+    order.push_back(context.find(Operand::batch, field));
+  if (Value scales = attention.getScales())
+    order.push_back(context.find(scales));
+  order.push_back(context.find(Operand::result));
   emitCall(context, *inner, order);
   return success();
 }

@@ -6,8 +6,8 @@
 
 #include "targets/host/AttentionKernel.h"
 #include "targets/host/HostTarget.h"
-#include "targets/host/MatmulKernel.h"
 #include "targets/host/KernelBuilder.h"
+#include "targets/host/MatmulKernel.h"
 
 #include "mjolnir/Dialect/Exec/ExecDialect.h"
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
@@ -38,6 +38,9 @@ struct KernelContext {
   mlir::MemRefType memrefType(const exec::KernelOperand &operand);
   /// An empty public function of the kernel's name, with a block.
   mlir::func::FuncOp createFunction();
+  /// Which operand is the first of `kind` (and field), or a tensor that enters as `argument`.
+  unsigned find(exec::KernelOperand::Kind kind, mj::BatchField field = {});
+  unsigned find(mlir::Value argument);
   /// Elements from one page of the pool to the next.
   int64_t pageStride();
 };
@@ -60,7 +63,7 @@ int64_t countRowTiles(mlir::Block &body);
 int64_t countPlainMatmulTiles(mlir::Block &body);
 
 /// Repeats a pointwise operation on f32 values of another shape (scalars, vectors). Conversions are the identity:
-/// inside a kernel nothing is rounded. `shape` is the type of the new values.
+/// inside a kernel nothing is rounded, but to f8E4M3FN. `shape` is the type of the new values.
 mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands, mlir::Type shape);
 
 /// The element that memory holds for a tensor's: booleans are bytes, vectors of which can be loaded.

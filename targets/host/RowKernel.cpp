@@ -4,8 +4,8 @@
 //
 // A row is what the first axes of all results index, usually one axis; a tile is a range of rows. For one row, operands
 // are views and every value is either memory (a view, a buffer on the stack, the result) or a chain of pointwise
-// operations that is written out where somebody needs it. All arithmetic on floats is f32; results are rounded when they
-// are stored. LLVM vectorizes the loops that linalg becomes.
+// operations that is written out where somebody needs it. All arithmetic on floats is f32; results are rounded when
+// they are stored. LLVM vectorizes the loops that linalg becomes.
 #include "targets/host/KernelBuilder.h"
 #include "targets/host/MatmulEncoding.h"
 #include "targets/host/ObjectCode.h"
@@ -229,9 +229,7 @@ private:
   bool isLazy(Value value) {
     return value.getDefiningOp() && mj::isPointwise(value.getDefiningOp()) && !memory.count(value);
   }
-  static bool isConstant(Value value) {
-    return value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp());
-  }
+  static bool isConstant(Value value) { return value.getDefiningOp() && isa<arith::ConstantOp>(value.getDefiningOp()); }
   bool isInMemory(Value value) { return !isLazy(value) && !isConstant(value); }
 
   void collectLeaves(Value value, int64_t rank, SmallVector<Leaf> &leaves, LeafMap &leafOf) {
@@ -478,10 +476,35 @@ private:
             b, loc, type, pool, OpFoldResult(start),
             ArrayRef<OpFoldResult>{b.getIndexAttr(heads), b.getIndexAttr(size)},
             ArrayRef<OpFoldResult>{b.getIndexAttr(pageSize * size), b.getIndexAttr(1)});
-        store(value, destination);
+        storeToCache(value, append.getScales(), which, destination);
       }
     });
     return success();
+  }
+
+  /// Writes keys (0) or values (1), [heads, head dim], each head divided by its number of `scales` where there are any.
+  void storeToCache(Value value, Value scales, int64_t which, Value destination) {
+    Type stored = cast<MemRefType>(destination.getType()).getElementType();
+    bool isF8 = isa<Float8E4M3FNType>(stored);
+    if (!scales && !isF8)
+      return store(value, destination);
+    SmallVector<Value> inputs{memoryOf(value)};
+    SmallVector<AffineMap> maps{axes(2, 0, 2)};
+    if (scales) {
+      inputs.push_back(rowOf(whole(scales), k.index(which)));
+      maps.push_back(axes(2, 0, 1));
+    }
+    maps.push_back(axes(2, 0, 2));
+    linalg::GenericOp::create(b, loc, inputs, destination, maps,
+                              SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+                              [&](OpBuilder &inner, Location, ValueRange elements) {
+                                Value result = widen(inner, loc, elements[0]);
+                                if (scales)
+                                  result = arith::DivFOp::create(inner, loc, result, elements[1]);
+                                if (isF8)
+                                  result = KernelBuilder(inner, loc).saturateToF8(result);
+                                linalg::YieldOp::create(inner, loc, narrow(inner, loc, result, stored));
+                              });
   }
 
   KernelContext &context;

@@ -17,10 +17,10 @@ func.func @heads(%q: tensor<4x1x6xf32>, %batch: !mj.batch<4 x 4 x 1>, %kv: !mj.k
 
 // -----
 
-func.func @cache(%q: tensor<4x1x8xbf16>, %batch: !mj.batch<4 x 4 x 1>, %kv: !mj.kv<1 x 1 x 8 x f8E4M3FN>) -> tensor<4x1x8xbf16> attributes {mj.entry} {
-  // expected-error@+1 {{needs attention of 'tensor<4x1x8xbf16>' over a cache of 'f8E4M3FN'; the host has kernels for f32 and bf16, the same for both}}
-  %a = mj.fusion(%0 = %q : tensor<4x1x8xbf16>, %1 = %kv : !mj.kv<1 x 1 x 8 x f8E4M3FN>, %2 = %batch : !mj.batch<4 x 4 x 1>) -> tensor<4x1x8xbf16> {
-    %r = mj.attention %0, %1[0] over %2 scale 0.5 : tensor<4x1x8xbf16>, <1 x 1 x 8 x f8E4M3FN>, <4 x 4 x 1> -> tensor<4x1x8xbf16>
+func.func @cache(%q: tensor<4x1x8xbf16>, %batch: !mj.batch<4 x 4 x 1>, %kv: !mj.kv<1 x 1 x 8 x f16>) -> tensor<4x1x8xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{needs attention of 'tensor<4x1x8xbf16>' over a cache of 'f16'; the host has kernels for f32 and bf16 over caches of f32, bf16 and f8E4M3FN}}
+  %a = mj.fusion(%0 = %q : tensor<4x1x8xbf16>, %1 = %kv : !mj.kv<1 x 1 x 8 x f16>, %2 = %batch : !mj.batch<4 x 4 x 1>) -> tensor<4x1x8xbf16> {
+    %r = mj.attention %0, %1[0] over %2 scale 0.5 : tensor<4x1x8xbf16>, <1 x 1 x 8 x f16>, <4 x 4 x 1> -> tensor<4x1x8xbf16>
     mj.yield %r : tensor<4x1x8xbf16>
   }
   return %a : tensor<4x1x8xbf16>
@@ -31,7 +31,7 @@ func.func @cache(%q: tensor<4x1x8xbf16>, %batch: !mj.batch<4 x 4 x 1>, %kv: !mj.
 mj.weight @w : tensor<8x16xf16> from "w"
 func.func @epilogue(%x: tensor<4x16xbf16>) -> tensor<4x8xbf16> attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<8x16xf16>
-  // expected-error@+1 {{holds a matmul of 'tensor<4x16xbf16>' and 'tensor<8x16xf16>' with an epilogue; the host fuses epilogues into matmuls with packed f32 or bf16 weights only}}
+  // expected-error@+1 {{holds a matmul of 'tensor<4x16xbf16>' and 'tensor<8x16xf16>' with an epilogue; the host fuses epilogues into matmuls with packed f32, bf16 or f8E4M3FN weights only}}
   %y = mj.fusion(%a = %x : tensor<4x16xbf16>, %b = %w : tensor<8x16xf16>) -> tensor<4x8xbf16> {
     %m = mj.matmul %a, %b {transpose_b} : tensor<4x16xbf16>, tensor<8x16xf16> -> tensor<4x8xbf16>
     %n = arith.negf %m : tensor<4x8xbf16>

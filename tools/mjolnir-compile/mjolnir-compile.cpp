@@ -51,6 +51,37 @@ static cl::opt<std::string> precision("precision",
                                       cl::desc("How activations, matrices and the KV cache are stored: bf16 (the "
                                                "default; sums are f32) or f32"),
                                       cl::value_desc("TYPE"), cl::init("bf16"), cl::cat(category));
+static cl::opt<std::string> fp8(
+    "fp8", cl::ValueOptional,
+    cl::desc(
+        "Matmuls in FP8 (E4M3) but the one that makes the logits: weights (stored in FP8, multiplied in bf16), full "
+        "(activations too), auto (for each matmul what is faster on the target; the default of --fp8)"),
+    cl::value_desc("auto|weights|full"), cl::init("none"), cl::cat(category));
+static cl::opt<std::string> fp8Scales("fp8-scales",
+                                      cl::desc("FP8 weights with a scale a channel (the default) or one a tensor"),
+                                      cl::value_desc("channel|tensor"), cl::init("channel"), cl::cat(category));
+static cl::opt<float> fp8ActivationAmax("fp8-activation-amax",
+                                        cl::desc("Largest magnitude of activations in FP8; beyond it they saturate "
+                                                 "(default: 64)"),
+                                        cl::value_desc("AMAX"), cl::init(64), cl::cat(category));
+static cl::list<std::string>
+    fp8Include("fp8-include",
+               cl::desc("Only weights with a name like a pattern become FP8, such as '*.mlp.*' or 'l0.q_proj'; may be "
+                        "given several times"),
+               cl::value_desc("PATTERN"), cl::cat(category));
+static cl::list<std::string> fp8Exclude("fp8-exclude", cl::desc("Weights with a name like a pattern do not become FP8"),
+                                        cl::value_desc("PATTERN"), cl::cat(category));
+static cl::opt<bool> fp8Head("fp8-head", cl::desc("The matmul that makes the logits in FP8, too"), cl::cat(category));
+static cl::opt<bool> fp8Kv("fp8-kv", cl::desc("The KV cache in FP8, with a scale a head; with or without --fp8"),
+                           cl::cat(category));
+static cl::opt<float> fp8KvAmax("fp8-kv-amax",
+                                cl::desc("Largest magnitude of keys and values in FP8 (default: 448, a scale of 1)"),
+                                cl::value_desc("AMAX"), cl::init(448), cl::cat(category));
+static cl::opt<std::string> fp8Calibration(
+    "fp8-calibration",
+    cl::desc("Measured magnitudes instead of the defaults, as JSON: {\"activations\": {\"l0.q_proj\": 12.5}, "
+             "\"kv\": [{\"key\": [a head, ...], \"value\": [...]}, ... a layer]}"),
+    cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> compileTo("compile-to",
                                       cl::desc("Stop after a phase and write its IR: input, graph, numerics, fusion, "
                                                "schedule, plan, code"),
@@ -162,6 +193,34 @@ static void chooseSizes(PipelineOptions &options) {
     options.prefill.push_back(options.maxBatch);
 }
 
+/// FP8 from the command line; a complaint or an empty string.
+static std::string chooseFp8(Fp8Options &options) {
+  options.matmuls = fp8.empty() ? std::string("auto") : fp8.getValue();
+  options.kvCache = fp8Kv;
+  if (fp8.getNumOccurrences() && !llvm::is_contained({"auto", "weights", "full"}, llvm::StringRef(options.matmuls)))
+    return "--fp8=" + fp8.getValue() + " is none of auto, weights, full";
+  if (fp8Scales != "channel" && fp8Scales != "tensor")
+    return "--fp8-scales=" + fp8Scales.getValue() + " is neither channel nor tensor";
+  if (!(fp8ActivationAmax > 0) || !(fp8KvAmax > 0))
+    return "--fp8-activation-amax and --fp8-kv-amax must be positive";
+  bool hasMatmulOptions = fp8Scales.getNumOccurrences() || fp8ActivationAmax.getNumOccurrences() ||
+                          !fp8Include.empty() || !fp8Exclude.empty() || fp8Head;
+  if (hasMatmulOptions && options.matmuls == "none")
+    return "--fp8-scales, --fp8-activation-amax, --fp8-include, --fp8-exclude and --fp8-head say how: give --fp8, too";
+  if (fp8KvAmax.getNumOccurrences() && !fp8Kv)
+    return "--fp8-kv-amax says how: give --fp8-kv, too";
+  if (!fp8Calibration.empty() && !options.isWanted())
+    return "--fp8-calibration says how: give --fp8 or --fp8-kv, too";
+  options.weightScales = fp8Scales;
+  options.activationAmax = fp8ActivationAmax;
+  options.include.assign(fp8Include.begin(), fp8Include.end());
+  options.exclude.assign(fp8Exclude.begin(), fp8Exclude.end());
+  options.head = fp8Head;
+  options.kvAmax = fp8KvAmax;
+  options.calibration = fp8Calibration;
+  return "";
+}
+
 /// Fills `request` from the command line; false after a complaint.
 static bool readCommandLine(CompileRequest &request) {
   auto complain = [](const llvm::Twine &message) {
@@ -200,6 +259,8 @@ static bool readCommandLine(CompileRequest &request) {
     if (rows < options.maxBatch)
       return complain("--prefill=" + llvm::Twine(rows) + " has no row for each of the " +
                       llvm::Twine(options.maxBatch) + " sequences of --batch");
+  if (std::string complaint = chooseFp8(options.fp8); !complaint.empty())
+    return complain(complaint);
   request.hasSizes = !batch.empty() || !prefill.empty() || maxContext > 0;
   std::string error;
   if (!remarks.empty() && !llvm::Regex(remarks).isValid(error))

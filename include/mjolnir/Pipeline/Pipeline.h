@@ -22,6 +22,21 @@ enum class Precision { bf16, f32 };
 
 std::optional<Precision> symbolizePrecision(llvm::StringRef name);
 
+/// f8E4M3FN, the options of quantize-fp8.
+struct Fp8Options {
+  std::string matmuls = "none"; ///< auto, weights, full
+  std::string weightScales = "channel";
+  float activationAmax = 64;
+  llvm::SmallVector<std::string> include, exclude;
+  bool head = false;
+  bool kvCache = false;
+  float kvAmax = 448;
+  std::string calibration;
+
+  /// Whether anything is to be quantized.
+  bool isWanted() const { return matmuls != "none" || kvCache; }
+};
+
 struct PipelineOptions {
   std::string target = "host";
   /// f32 activations, one region an operation, plain schedules.
@@ -32,6 +47,7 @@ struct PipelineOptions {
   int64_t maxBatch = 1;                       ///< sequences of a prefill entry
   int64_t pageSize = 0;                       ///< tokens a page; 0: what the module states, or 16
   int64_t maxContext = 0;                     ///< tokens a sequence may hold; 0: what the model allows
+  Fp8Options fp8;                             ///< not with oracle, which is f32
 };
 
 /// Adds the passes that lead from the phase before `phase` to it, its verification last. Phases input and code have

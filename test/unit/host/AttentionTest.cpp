@@ -59,10 +59,10 @@ int64_t poolOffset(const AttentionConfig &config, const Batch &batch, int64_t se
 
 /// A pool with a value for each token in use and NaN everywhere else.
 Buffer makePool(const AttentionConfig &config, const Batch &batch, uint32_t seed) {
-  Buffer pool(config.element, batch.poolPages * config.pageStride);
+  Buffer pool(config.cache, batch.poolPages * config.pageStride);
   for (int64_t index = 0; index < pool.count; ++index)
     pool.set(index, NAN);
-  Buffer row(config.element, config.headDim);
+  Buffer row(config.cache, config.headDim);
   for (int64_t sequence = 0; sequence < config.sequences; ++sequence)
     for (int64_t token = 0; token < batch.contexts[sequence]; ++token)
       for (int64_t head = 0; head < config.kvHeads; ++head)
@@ -74,8 +74,17 @@ Buffer makePool(const AttentionConfig &config, const Batch &batch, uint32_t seed
   return pool;
 }
 
+/// A scale for the keys and the values of each KV head; ones where the kernel has none.
+std::vector<float> makeScales(const AttentionConfig &config) {
+  std::vector<float> scales(2 * config.kvHeads, 1.0f);
+  for (size_t index = 0; config.scaled && index < scales.size(); ++index)
+    scales[index] = 0.4f + 0.3f * (index % 3);
+  return scales;
+}
+
 std::vector<double> reference(const AttentionConfig &config, const Batch &batch, const Buffer &q, const Buffer &pool) {
   std::vector<double> out(config.rows * config.queryHeads * config.headDim, 0.0);
+  std::vector<float> scales = makeScales(config);
   for (int64_t sequence = 0; sequence < config.sequences; ++sequence)
     for (int64_t row = batch.offsets[sequence]; row < batch.offsets[sequence + 1]; ++row)
       for (int64_t head = 0; head < config.queryHeads; ++head) {
@@ -90,7 +99,7 @@ std::vector<double> reference(const AttentionConfig &config, const Batch &batch,
           double score = 0;
           for (int64_t d = 0; d < config.headDim; ++d)
             score += double(q.get(at + d)) * pool.get(key + d);
-          weights.push_back(score * config.scale);
+          weights.push_back(score * config.scale * scales[kvHead]);
           largest = std::max(largest, weights.back());
         }
         for (double &weight : weights)
@@ -98,7 +107,7 @@ std::vector<double> reference(const AttentionConfig &config, const Batch &batch,
         for (int64_t token = first; token <= position; ++token) {
           int64_t value = poolOffset(config, batch, sequence, token, true, kvHead);
           for (int64_t d = 0; d < config.headDim; ++d)
-            out[at + d] += weights[token - first] / total * pool.get(value + d);
+            out[at + d] += weights[token - first] / total * pool.get(value + d) * scales[config.kvHeads + kvHead];
         }
       }
   return out;
@@ -109,13 +118,16 @@ struct Case {
   int64_t rows, sequences, queryHeads, kvHeads, headDim, pageSize, window;
   Element element;
   std::vector<std::pair<int, int>> batch;
+  bool isF8 = false; ///< the cache is f8E4M3FN with scales
 };
 
 AttentionConfig configOf(const Case &test) {
   AttentionConfig config;
   config.rows = test.rows, config.sequences = test.sequences;
   config.queryHeads = test.queryHeads, config.kvHeads = test.kvHeads, config.headDim = test.headDim;
-  config.pageSize = test.pageSize, config.window = test.window, config.element = test.element;
+  config.pageSize = test.pageSize, config.window = test.window, config.element = config.cache = test.element;
+  if (test.isF8)
+    config.cache = Element::F8, config.scaled = true;
   for (auto [added, context] : test.batch)
     config.pages = std::max<int64_t>(config.pages, (context + test.pageSize - 1) / test.pageSize);
   config.pages += 1;
@@ -145,6 +157,11 @@ TEST(Attention, EqualsPlainAttention) {
       {"decode in a window", 2, 2, 4, 2, 64, 16, 33, h, {{1, 300}, {1, 20}}},
       {"48 heads on one", 3, 3, 48, 1, 72, 16, 0, f, {{1, 20}, {1, 50}, {1, 3}}},
       {"71 heads on one", 20, 1, 71, 1, 64, 16, 0, f, {{20, 40}}},
+      {"decode, f8", 1, 1, 16, 8, 128, 16, 0, h, {{1, 777}}, true},
+      {"prefill, f8", 128, 2, 6, 2, 64, 16, 0, h, {{100, 100}}, true},
+      {"ragged prefill, f8", 64, 5, 6, 3, 40, 8, 0, f, {{1, 90}, {17, 17}, {20, 33}, {0, 12}, {9, 9}}, true},
+      {"pages of odd size, f8", 32, 2, 4, 2, 24, 5, 0, f, {{7, 23}, {11, 64}}, true},
+      {"decode in a window, f8", 2, 2, 4, 2, 64, 16, 33, h, {{1, 300}, {1, 20}}, true},
   };
   HostTarget target = thisMachine();
   KernelModule kernels;
@@ -163,9 +180,13 @@ TEST(Attention, EqualsPlainAttention) {
     for (int64_t at = batch.offsets.back() * config.queryHeads * config.headDim; at < q.count; ++at)
       q.set(at, NAN); // padding rows
     Buffer pool = makePool(config, batch, 11);
-    launch(library->symbol(("attention" + std::to_string(index)).c_str()),
-           {q.data(), pool.data(), batch.offsets.data(), batch.contexts.data(), batch.tables.data(), out.data()},
-           attentionTiles(config, target), 2);
+    std::vector<float> scales = makeScales(config);
+    std::vector<void *> operands{q.data(), pool.data(), batch.offsets.data(), batch.contexts.data(),
+                                 batch.tables.data()};
+    if (config.scaled)
+      operands.push_back(scales.data());
+    operands.push_back(out.data());
+    launch(library->symbol(("attention" + std::to_string(index)).c_str()), operands, attentionTiles(config, target), 2);
     std::vector<double> expected = reference(config, batch, q, pool);
     double tolerance = config.element == f ? 2e-6 : 5e-3;
     for (int64_t at = 0; at < out.count; ++at)

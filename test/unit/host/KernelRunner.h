@@ -4,6 +4,7 @@
 #ifndef MJOLNIR_TEST_UNIT_HOST_KERNELRUNNER_H
 #define MJOLNIR_TEST_UNIT_HOST_KERNELRUNNER_H
 
+#include "mjolnir/Support/FloatBits.h"
 #include "targets/host/Element.h"
 #include "targets/host/ObjectCode.h"
 
@@ -96,21 +97,6 @@ inline void launch(KernelFn kernel, llvm::ArrayRef<void *> operands, int64_t til
     thread.join();
 }
 
-inline float bf16ToFloat(uint16_t value) {
-  uint32_t bits = static_cast<uint32_t>(value) << 16;
-  float result;
-  std::memcpy(&result, &bits, sizeof(result));
-  return result;
-}
-
-inline uint16_t floatToBf16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  if (value != value)
-    return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /// Cache-line aligned storage of `count` elements of `Element`, read and written as floats.
 class Buffer {
 public:
@@ -128,13 +114,17 @@ public:
   float get(int64_t index) const {
     if (element == Element::F32)
       return reinterpret_cast<float *>(memory)[index];
-    return bf16ToFloat(reinterpret_cast<uint16_t *>(memory)[index]);
+    if (element == Element::F8)
+      return widenE4M3(reinterpret_cast<uint8_t *>(memory)[index]);
+    return widenBf16(reinterpret_cast<uint16_t *>(memory)[index]);
   }
   void set(int64_t index, float value) {
     if (element == Element::F32)
       reinterpret_cast<float *>(memory)[index] = value;
+    else if (element == Element::F8)
+      reinterpret_cast<uint8_t *>(memory)[index] = narrowToE4M3(value);
     else
-      reinterpret_cast<uint16_t *>(memory)[index] = floatToBf16(value);
+      reinterpret_cast<uint16_t *>(memory)[index] = narrowToBf16(value);
   }
   /// Uniform in [-scale, scale], the same on every machine.
   void fill(uint32_t seed, float scale = 1.0f) {

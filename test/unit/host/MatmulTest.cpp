@@ -32,7 +32,7 @@ Buffer packed(const MatmulEncoding &encoding, const Buffer &source, int64_t n, i
 }
 
 void checkProduct(const MatmulConfig &config, const Buffer &x, const Buffer &w, const Buffer &y) {
-  double rounding = config.y == Element::BF16 ? 1.0 / 256 : 0;
+  double rounding = config.y == Element::BF16 ? 1.0 / 256 : config.y == Element::F8 ? 1.0 / 16 : 0;
   for (int64_t row = 0; row < config.m; ++row)
     for (int64_t col = 0; col < config.n; ++col) {
       double sum = 0, magnitude = 0;
@@ -47,14 +47,16 @@ void checkProduct(const MatmulConfig &config, const Buffer &x, const Buffer &w, 
 }
 
 TEST(Matmul, EqualsPlainProduct) {
-  const Element f = Element::F32, h = Element::BF16;
+  const Element f = Element::F32, h = Element::BF16, e = Element::F8;
   std::vector<Case> cases = {
       {1, 1, 1, h, h, h},      {1, 16, 16, h, h, h},    {1, 17, 3, h, h, f},      {2, 15, 33, h, h, h},
       {3, 65, 127, f, h, f},   {4, 64, 64, h, h, h},    {5, 31, 257, h, h, h},    {6, 48, 255, h, h, f},
       {7, 33, 513, h, h, h},   {8, 130, 66, h, h, h},   {13, 100, 1025, h, h, h}, {37, 70, 300, h, h, f},
       {128, 96, 256, h, h, h}, {133, 40, 272, h, h, h}, {300, 24, 31, h, h, h},   {1, 1, 1, f, f, f},
       {1, 50, 1000, f, f, f},  {9, 17, 19, f, f, f},    {131, 90, 261, f, f, f},  {1, 300, 5001, h, h, f},
-      {12, 20, 777, h, f, h},  {2, 40, 9001, h, h, f}};
+      {12, 20, 777, h, f, h},  {2, 40, 9001, h, h, f},  {1, 33, 515, h, e, f},    {6, 48, 255, h, e, h},
+      {5, 31, 257, f, e, f},   {133, 40, 273, h, e, f}, {1, 17, 35, e, e, f},     {131, 90, 261, e, e, f},
+      {9, 40, 64, e, h, f},    {60, 24, 2100, e, e, h}};
   HostTarget target = thisMachine();
   KernelModule kernels;
   std::vector<MatmulConfig> configs;
@@ -146,6 +148,37 @@ TEST(Matmul, EpilogueSeesBothWeightsAndItsOperands) {
   EXPECT_TRUE(y.guardIntact());
 }
 
+TEST(Matmul, RoundsToF8AtItsEnd) {
+  const int64_t m = 3, n = 21, k = 40;
+  HostTarget target = thisMachine();
+  KernelModule kernels;
+  MatmulConfig config;
+  config.m = m, config.n = n, config.k = k;
+  config.x = config.weight = config.y = Element::F8;
+  config.epilogue = [](const MatmulEpilogue &e) {
+    KernelBuilder b(e.builder, e.loc);
+    return b.saturateToF8(b.mul(e.accumulators[0], b.constant(e.accumulators[0].getType(), 128.0)));
+  };
+  ASSERT_TRUE(mlir::succeeded(emitMatmul(kernels.builder, *kernels.module, "matmul", config, target)));
+  auto library = kernels.compile(target);
+  ASSERT_TRUE(library);
+  Buffer x(Element::F8, m * k), w(Element::F8, n * k), y(Element::F8, m * n);
+  x.fill(1), w.fill(2);
+  Buffer weights = packed({Element::F8}, w, n, k);
+  launch(library->symbol("matmul"), {x.data(), weights.data(), y.data()}, matmulTiles(config, target));
+  bool saturated = false;
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t col = 0; col < n; ++col) {
+      double sum = 0; // exact: 4 bits times 4 bits, few terms
+      for (int64_t i = 0; i < k; ++i)
+        sum += double(x.get(row * k + i)) * w.get(col * k + i);
+      EXPECT_EQ(y.get(row * n + col), mjolnir::widenE4M3(mjolnir::narrowToE4M3(float(sum * 128))));
+      saturated |= std::abs(sum * 128) > 464;
+    }
+  EXPECT_TRUE(saturated);
+  EXPECT_TRUE(y.guardIntact());
+}
+
 TEST(Matmul, NanAndInfinityPass) {
   const int64_t m = 8, n = 16, k = 32;
   HostTarget target = thisMachine();
@@ -183,14 +216,14 @@ TEST(Matmul, RefusesWhatItCannotDo) {
   EXPECT_NE(message.find("extents must be positive"), std::string::npos) << message;
   config.m = 1, config.weight = Element::F16;
   EXPECT_TRUE(mlir::failed(emitMatmul(kernels.builder, *kernels.module, "mm", config, target)));
-  EXPECT_NE(message.find("f32 or bf16"), std::string::npos) << message;
+  EXPECT_NE(message.find("f32, bf16 or f8E4M3FN"), std::string::npos) << message;
   config.weight = Element::BF16, config.weights = 2;
   EXPECT_TRUE(mlir::failed(emitMatmul(kernels.builder, *kernels.module, "mm", config, target)));
   EXPECT_NE(message.find("no epilogue"), std::string::npos) << message;
 }
 
 TEST(MatmulEncoding, OffsetsNameTheElementsAndPaddingIsZero) {
-  for (Element element : {Element::BF16, Element::F32})
+  for (Element element : {Element::BF16, Element::F32, Element::F8})
     for (auto [n, k] : {std::pair<int64_t, int64_t>{1, 1}, {16, 2}, {17, 5}, {40, 131}}) {
       MatmulEncoding encoding{element};
       EXPECT_EQ(MatmulEncoding::parse(encoding.name()), encoding);

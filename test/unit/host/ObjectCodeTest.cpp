@@ -221,8 +221,8 @@ TEST_F(ObjectCodeTest, NarrowArithmeticIsDoneInF32) {
   x.fill(1);
   launch(library->symbol("f"), {x.data(), y.data()}, 1);
   for (int index = 0; index < 64; ++index) {
-    float product = bf16ToFloat(floatToBf16(x.get(index) * x.get(index)));
-    EXPECT_EQ(y.get(index), bf16ToFloat(floatToBf16(product + x.get(index))));
+    float product = mjolnir::widenBf16(mjolnir::narrowToBf16(x.get(index) * x.get(index)));
+    EXPECT_EQ(y.get(index), mjolnir::widenBf16(mjolnir::narrowToBf16(product + x.get(index))));
   }
 }
 

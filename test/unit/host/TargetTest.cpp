@@ -83,7 +83,8 @@ TEST_P(EveryTarget, CompilesEveryKernelWithoutUndefinedSymbols) {
     for (int64_t rows : {1, 64}) {
       AttentionConfig config;
       config.rows = rows, config.sequences = 1, config.pages = 8, config.queryHeads = 4, config.kvHeads = 2;
-      config.headDim = 72, config.pageSize = 16, config.pageStride = 2 * 2 * 16 * 72, config.element = element;
+      config.headDim = 72, config.pageSize = 16, config.pageStride = 2 * 2 * 16 * 72;
+      config.element = config.cache = element;
       ASSERT_TRUE(mlir::succeeded(emitAttention(kernels.builder, *kernels.module,
                                                 "attention" + std::to_string(rows) + suffix, config, target)));
     }
