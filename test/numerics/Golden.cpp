@@ -28,6 +28,8 @@ std::string goldenPackage(const std::string &name, Path path) {
   std::vector<std::string> arguments{"--batch=1,4", "--prefill=32,320"};
   if (path == Path::oracle)
     arguments.push_back("--oracle");
+  else if (path == Path::fp8)
+    arguments.insert(arguments.end(), {"--fp8=full", "--fp8-kv"});
   return compiledPackage(goldenFolder(name), arguments);
 }
 

@@ -20,8 +20,8 @@ inline const char *const goldenNames[] = {"qwen3-tied-bf16",   "qwen3-untied-f32
 /// Path of a golden checkpoint.
 std::string goldenFolder(const std::string &name);
 
-/// The unfused program in f32, or the one that users get, in bf16 with f32 accumulation.
-enum class Path { oracle, normal };
+/// The unfused program in f32; the one that users get, in bf16 with f32 accumulation; with matmuls and cache in FP8.
+enum class Path { oracle, normal, fp8 };
 
 /// Its package with the entries decode_b1, decode_b4, prefill_t32 and prefill_t320 (4 sequences each).
 std::string goldenPackage(const std::string &name, Path path);

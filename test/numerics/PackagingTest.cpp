@@ -48,6 +48,10 @@ void expectByteEqual(const std::string &checkpoint, std::vector<std::string> arg
 
 TEST(PackagingTest, NormalPackagesAreByteEqual) { expectByteEqual(goldenFolder("llama2-sharded-bf16"), {}); }
 
+TEST(PackagingTest, Fp8PackagesAreByteEqual) {
+  expectByteEqual(goldenFolder("qwen3-untied-f32"), {"--fp8=full", "--fp8-kv"});
+}
+
 TEST(PackagingTest, OraclePackagesAreByteEqual) { expectByteEqual(goldenFolder("qwen2-untied-f16"), {"--oracle"}); }
 
 TEST(PackagingTest, PackagesForANamedCpuAreByteEqual) {

@@ -187,11 +187,16 @@ TEST_P(StepsTest, ThreadsDoNotMatter) {
 std::string testName(const testing::TestParamInfo<std::tuple<const char *, Path>> &info) {
   std::string name = std::get<0>(info.param);
   std::replace(name.begin(), name.end(), '-', '_');
-  return name + (std::get<1>(info.param) == Path::oracle ? "_oracle" : "_normal");
+  static constexpr const char *paths[] = {"_oracle", "_normal", "_fp8"};
+  return name + paths[static_cast<int>(std::get<1>(info.param))];
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, StepsTest,
                          testing::Combine(testing::ValuesIn(goldenNames), testing::Values(Path::oracle, Path::normal)),
+                         testName);
+INSTANTIATE_TEST_SUITE_P(Fp8Checkpoints, StepsTest,
+                         testing::Combine(testing::Values("qwen3-tied-bf16", "mistral-window-bf16"),
+                                          testing::Values(Path::fp8)),
                          testName);
 
 } // namespace
