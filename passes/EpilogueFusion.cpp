@@ -93,6 +93,11 @@ private:
     for (Operation *op : run)
       if (cast<RankedTensorType>(op->getResult(0).getType()).getShape() != shape)
         return "an operation of the epilogue makes another shape";
+    if (llvm::any_of(run, [&](Operation *op) {
+          return !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType())) &&
+                 llvm::any_of(op->getUsers(), [&](Operation *user) { return !members.contains(user); });
+        }))
+      return "the epilogue's result is no float";
     unsigned results = llvm::count_if(run, [&](Operation *op) {
       return llvm::any_of(op->getUsers(), [&](Operation *user) { return !members.contains(user); });
     });

@@ -80,8 +80,12 @@ public:
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       Value destination = body->getArgument(inputs.size() + output++);
-      if (operand.getDefiningOp<mj::FusionOp>() && !buffers.contains(operand))
-        buffers[operand] = destination;
+      // What is returned in another shape is the same memory.
+      Value computed = operand;
+      while (auto reshape = computed.getDefiningOp<mj::ReshapeOp>())
+        computed = reshape.getSource();
+      if (computed.getDefiningOp<mj::FusionOp>() && !buffers.contains(computed))
+        buffers[computed] = destination;
       else
         copies.emplace_back(operand, destination);
     }

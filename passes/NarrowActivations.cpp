@@ -19,6 +19,7 @@ using namespace mjolnir;
 namespace {
 
 bool isNarrowable(Type element) { return element.isF32() || element.isF16(); }
+bool isWide(Type element) { return isNarrowable(element) || element.isBF16(); }
 
 /// The type in which a value of `type` is stored. A number alone stays as it is: there is nothing to save.
 Type narrowed(Type type) {
@@ -73,20 +74,54 @@ public:
   }
 
 private:
-  /// Whether `use` wants f32: it leaves the entry, decides the next token, or is computed with for that. Matmuls read
-  /// rows in bf16 whatever they make. Computation on weights keeps the types it has.
-  bool isReadExactly(OpOperand &use) {
-    Operation *user = use.getOwner();
-    return isa<mj::SampleOp>(user) || user == body.getTerminator() || dependsOnWeightsAlone(user) ||
-           (exact.contains(user) && !isa<mj::MatmulOp>(user));
+  /// Whether `op` reads its operands in bf16 even where its result stays f32.
+  static bool readsNarrow(Operation *op) { return isa<mj::MatmulOp, mj::BatchMatmulOp, mj::SdpaOp>(op); }
+
+  /// Whether `use` is what an sdpa adds to its scores: rounding to bf16 would make an infinity of the lowest f32, which
+  /// says "not here" where nothing else is to be seen either.
+  static bool isMask(OpOperand &use) {
+    auto sdpa = dyn_cast<mj::SdpaOp>(use.getOwner());
+    return sdpa && sdpa.getMask() && &use == &*sdpa.getMaskMutable().begin();
   }
 
-  /// Finds matmuls, and pointwise operations after them, whose result is only sampled or returned.
+  /// Whether `use` is one of the scales of what is f8, which are f32.
+  static bool isScale(OpOperand &use) {
+    if (auto matmul = dyn_cast<mj::MatmulOp>(use.getOwner()))
+      return use.get() == matmul.getWeightScale();
+    if (auto append = dyn_cast<mj::KvAppendOp>(use.getOwner()))
+      return use.get() == append.getScales();
+    auto attention = dyn_cast<mj::AttentionOp>(use.getOwner());
+    return attention && use.get() == attention.getScales();
+  }
+
+  /// Whether `use` wants f32: it leaves the entry, decides the next token, is a mask, or is computed with for that.
+  /// Matmuls and attention read rows in bf16 whatever they make. Computation on weights keeps the types it has.
+  bool isReadExactly(OpOperand &use) {
+    Operation *user = use.getOwner();
+    return user == body.getTerminator() || isMask(use) || dependsOnWeightsAlone(user) || readsExactly(user);
+  }
+
+  /// Whether `op` computes with f32 operands: what it makes stays f32, or is no float (positions that are compared).
+  bool readsExactly(Operation *op) {
+    if (isa<mj::SampleOp>(op))
+      return true;
+    if (exact.contains(op))
+      return !readsNarrow(op);
+    return OpTrait::hasElementwiseMappableTraits(op) && !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
+  }
+
+  /// Whether the result of `op` may stay f32: it is computed in f32, or moved.
+  static bool mayBeExact(Operation *op) {
+    if (isConstant(op) || dependsOnWeightsAlone(op) || isa<arith::ExtFOp, arith::TruncFOp, mj::QuantizeOp>(op))
+      return false;
+    return mj::isPointwise(op) || readsNarrow(op) ||
+           isa<mj::ReduceOp, mj::SoftmaxOp, mj::ReshapeOp, mj::TransposeOp, mj::SliceOp, mj::ConcatOp>(op);
+  }
+
+  /// Finds operations whose result is only sampled, returned or a mask.
   void collectExact() {
     for (Operation &op : llvm::reverse(body.without_terminator())) {
-      bool isPointwise = (OpTrait::hasElementwiseMappableTraits(&op) && !isa<arith::ExtFOp, arith::TruncFOp>(op)) ||
-                         isa<mj::BroadcastOp>(op);
-      if ((!isPointwise && !isa<mj::MatmulOp>(op)) || isConstant(&op) || dependsOnWeightsAlone(&op))
+      if (!mayBeExact(&op))
         continue;
       auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
       if (!type || !type.getElementType().isF32() || op.use_empty() ||
@@ -95,7 +130,7 @@ private:
       exact.insert(&op);
       if (auto remark =
               remark::analysis(op.getLoc(), remark::RemarkOpts::name("KeptF32").category("narrow-activations")))
-        remark << llvm::formatv("result of '{0}' stays f32: it is only sampled or returned", op.getName()).str();
+        remark << llvm::formatv("result of '{0}' stays f32: it is only sampled, returned or a mask", op.getName()).str();
     }
   }
 
@@ -132,11 +167,11 @@ private:
     if (isa<arith::BitcastOp>(op))
       return op->emitError() << "'" << op->getName()
                              << "' reads the bits of its operand, which narrow-activations would change";
-    if (isa<mj::SampleOp>(op) || (exact.contains(op) && !isa<mj::MatmulOp>(op))) {
+    if (readsExactly(op)) {
       OpBuilder builder(op);
       for (OpOperand &operand : op->getOpOperands())
         if (auto type = dyn_cast<RankedTensorType>(operand.get().getType());
-            type && isa<FloatType>(type.getElementType()) && &operand != likeOf(op))
+            type && isWide(type.getElementType()) && &operand != likeOf(op))
           operand.set(convert(builder, operand.get(), builder.getF32Type()));
       return success();
     }
@@ -230,7 +265,8 @@ private:
     for (OpOperand &operand : op->getOpOperands()) {
       auto type = dyn_cast<RankedTensorType>(operand.get().getType());
       Operation *producer = operand.get().getDefiningOp();
-      if (!type || !producer || !dependsOnWeightsAlone(producer) || !isNarrowable(type.getElementType()))
+      if (!type || !producer || !dependsOnWeightsAlone(producer) || !isNarrowable(type.getElementType()) ||
+          isMask(operand) || isScale(operand))
         continue;
       if (isF32Kernel) {
         if (auto remark =

@@ -50,6 +50,9 @@ LogicalResult refine(Operation *op) {
       source = leading.getLeadingDimSource();
     else if (OpTrait::hasElementwiseMappableTraits(op))
       source = op->getOperand(0);
+    if (!source && isa<mj::LeadingDimOpInterface>(op))
+      return op->emitOpError("mixes or moves rows, whose number is symbolic in its result ")
+             << type << ": only static shapes can be";
     auto sourceType = source ? dyn_cast<RankedTensorType>(source.getType()) : RankedTensorType();
     if (!sourceType || sourceType.getRank() == 0 || sourceType.isDynamicDim(0))
       return op->emitError() << "'" << op->getName() << "' does not say where the size of its result " << type

@@ -11,6 +11,7 @@
 #include "targets/host/ObjectCode.h"
 #include "targets/host/RegionKernels.h"
 #include "targets/host/RowPlan.h"
+#include "targets/host/TensorKernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -80,6 +81,11 @@ public:
       return chooseAttention(fusion, attentions.front(), oracle);
     if (auto matmuls = opsOf<mj::MatmulOp>(body); !matmuls.empty())
       return chooseMatmul(fusion, matmuls, oracle);
+    if (Operation *op = getTensorOperation(body)) {
+      if (std::string reason = whyNoTensorKernel(op, cpu, oracle); !reason.empty())
+        return fusion.emitOpError("has no kernel on the host: ") << reason;
+      return schedule(fusion, oracle ? kPlainTensorSchedule : kTensorSchedule);
+    }
     return chooseRows(fusion);
   }
 
@@ -95,6 +101,8 @@ public:
       return opsOf<mj::AttentionOp>(body).front().getBatch().getType().getTokens();
     if (name == kSampleSchedule)
       return cast<RankedTensorType>(opsOf<mj::SampleOp>(body).front().getLogits().getType()).getDimSize(0);
+    if (name == kTensorSchedule || name == kPlainTensorSchedule)
+      return countTensorTiles(body, cpu, name == kPlainTensorSchedule);
     return countRowTiles(body);
   }
 
@@ -221,6 +229,8 @@ private:
       return emitPlainMatmul(context);
     if (name == kPlainAttentionSchedule)
       return emitPlainAttention(context);
+    if (name == kTensorSchedule || name == kPlainTensorSchedule)
+      return emitTensor(context, name == kPlainTensorSchedule);
     return context.kernel.emitOpError("has the schedule '") << name << "', which the host does not know";
   }
 

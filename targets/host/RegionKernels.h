@@ -21,6 +21,8 @@ inline constexpr llvm::StringLiteral kRowsSchedule = "host.rows";
 inline constexpr llvm::StringLiteral kMatmulSchedule = "host.matmul";
 inline constexpr llvm::StringLiteral kAttentionSchedule = "host.attention";
 inline constexpr llvm::StringLiteral kSampleSchedule = "host.sample";
+inline constexpr llvm::StringLiteral kTensorSchedule = "host.tensor";
+inline constexpr llvm::StringLiteral kPlainTensorSchedule = "host.plain_tensor";
 inline constexpr llvm::StringLiteral kPlainMatmulSchedule = "host.plain_matmul";
 inline constexpr llvm::StringLiteral kPlainAttentionSchedule = "host.plain_attention";
 

@@ -13,8 +13,6 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::host;
 
-static constexpr int64_t kLanes = 16;
-
 AffineMap host::loopAxes(MLIRContext *context, int64_t rank, int64_t first, int64_t count) {
   SmallVector<AffineExpr> dims;
   for (int64_t dim = first; dim < first + count; ++dim)
@@ -40,21 +38,20 @@ void host::overIndices(KernelBuilder &k, ArrayRef<int64_t> shape, llvm::function
 
 static ArrayRef<int64_t> shapeOf(Value memref) { return cast<MemRefType>(memref.getType()).getShape(); }
 
-/// `lanes` f32 elements of `memref` from `indices` and `last` on.
-static Value loadWide(KernelBuilder &k, Value memref, ArrayRef<Value> indices, Value last, int64_t lanes) {
+Value host::loadPiece(KernelBuilder &k, Value memref, ArrayRef<Value> indices, Value last, int64_t lanes) {
   SmallVector<Value> at(indices);
   at.push_back(last);
   return k.toF32(lanes == 1 ? k.load(memref, at) : k.load(memref, at, lanes));
 }
 
-static void storeWide(KernelBuilder &k, Value value, Value memref, ArrayRef<Value> indices, Value last) {
+void host::storePiece(KernelBuilder &k, Value value, Value memref, ArrayRef<Value> indices, Value last) {
   SmallVector<Value> at(indices);
   at.push_back(last);
+  value = k.fromF32(getElementTypeOrSelf(memref.getType()), value);
   isa<VectorType>(value.getType()) ? k.storeVector(value, memref, at) : k.store(value, memref, at);
 }
 
-/// Calls `body(first, lanes)` for pieces of `size` elements: vectors, and one by one what is left.
-static void overPieces(KernelBuilder &k, int64_t size, llvm::function_ref<void(Value, int64_t)> body) {
+void host::overPieces(KernelBuilder &k, int64_t size, llvm::function_ref<void(Value, int64_t)> body) {
   int64_t whole = size / kLanes * kLanes;
   if (whole > 0)
     k.loop(k.index(0), k.index(whole), kLanes, [&](Value first) { body(first, kLanes); });
@@ -80,7 +77,7 @@ static void reduceLast(KernelBuilder &k, Value x, Value means, Value sums,
   overIndices(k, shape.drop_back(), [&](ArrayRef<Value> indices) {
     Value mean = means ? k.load(means, indices) : Value();
     Value sum = sumInOrder(k, shape.back(), [&](Value sumSoFar, Value first, int64_t lanes) {
-      Value element = loadWide(k, x, indices, first, lanes);
+      Value element = loadPiece(k, x, indices, first, lanes);
       if (mean)
         element = k.sub(element, spread(k, mean, lanes));
       return accumulate(sumSoFar, element);
@@ -243,17 +240,17 @@ void host::emitReduce(KernelBuilder &k, mj::ReduceKind kind, ArrayRef<int64_t> a
     if (isLastReduced) {
       auto loadLast = [&](ArrayRef<Value> leading) {
         return reduceInOrder(k, kind, shape.back(),
-                             [&](Value first, int64_t lanes) { return loadWide(k, x, leading, first, lanes); });
+                             [&](Value first, int64_t lanes) { return loadPiece(k, x, leading, first, lanes); });
       };
       Value result =
           outer.empty() ? loadLast(indices) : overOuter(0, neutral(k, kind, k.f32()), indices, loadLast);
-      return k.store(finish(result), y, at);
+      return k.store(k.fromF32(getElementTypeOrSelf(y.getType()), finish(result)), y, at);
     }
     overPieces(k, shape.back(), [&](Value first, int64_t lanes) {
       Value result = overOuter(0, neutral(k, kind, f32Lanes(k, lanes)), indices, [&](ArrayRef<Value> leading) {
-        return loadWide(k, x, leading, first, lanes);
+        return loadPiece(k, x, leading, first, lanes);
       });
-      storeWide(k, finish(result), y, at, first);
+      storePiece(k, finish(result), y, at, first);
     });
   });
 }
@@ -265,7 +262,7 @@ void host::emitReduce(KernelBuilder &k, mj::ReduceKind kind, ArrayRef<int64_t> a
 void host::emitSoftmax(KernelBuilder &k, Value x, Value y) {
   ArrayRef<int64_t> shape = shapeOf(x);
   overIndices(k, shape.drop_back(), [&](ArrayRef<Value> indices) {
-    auto load = [&](Value first, int64_t lanes) { return loadWide(k, x, indices, first, lanes); };
+    auto load = [&](Value first, int64_t lanes) { return loadPiece(k, x, indices, first, lanes); };
     Value largest = reduceInOrder(k, mj::ReduceKind::max, shape.back(), load);
     // Nothing but -infinity: its exponentials are 0, and so is what they are divided into.
     Value isEmpty = k.compare(arith::CmpFPredicate::OEQ, largest, k.negativeInfinity(k.f32()));
@@ -273,13 +270,13 @@ void host::emitSoftmax(KernelBuilder &k, Value x, Value y) {
     Value sum = sumInOrder(k, shape.back(), [&](Value sumSoFar, Value first, int64_t lanes) {
       Value shifted = k.sub(load(first, lanes), spread(k, shift, lanes));
       Value power = math::ExpOp::create(k.builder(), k.loc(), shifted);
-      storeWide(k, power, y, indices, first);
+      storePiece(k, power, y, indices, first);
       return k.add(sumSoFar, power);
     });
     Value divisor = k.select(isEmpty, k.constant(k.f32(), 1.0), sum);
     overPieces(k, shape.back(), [&](Value first, int64_t lanes) {
-      Value power = loadWide(k, y, indices, first, lanes);
-      storeWide(k, k.divf(power, spread(k, divisor, lanes)), y, indices, first);
+      Value power = loadPiece(k, y, indices, first, lanes);
+      storePiece(k, k.divf(power, spread(k, divisor, lanes)), y, indices, first);
     });
   });
 }

@@ -23,7 +23,7 @@ mj.weight @head : tensor<8x4xbf16> from "head"
 // CHECK: %[[NEXT:.*]] = mj.sample %[[LOGITS]]
 // CHECK: return %[[NEXT]], %[[LOGITS]], %[[KV1]]
 
-// REMARK: remark: [Analysis] KeptF32 | Category:narrow-activations | Remark="result of 'mj.matmul' stays f32: it is only sampled or returned"
+// REMARK: remark: [Analysis] KeptF32 | Category:narrow-activations | Remark="result of 'mj.matmul' stays f32: it is only sampled, returned or a mask"
 // REMARK: remark: [Analysis] KeptWeight | Category:narrow-activations | Remark="@norm stays f32: 'mj.norm' computes in f32"
 // REMARK: a rotary table stays f32: 'mj.rope' computes in f32
 // REMARK: remark: [Passed] Narrowed | Category:narrow-activations | Remark="@step: 8 values are stored in bf16, 1 operands read weights as bf16"
@@ -208,4 +208,50 @@ func.func @number(%x: tensor<2x4xf32>, %s: tensor<f32>) -> (tensor<2x4xf32>, ten
   %y = arith.addf %n, %x : tensor<2x4xf32>
   %z = mj.norm rms %y eps 0.0 : tensor<2x4xf32> -> tensor<2x4xf32>
   return %z, %b : tensor<2x4xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// Attention and products read bf16; what they are given to return stays f32, through what only moves it. A mask stays as it
+// is: bf16 would make an infinity of the lowest f32.
+// CHECK-LABEL: func.func @tensors
+// CHECK-SAME: (%[[X:.*]]: tensor<4x2x8xf32>, %[[MASK:.*]]: tensor<4x4xf32>)
+// CHECK: %[[Q:.*]] = arith.truncf %[[X]] : tensor<4x2x8xf32> to tensor<4x2x8xbf16>
+// CHECK: %[[LOWEST:.*]] = arith.constant dense<-3.40282347E+38> : tensor<4x4xf32>
+// CHECK: %[[M:.*]] = arith.addf %[[MASK]], %[[LOWEST]] : tensor<4x4xf32>
+// CHECK: %[[A:.*]] = mj.sdpa %[[Q]] over[%[[Q]]], [%[[Q]]] mask %[[M]] {{.*}} tensor<4x4xf32> -> tensor<4x2x8xbf16>
+// CHECK: %[[S:.*]] = mj.softmax %[[A]] : tensor<4x2x8xbf16> -> tensor<4x2x8xbf16>
+// CHECK: %[[T:.*]] = mj.reduce mean %[[S]] over [0] : tensor<4x2x8xbf16> -> tensor<2x8xbf16>
+// CHECK: %[[B:.*]] = mj.broadcast %[[T]] like %[[A]] : tensor<2x8xbf16>, tensor<4x2x8xbf16> -> tensor<4x2x8xbf16>
+// CHECK: %[[P:.*]] = mj.batch_matmul %[[B]], %[[A]] {transpose_b} : tensor<4x2x8xbf16>, tensor<4x2x8xbf16> -> tensor<4x2x2xf32>
+// CHECK: %[[R:.*]] = mj.reshape %[[P]] : tensor<4x2x2xf32> -> tensor<16xf32>
+// CHECK: return %[[R]] : tensor<16xf32>
+func.func @tensors(%x: tensor<4x2x8xf32>, %mask: tensor<4x4xf32>) -> tensor<16xf32> attributes {mj.entry} {
+  %lowest = arith.constant dense<-3.40282347E+38> : tensor<4x4xf32>
+  %m = arith.addf %mask, %lowest : tensor<4x4xf32>
+  %a = mj.sdpa %x over [%x], [%x] mask %m scale 0.5 : tensor<4x2x8xf32>, [tensor<4x2x8xf32>], [tensor<4x2x8xf32>], tensor<4x4xf32> -> tensor<4x2x8xf32>
+  %s = mj.softmax %a : tensor<4x2x8xf32> -> tensor<4x2x8xf32>
+  %t = mj.reduce mean %s over [0] : tensor<4x2x8xf32> -> tensor<2x8xf32>
+  %b = mj.broadcast %t like %a : tensor<2x8xf32>, tensor<4x2x8xf32> -> tensor<4x2x8xf32>
+  %p = mj.batch_matmul %b, %a {transpose_b} : tensor<4x2x8xf32>, tensor<4x2x8xf32> -> tensor<4x2x2xf32>
+  %r = mj.reshape %p : tensor<4x2x2xf32> -> tensor<16xf32>
+  return %r : tensor<16xf32>
+}
+
+// -----
+
+// Numbers that are compared are not rounded: 257 is no bf16.
+// CHECK-LABEL: func.func @compared
+// CHECK: %[[C:.*]] = arith.constant dense<2.570000e+02> : tensor<4xf32>
+// CHECK: %[[D:.*]] = arith.addf %{{.*}}, %[[C]] : tensor<4xf32>
+// CHECK: %[[I:.*]] = arith.cmpf ogt, %[[D]], %[[C]] : tensor<4xf32>
+// CHECK: arith.select %[[I]], %{{.*}}, %{{.*}} : tensor<4xi1>, tensor<4xbf16>
+func.func @compared(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> attributes {mj.entry} {
+  %c = arith.constant dense<257.0> : tensor<4xf32>
+  %d = arith.addf %x, %c : tensor<4xf32>
+  %i = arith.cmpf ogt, %d, %c : tensor<4xf32>
+  %n = math.exp %y : tensor<4xf32>
+  %s = arith.select %i, %n, %y : tensor<4xi1>, tensor<4xf32>
+  %e = mj.norm rms %s eps 0.1 : tensor<4xf32> -> tensor<4xf32>
+  return %e : tensor<4xf32>
 }

@@ -70,3 +70,13 @@ func.func @step(%batch: !mj.batch<? x ? x ?>) -> tensor<?x?xf32> attributes {mj.
   %x = mj.broadcast %c like %tokens : tensor<f32>, tensor<?xi32> -> tensor<?x?xf32>
   return %x : tensor<?x?xf32>
 }
+
+// -----
+
+func.func @step(%batch: !mj.batch<? x ? x ?>, %w: tensor<8x4xf32>) -> tensor<4x?xf32> attributes {mj.entry} {
+  %tokens = mj.batch_field %batch[tokens] : <? x ? x ?>
+  %x = mj.gather %w[%tokens] : tensor<8x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+  // expected-error@+1 {{'mj.transpose' op mixes or moves rows, whose number is symbolic in its result 'tensor<4x?xf32>': only static shapes can be}}
+  %y = mj.transpose %x [1, 0] : tensor<?x4xf32> -> tensor<4x?xf32>
+  return %y : tensor<4x?xf32>
+}
