@@ -107,7 +107,8 @@ private:
       return true;
     if (exact.contains(op))
       return !readsNarrow(op);
-    return OpTrait::hasElementwiseMappableTraits(op) && !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
+    return OpTrait::hasElementwiseMappableTraits(op) &&
+           !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
   }
 
   /// Whether the result of `op` may stay f32: it is computed in f32, or moved.
@@ -130,7 +131,8 @@ private:
       exact.insert(&op);
       if (auto remark =
               remark::analysis(op.getLoc(), remark::RemarkOpts::name("KeptF32").category("narrow-activations")))
-        remark << llvm::formatv("result of '{0}' stays f32: it is only sampled, returned or a mask", op.getName()).str();
+        remark
+            << llvm::formatv("result of '{0}' stays f32: it is only sampled, returned or a mask", op.getName()).str();
     }
   }
 

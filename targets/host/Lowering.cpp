@@ -12,6 +12,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/Transforms/Passes.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -80,16 +81,39 @@ struct ExportKernelPass : PassWrapper<ExportKernelPass, OperationPass<ModuleOp>>
   }
 };
 
-/// Loads the type that a vector is reinterpreted as. Vectors of bf16 are no register type where the CPU has no bf16
-/// arithmetic: left to LLVM, such a load is taken apart element by element.
+/// Loads the type that a value is reinterpreted as, and bf16 that is only moved as integers. bf16 is no register type
+/// where the CPU has no bf16 arithmetic: left to LLVM, a vector of it is taken apart element by element, and its elements
+/// are rounded by a function that no kernel has.
 struct LoadBitcastTypePass : PassWrapper<LoadBitcastTypePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LoadBitcastTypePass)
   StringRef getArgument() const override { return "mjolnir-host-load-bitcast-type"; }
+
+  /// A load of bf16 that is only stored or reinterpreted.
+  static void moveAsInteger(LLVM::LoadOp load) {
+    if (!getElementTypeOrSelf(load.getType()).isBF16() || load.getVolatile_() ||
+        llvm::none_of(load->getUsers(), llvm::IsaPred<LLVM::StoreOp>))
+      return;
+    Type type = IntegerType::get(load.getContext(), 16);
+    if (auto vector = dyn_cast<VectorType>(load.getType()))
+      type = vector.clone(type);
+    for (Operation *user : load->getUsers())
+      if (auto store = dyn_cast<LLVM::StoreOp>(user);
+          store ? store.getValue() != load.getResult() : !isa<LLVM::BitcastOp>(user))
+        return;
+    SmallVector<Operation *> users(load->getUsers());
+    load.getResult().setType(type);
+    for (Operation *user : users)
+      if (isa<LLVM::BitcastOp>(user) && user->getResult(0).getType() == type) {
+        user->getResult(0).replaceAllUsesWith(load.getResult());
+        user->erase();
+      }
+  }
 
   void runOnOperation() override {
     SmallVector<LLVM::LoadOp> loads;
     getOperation().walk([&](LLVM::LoadOp load) { loads.push_back(load); });
     for (LLVM::LoadOp load : loads) {
+      moveAsInteger(load);
       if (load.getVolatile_() || load->use_empty() || !llvm::all_of(load->getUsers(), llvm::IsaPred<LLVM::BitcastOp>))
         continue;
       Type type = load->user_begin()->getResult(0).getType();

@@ -242,14 +242,12 @@ void host::emitReduce(KernelBuilder &k, mj::ReduceKind kind, ArrayRef<int64_t> a
         return reduceInOrder(k, kind, shape.back(),
                              [&](Value first, int64_t lanes) { return loadPiece(k, x, leading, first, lanes); });
       };
-      Value result =
-          outer.empty() ? loadLast(indices) : overOuter(0, neutral(k, kind, k.f32()), indices, loadLast);
+      Value result = outer.empty() ? loadLast(indices) : overOuter(0, neutral(k, kind, k.f32()), indices, loadLast);
       return k.store(k.fromF32(getElementTypeOrSelf(y.getType()), finish(result)), y, at);
     }
     overPieces(k, shape.back(), [&](Value first, int64_t lanes) {
-      Value result = overOuter(0, neutral(k, kind, f32Lanes(k, lanes)), indices, [&](ArrayRef<Value> leading) {
-        return loadPiece(k, x, leading, first, lanes);
-      });
+      Value result = overOuter(0, neutral(k, kind, f32Lanes(k, lanes)), indices,
+                               [&](ArrayRef<Value> leading) { return loadPiece(k, x, leading, first, lanes); });
       storePiece(k, finish(result), y, at, first);
     });
   });

@@ -46,9 +46,8 @@ static int64_t countIndependentAxes(Operation *op) {
       .Case([](mj::ReduceOp reduce) { return reduce.getAxes().front(); })
       .Case([](mj::ReshapeOp reshape) {
         auto source = reshape.getSource().getType(), result = reshape.getType();
-        auto [from, to] =
-            std::mismatch(source.getShape().begin(), source.getShape().end(), result.getShape().begin(),
-                          result.getShape().end());
+        auto [from, to] = std::mismatch(source.getShape().begin(), source.getShape().end(), result.getShape().begin(),
+                                        result.getShape().end());
         (void)to;
         return int64_t(from - source.getShape().begin());
       })

@@ -15,9 +15,9 @@ inline constexpr int64_t kStackLimit = int64_t(1) << 20;
 
 /// How a region is divided into rows, for its number of tiles and its code alike.
 ///
-/// A row is what the first `shape.size()` indices of all results have in common. That is one axis, or several where rows
-/// would be few or large and no operation combines elements along those axes; none where the leading axis itself is
-/// combined: then the whole region is one row.
+/// A row is what the first `shape.size()` indices of all results have in common. That is one axis, or several where
+/// rows would be few or large and no operation combines elements along those axes; none where the leading axis itself
+/// is combined: then the whole region is one row.
 class RowPlan {
 public:
   explicit RowPlan(mlir::Block &body);

@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Schedules host.tensor and host.plain_tensor: batch matmuls and reductions over the leading axis; sdpa has a file of its
-// own.
+// Schedules host.tensor and host.plain_tensor: batch matmuls and reductions over the leading axis; sdpa has a file of
+// its own.
 #include "targets/host/TensorKernels.h"
 
 #include "targets/host/ObjectCode.h"
@@ -42,8 +42,7 @@ KernelBuilder::Values host::multiplyPanel(KernelBuilder &k, Value left, Value ro
   });
 }
 
-void host::fillColumn(KernelBuilder &k, Value source, ArrayRef<Value> firsts, int64_t size, Value panel,
-                      Value column) {
+void host::fillColumn(KernelBuilder &k, Value source, ArrayRef<Value> firsts, int64_t size, Value panel, Value column) {
   Value start = firsts.back();
   overPieces(k, size, [&](Value first, int64_t lanes) {
     Value piece = loadPiece(k, source, firsts.drop_back(), k.add(start, first), lanes);
@@ -124,8 +123,8 @@ static Value asMatrices(KernelBuilder &k, Value memref, int64_t batches) {
   return memref::ReinterpretCastOp::create(b, k.loc(), shaped, memref, /*offset=*/0, sizes, strides);
 }
 
-/// A tile is a block of rows and columns of one product. Blocks of both factors are widened to the stack, `b` as a panel
-/// whose rows are those of the contracted axis.
+/// A tile is a block of rows and columns of one product. Blocks of both factors are widened to the stack, `b` as a
+/// panel whose rows are those of the contracted axis.
 static void emitBatchMatmul(KernelBuilder &k, mj::BatchMatmulOp op, ValueRange buffers, Value tile,
                             const HostTarget &target) {
   BatchMatmul sizes(op);
@@ -229,12 +228,12 @@ static void emitPlainBatchMatmul(KernelBuilder &k, mj::BatchMatmulOp op, ValueRa
   }
   overPieces(k, sizes.n, [&](Value column, int64_t lanes) {
     Value zero = k.constant(lanes == 1 ? k.f32() : k.vec(k.f32(), lanes), 0.0);
-    Value sum = k.loop(k.index(0), k.index(sizes.depth), 1, zero, [&](Value i, ValueRange carried) {
-                   Value element = loadPiece(k, a, {batch, row}, i, 1);
-                   return KernelBuilder::Values{multiplyAdd(k, lanes == 1 ? element : k.splat(element, lanes),
-                                                            loadPiece(k, b, {batch, i}, column, lanes),
-                                                            carried.front())};
-                 }).front();
+    Value sum =
+        k.loop(k.index(0), k.index(sizes.depth), 1, zero, [&](Value i, ValueRange carried) {
+           Value element = loadPiece(k, a, {batch, row}, i, 1);
+           return KernelBuilder::Values{multiplyAdd(k, lanes == 1 ? element : k.splat(element, lanes),
+                                                    loadPiece(k, b, {batch, i}, column, lanes), carried.front())};
+         }).front();
     storePiece(k, sum, y, {batch, row}, column);
   });
 }

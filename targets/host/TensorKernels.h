@@ -8,7 +8,8 @@
 
 namespace mjolnir::host {
 
-/// The one operation of `body` that these schedules know (sdpa, batch_matmul, a reduction over the leading axis), or null.
+/// The one operation of `body` that these schedules know (sdpa, batch_matmul, a reduction over the leading axis), or
+/// null.
 mlir::Operation *getTensorOperation(mlir::Block &body);
 
 /// Why the host has no kernel for `op`, empty if it has one.
@@ -30,8 +31,8 @@ struct SdpaBuffers {
 int64_t sdpaTiles(mj::SdpaOp sdpa, const HostTarget &target, bool plain);
 /// Bytes of the stack that one tile uses.
 int64_t sdpaStackBytes(mj::SdpaOp sdpa, const HostTarget &target, bool plain);
-/// A tile is a block of rows and the query heads of one kv head. Blocks of keys are transposed and widened once for all of
-/// them; softmax is made along the way (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
+/// A tile is a block of rows and the query heads of one kv head. Blocks of keys are transposed and widened once for all
+/// of them; softmax is made along the way (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 void emitSdpa(KernelBuilder &k, mj::SdpaOp sdpa, const SdpaBuffers &buffers, mlir::Value tile,
               const HostTarget &target);
 /// A tile is a row: all scores, softmax, the weighted sum.
@@ -47,7 +48,8 @@ inline constexpr int64_t kPanelColumns = 32;
 /// Rows that are multiplied with a panel at a time: their sums stay in registers.
 int64_t panelRows(const HostTarget &target);
 
-/// sums[2 r + c] + sum_i left[row + r, i] * panel[i, column + 16 c ...] for c of 0 and 1, over `count` i in order. All f32.
+/// sums[2 r + c] + sum_i left[row + r, i] * panel[i, column + 16 c ...] for c of 0 and 1, over `count` i in order. All
+/// f32.
 KernelBuilder::Values multiplyPanel(KernelBuilder &k, mlir::Value left, mlir::Value row, mlir::Value panel,
                                     mlir::Value column, mlir::Value count, KernelBuilder::Values sums);
 
