@@ -59,3 +59,53 @@ func.func @unused(%kv: !mj.kv<2 x 2 x 8 x f32>, %k: tensor<4x2x8xf32>, %batch: !
   %1 = mj.batch_field %batch[tokens] : <4 x 1 x 1>
   return
 }
+
+// CHECK-LABEL: @broadcast_to_itself
+// CHECK-SAME: (%[[X:.*]]: tensor<4x16xf32>)
+func.func @broadcast_to_itself(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // CHECK-NEXT: return %[[X]]
+  %0 = mj.broadcast %x like %x : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
+
+// CHECK-LABEL: @transpose_there_and_back
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x4xf32>)
+func.func @transpose_there_and_back(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
+  // CHECK-NEXT: return %[[X]]
+  %0 = mj.transpose %x [1, 2, 0] : tensor<2x3x4xf32> -> tensor<3x4x2xf32>
+  %1 = mj.transpose %0 [2, 0, 1] : tensor<3x4x2xf32> -> tensor<2x3x4xf32>
+  return %1 : tensor<2x3x4xf32>
+}
+
+// CHECK-LABEL: @transpose_of_transpose
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x4xf32>)
+func.func @transpose_of_transpose(%x: tensor<2x3x4xf32>) -> tensor<4x2x3xf32> {
+  // CHECK-NEXT: %[[Y:.*]] = mj.transpose %[[X]] [2, 0, 1] : tensor<2x3x4xf32> -> tensor<4x2x3xf32>
+  // CHECK-NEXT: return %[[Y]]
+  %0 = mj.transpose %x [1, 2, 0] : tensor<2x3x4xf32> -> tensor<3x4x2xf32>
+  %1 = mj.transpose %0 [1, 2, 0] : tensor<3x4x2xf32> -> tensor<4x2x3xf32>
+  return %1 : tensor<4x2x3xf32>
+}
+
+// CHECK-LABEL: @slice_of_everything
+// CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>)
+func.func @slice_of_everything(%x: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // CHECK-NEXT: return %[[X]]
+  %0 = mj.slice %x from [0, 0] by [1, 1] : tensor<?x16xf32> -> tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}
+
+// CHECK-LABEL: @slice_of_a_part
+func.func @slice_of_a_part(%x: tensor<?x16xf32>) -> tensor<?x15xf32> {
+  // CHECK-NEXT: mj.slice
+  %0 = mj.slice %x from [0, 1] by [1, 1] : tensor<?x16xf32> -> tensor<?x15xf32>
+  return %0 : tensor<?x15xf32>
+}
+
+// CHECK-LABEL: @concat_of_one
+// CHECK-SAME: (%[[X:.*]]: tensor<4x16xf32>)
+func.func @concat_of_one(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // CHECK-NEXT: return %[[X]]
+  %0 = mj.concat %x axis 1 : tensor<4x16xf32> -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
