@@ -1,5 +1,6 @@
 // Which operations share a region's rows, which need all of them, and which mix them.
 // RUN: mjolnir-opt %s --form-fusions --verify-roundtrip | FileCheck %s
+// RUN: mjolnir-opt %s --form-fusions --remarks-filter=form-fusions --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // What is sliced, transposed or repeated along the leading axis is there before: two regions. Along other axes it is one.
 // CHECK-LABEL: @whole
@@ -81,4 +82,22 @@ func.func @mixing(%x: tensor<2x6x8xf32>) -> (tensor<6x8xf32>, tensor<12x6xf32>) 
   %r = mj.reshape %p : tensor<2x6x6xf32> -> tensor<12x6xf32>
   %n = arith.negf %r : tensor<12x6xf32>
   return %s, %n : tensor<6x8xf32>, tensor<12x6xf32>
+}
+
+// An epilogue writes floats.
+mj.weight @w : tensor<16x8xf32> from "w"
+// CHECK-LABEL: @compared
+// CHECK: mj.fusion
+// CHECK-NEXT: mj.matmul
+// CHECK-NEXT: mj.yield
+// CHECK: mj.fusion
+// CHECK: arith.extui
+// CHECK-NOT: mj.fusion
+// REMARK: matmul of @w: epilogue not fused: the epilogue's result is no float
+func.func @compared(%x: tensor<6x8xf32>, %y: tensor<6x16xf32>) -> tensor<6x16xi32> attributes {mj.entry} {
+  %w = mj.get_weight @w : tensor<16x8xf32>
+  %m = mj.matmul %x, %w {transpose_b} : tensor<6x8xf32>, tensor<16x8xf32> -> tensor<6x16xf32>
+  %c = arith.cmpf ogt, %m, %y : tensor<6x16xf32>
+  %i = arith.extui %c : tensor<6x16xi1> to tensor<6x16xi32>
+  return %i : tensor<6x16xi32>
 }

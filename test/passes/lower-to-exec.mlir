@@ -153,3 +153,22 @@ func.func @b(%batch: !mj.batch<4 x 2 x 1>, %kv: !mj.kv<3 x 2 x 4 x bf16>) -> (!m
 // CHECK: module {
 // CHECK-NEXT: }
 module {}
+
+// -----
+
+// What is returned in another shape is computed in the caller's memory; what is returned twice is copied there.
+// CHECK-LABEL: exec.entry @reshaped
+// CHECK: ^bb0(%[[X:.*]]: !exec.buffer, %[[FIRST:.*]]: !exec.buffer, %[[SECOND:.*]]: !exec.buffer, %[[THIRD:.*]]: !exec.buffer):
+// CHECK-NOT: exec.arena_buffer
+// CHECK: exec.launch @{{.*}}(%[[X]], %[[FIRST]])
+// CHECK: exec.copy %[[FIRST]] to %[[SECOND]]
+// CHECK: exec.copy %[[X]] to %[[THIRD]]
+func.func @reshaped(%x: tensor<4x6xf32>) -> (tensor<24xf32>, tensor<4x6xf32>, tensor<2x12xf32>) attributes {mj.entry} {
+  %y = mj.fusion(%a = %x : tensor<4x6xf32>) -> tensor<4x6xf32> schedule #mj.schedule<"host.rows"> {
+    %n = arith.negf %a : tensor<4x6xf32>
+    mj.yield %n : tensor<4x6xf32>
+  }
+  %r = mj.reshape %y : tensor<4x6xf32> -> tensor<24xf32>
+  %s = mj.reshape %x : tensor<4x6xf32> -> tensor<2x12xf32>
+  return %r, %y, %s : tensor<24xf32>, tensor<4x6xf32>, tensor<2x12xf32>
+}

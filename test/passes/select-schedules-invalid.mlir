@@ -39,3 +39,61 @@ func.func @epilogue(%x: tensor<4x16xbf16>) -> tensor<4x8xbf16> attributes {mj.en
   }
   return %y : tensor<4x8xbf16>
 }
+
+// -----
+
+func.func @reads_rows(%x: tensor<4x4xf32>) -> tensor<4x4xf32> attributes {mj.entry} {
+  // expected-error @+1 {{'mj.fusion' op reads all rows of what it computes row by row ('math.exp', read by 'mj.transpose'); they need regions of their own}}
+  %y = mj.fusion(%a = %x : tensor<4x4xf32>) -> tensor<4x4xf32> {
+    %e = math.exp %a : tensor<4x4xf32>
+    %t = mj.transpose %e [1, 0] : tensor<4x4xf32> -> tensor<4x4xf32>
+    mj.yield %t : tensor<4x4xf32>
+  }
+  return %y : tensor<4x4xf32>
+}
+
+// -----
+
+// 4 bytes for each of 300000 elements that are kept until their sum is known.
+func.func @long_row(%x: tensor<2x300000xf32>) -> tensor<2x300000xf32> attributes {mj.entry} {
+  // expected-error @+1 {{'mj.fusion' op needs 1200000 bytes of buffers for one row; the host's kernels have 1048576: reduce over fewer elements, or in two steps}}
+  %y = mj.fusion(%a = %x : tensor<2x300000xf32>) -> tensor<2x300000xf32> {
+    %s = mj.softmax %a : tensor<2x300000xf32> -> tensor<2x300000xf32>
+    mj.yield %s : tensor<2x300000xf32>
+  }
+  return %y : tensor<2x300000xf32>
+}
+
+// -----
+
+func.func @two(%x: tensor<2x4x4xf32>) -> tensor<2x4x4xf32> attributes {mj.entry} {
+  // expected-error @+1 {{'mj.fusion' op has no kernel on the host: it holds 'arith.negf', too; 'mj.batch_matmul' is a region of its own}}
+  %y = mj.fusion(%a = %x : tensor<2x4x4xf32>) -> tensor<2x4x4xf32> {
+    %p = mj.batch_matmul %a, %a : tensor<2x4x4xf32>, tensor<2x4x4xf32> -> tensor<2x4x4xf32>
+    %n = arith.negf %p : tensor<2x4x4xf32>
+    mj.yield %n : tensor<2x4x4xf32>
+  }
+  return %y : tensor<2x4x4xf32>
+}
+
+// -----
+
+func.func @f8(%x: tensor<2x4x4xf8E4M3FN>) -> tensor<2x4x4xf32> attributes {mj.entry} {
+  // expected-error @+1 {{'mj.fusion' op has no kernel on the host: its operands are f8E4M3FN; the host computes 'mj.batch_matmul' in f32, bf16 and f16: dequantize them before}}
+  %y = mj.fusion(%a = %x : tensor<2x4x4xf8E4M3FN>) -> tensor<2x4x4xf32> {
+    %p = mj.batch_matmul %a, %a : tensor<2x4x4xf8E4M3FN>, tensor<2x4x4xf8E4M3FN> -> tensor<2x4x4xf32>
+    mj.yield %p : tensor<2x4x4xf32>
+  }
+  return %y : tensor<2x4x4xf32>
+}
+
+// -----
+
+func.func @wide_heads(%x: tensor<2x1x5000xf32>) -> tensor<2x1x5000xf32> attributes {mj.entry} {
+  // expected-error @+1 {{'mj.fusion' op has no kernel on the host: it needs}}
+  %y = mj.fusion(%a = %x : tensor<2x1x5000xf32>) -> tensor<2x1x5000xf32> {
+    %p = mj.sdpa %a over [%a], [%a] scale 1.0 : tensor<2x1x5000xf32>, [tensor<2x1x5000xf32>], [tensor<2x1x5000xf32>] -> tensor<2x1x5000xf32>
+    mj.yield %p : tensor<2x1x5000xf32>
+  }
+  return %y : tensor<2x1x5000xf32>
+}

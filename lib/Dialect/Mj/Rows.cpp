@@ -36,6 +36,7 @@ bool mj::readsWhole(OpOperand &operand) {
   return llvm::TypeSwitch<Operation *, bool>(operand.getOwner())
       .Case([&](GatherOp gather) { return operand == gather.getTableMutable(); })
       .Case([&](RopeOp rope) { return operand == rope.getTableMutable(); })
+      .Case([&](KvAppendOp append) { return operand.get() == append.getScales(); })
       .Case([&](NormOp norm) { return operand.getOperandNumber() != norm.getXMutable().getOperandNumber(); })
       .Case([&](BroadcastOp broadcast) {
         if (operand == broadcast.getLikeMutable())
