@@ -338,15 +338,33 @@ def QuantizeFp8 : Pass<"quantize-fp8", "mlir::ModuleOp"> {
 def FormFusions : Pass<"form-fusions", "mlir::ModuleOp"> {
   let summary = "Groups operations into regions, one kernel each";
   let description = [{
-    Wraps every operation that touches data in an `mj.fusion`. Matmul, attention and sampling are anchors of regions of
-    their own. Everything else works row by row (pointwise operations, norms, rotary embeddings, gathers, reshapes,
-    cache writes): what lies between two anchors and is connected becomes one region. Anchors run as early as their
-    operands allow, so that those runs are long. Pointwise chains with one result that only one matmul by a weight feeds
-    become its epilogue, and two matmuls of the same input and shape whose results meet in one pointwise chain (the gate
-    and up projections of an MLP) become one region. Weights, batch fields and what depends on weights alone stay
-    outside, and so do reshapes that are a region's only work: they move nothing. What nothing reads is dropped.
+    Wraps every operation that touches data in an `mj.fusion`. Each starts as a region of its own. Regions are joined by
+    steps, in the order of what they save; what one leaves alone is there for the next:
 
-    With `unfused` every operation is a region of its own: the oracle.
+    1. Broadcasts are repeated in each region that reads them.
+    2. Matmuls of one input and several weights (q, k, v; gate, up) become one grid (rule `parallel-matmuls`).
+    3. What follows an anchor becomes its epilogue: pointwise operations of its shape (bias, activation, residual),
+       quantization (`quantize-epilogue`), reshapes, norms and rotations of heads and the write to the cache
+       (`head-epilogue`). Two matmuls of the same input and shape whose results meet there (gate and up) are joined with
+       or without a rule. An epilogue leaves no more results than there were, unless `epilogue-results`. Anchors other
+       than matmuls by transposed weights have one by `anchor-epilogue`.
+    4. What feeds attention head by head, and the append of this step's keys and values, join it where each sequence has
+       one row (`attention-prologue`): then whoever reads a row from the cache is who appends it.
+    5. What feeds matmuls row by row (norms, and what is pointwise about them) is repeated in each block of each of them
+       (`norm-prologue-rows=N`: for up to N rows), if what that saves is more than what it repeats.
+    6. Row-wise operations that are connected become one region, and (`parallel-rows`) those that read one region's
+       results on the same rows.
+    7. Pointwise regions with one reader join it; those with several are repeated in all of them where that saves more
+       than it costs (`recompute-producers`).
+
+    Rules are the target's (`FusionRules`), `rules` changes them. No rule may join regions that a third lies between, or
+    an operation to one that reads all rows of it: the regions can run in the order that they are in. All joins are
+    weighed in one place: bytes that need not move, at the profile's copy bandwidth, and launches that are saved, against operations
+    that are repeated, at the rate of its vector units. A remark for each states the numbers; a remark for each refusal,
+    the reason.
+
+    Weights, batch fields and what depends on weights alone stay outside, and so do reshapes that are a region's only work:
+    they move nothing. What nothing reads is dropped. With `unfused` every operation is a region of its own: the oracle.
 
     NUMERIC EFFECT: exact on the oracle's f32; with narrowed activations, values inside a region are no longer rounded
     between operations (reassociating).
@@ -376,14 +394,20 @@ def FormFusions : Pass<"form-fusions", "mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [Option<"unfused", "unfused", "bool", "false", "One region an operation">];
+  let options = [
+    Option<"unfused", "unfused", "bool", "false", "One region an operation">,
+    Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
+    ListOption<"rules", "rules", "std::string",
+               "Changes to the target's fusion rules: norm-prologue-rows=N, parallel-matmuls, no-parallel-matmuls, ...">,
+  ];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }
 
 def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
   let summary = "Chooses a schedule for each region and an encoding for each weight";
   let description = [{
-    Asks the target for the schedule of every region. The encoding of a weight is chosen once for all entries, so that
+    Asks the target for the schedule of every region, with its parameters: `cuda.small_matmul` with the columns a block,
+    say, which follow from the shape and the chip. The encoding of a weight is chosen once for all entries, so that
     prefill, decode and the gather of a tied embedding read the same bytes: where the target wants one, `mj.pack` is put
     behind the weight. Regions that read a weight in another way than by multiplication or gather read it row-major:
     then it is stored twice, which a remark says.
@@ -688,11 +712,13 @@ def VerifyPhase : Pass<"verify-phase", "mlir::ModuleOp"> {
     `input`: there is an entry; entries hold operations of `mj` and pointwise `arith` and `math` on tensors with
     rows, of element types that kernels know. `graph`, `numerics`: entries have static shapes, too. `fusion`:
     outside regions there are only weights, what depends on them alone, batch fields and reshapes; a region has one
-    anchor at most. `schedule`: every region has a schedule and nothing but regions computes. `plan`: only planned
-    programs are left, every arena buffer has its place, aligned, and no two that live at the same time overlap,
-    unless a launch may write one over the other; a step waits for every earlier one that conflicts with it, and
-    only launches start early, after one launch; kernels read no further back than the KV pool keeps. `code`: there
-    is an image if there are kernels.
+    anchor at most (matmuls of one input are one), computes nothing that one of its operations reads whole, holds
+    what mixes rows alone, works on one number of rows, and appends to the cache that it attends to only where each
+    sequence has one row. `schedule`: every region has a schedule and nothing but regions computes. `plan`: only
+    planned programs are left, every arena buffer has its place, aligned, and no two that live at the same time
+    overlap, unless a launch may write one over the other; a step waits for every earlier one that conflicts with
+    it, and only launches start early, after one launch; kernels read no further back than the KV pool keeps.
+    `code`: there is an image if there are kernels.
 
     NUMERIC EFFECT: exact.
 

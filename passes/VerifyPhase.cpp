@@ -4,6 +4,7 @@
 #include "passes/Passes.h"
 #include "passes/VerifyPlan.h"
 #include "passes/Weights.h"
+#include "passes/fusion/RegionRules.h"
 
 namespace mjolnir {
 #define GEN_PASS_DEF_VERIFYPHASE
@@ -104,18 +105,8 @@ LogicalResult verifyStaticShapes(func::FuncOp entry) {
 LogicalResult verifyRegions(func::FuncOp entry) {
   for (Operation &op : entry.getBody().front().without_terminator()) {
     if (auto fusion = dyn_cast<mj::FusionOp>(op)) {
-      unsigned anchors = 0, matmuls = 0;
-      for (Operation &inner : fusion.getBody().front()) {
-        if (isa<mj::FusionOp>(inner))
-          return fusion.emitOpError("holds another region; a region is one kernel");
-        if (isa<mj::MatmulOp>(inner))
-          ++matmuls;
-        else if (mj::isAnchor(&inner))
-          ++anchors;
-      }
-      // Matmuls of one input in one region are one anchor: they read it once.
-      if (anchors + (matmuls > 0) > 1)
-        return fusion.emitOpError("has more than one anchor");
+      if (std::string reason = mjolnir::fusion::whyNotRegion(fusion.getBody().front()); !reason.empty())
+        return fusion.emitOpError(reason);
       continue;
     }
     if (!isConstant(&op) && !dependsOnWeightsAlone(&op) && !isa<mj::BatchFieldOp, mj::ReshapeOp>(op))

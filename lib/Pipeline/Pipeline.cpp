@@ -95,7 +95,10 @@ static void buildNumerics(OpPassManager &manager, const PipelineOptions &options
 
 /// fusion: which operations become one kernel.
 static void buildFusion(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createFormFusions(FormFusionsOptions{options.oracle}));
+  FormFusionsOptions fusions;
+  fusions.unfused = options.oracle;
+  fusions.target = options.target;
+  manager.addPass(createFormFusions(fusions));
 }
 
 /// schedule: how each region becomes a kernel, how each weight is stored, and what packaging computes.

@@ -15,7 +15,7 @@ struct NamedRule {
 static constexpr NamedRule namedRules[] = {
     {"parallel-matmuls", &FusionRules::parallelMatmuls},     {"attention-prologue", &FusionRules::attentionPrologue},
     {"quantize-epilogue", &FusionRules::quantizeEpilogue},   {"epilogue-results", &FusionRules::epilogueResults},
-    {"attention-epilogue", &FusionRules::attentionEpilogue}, {"head-epilogue", &FusionRules::headEpilogue},
+    {"anchor-epilogue", &FusionRules::anchorEpilogue}, {"head-epilogue", &FusionRules::headEpilogue},
     {"parallel-rows", &FusionRules::parallelRows},           {"recompute-producers", &FusionRules::recomputeProducers},
     {"column-slices", &FusionRules::columnSlices},
 };

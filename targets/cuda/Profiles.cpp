@@ -98,7 +98,7 @@ static FusionRules makeRules(const CudaProfile &chip) {
   rules.attentionPrologue = true;
   rules.quantizeEpilogue = true;
   rules.epilogueResults = true;
-  rules.attentionEpilogue = true;
+  rules.anchorEpilogue = false; // attention stores what it computes
   rules.parallelRows = true;
   rules.recomputeProducers = true;
   return rules;

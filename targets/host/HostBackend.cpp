@@ -157,6 +157,8 @@ private:
 
   FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention, bool oracle) const {
     mj::KvType kv = attention.getKv().getType();
+    if (!llvm::hasSingleElement(fusion.getBody().front().without_terminator()))
+      return fusion.emitOpError("holds attention and other operations; the host's kernels compute it alone");
     if (oracle)
       return schedule(fusion, kPlainAttentionSchedule);
     if (kv.getHeadDim() % 8 || kv.getHeadDim() > 256)
@@ -173,6 +175,8 @@ private:
     if (oracle)
       return schedule(fusion, kPlainMatmulSchedule);
     mj::MatmulOp first = matmuls.front();
+    if (first.getX().getDefiningOp())
+      return fusion.emitOpError("computes the input of a matmul; the host's kernels read it");
     auto weight = cast<RankedTensorType>(first.getWeight().getType());
     bool packed = getEncoding(weight).has_value();
     if (packed && (isF32OrBf16(first.getX().getType()) || isF8(first.getX().getType())))

@@ -51,8 +51,9 @@ struct FusionRules {
   bool quantizeEpilogue = false;
   /// Epilogues of a matmul may have several results (a residual that is stored and normalized, say).
   bool epilogueResults = false;
-  /// Pointwise operations (and quantization, by quantizeEpilogue) after attention, in its region.
-  bool attentionEpilogue = false;
+  /// Pointwise operations (and quantization, by quantizeEpilogue) after attention, mj.batch_matmul and matmuls by what is
+  /// no weight, in their region.
+  bool anchorEpilogue = false;
   /// What works on whole heads (rotary embeddings, norms of heads, cache writes) in the epilogue of the matmul whose
   /// columns are the heads: its tiles are then whole heads wide.
   bool headEpilogue = false;
