@@ -144,6 +144,7 @@ private:
       table->head_dim = pool.getHeadDim();
       table->page_size = pool.getPageSize();
       table->bytes_per_page = pool.getBytesPerPage();
+      table->window = pool.getWindow().value_or(0);
       poolIndices[pool] = contents.program.kv_pools.size();
       contents.program.kv_pools.push_back(std::move(table));
       if (contents.program.language_model)
@@ -213,10 +214,12 @@ private:
       return entry.emitOpError("has no arena size: run plan-memory first");
     table->arena_bytes = *entry.getArenaBytes();
     table->arena_alignment = entry.getArenaAlignment().value_or(64);
+    table->graph = entry.getGraph();
     for (Operation &op : entry.getBody().front()) {
       auto step = std::make_unique<fb::StepT>();
       if (auto launch = dyn_cast<exec::LaunchOp>(op)) {
         auto kernel = symbols.lookup<exec::KernelOp>(launch.getKernel());
+        addOrder(launch.getAfter(), *step);
         fb::LaunchT record;
         record.kernel = kernelIndices.lookup(kernel);
         record.tiles = kernel.getTiles();
@@ -226,11 +229,13 @@ private:
             return failure();
           record.operands.push_back(*place);
         }
+        record.dependent = launch.getDependent();
         step->kind.Set(std::move(record));
       } else if (auto copy = dyn_cast<exec::CopyOp>(op)) {
         FailureOr<fb::Operand> from = placeOf(copy.getSource(), entry), to = placeOf(copy.getDestination(), entry);
         if (failed(from) || failed(to))
           return failure();
+        addOrder(copy.getAfter(), *step);
         fb::CopyT record;
         record.source = std::make_unique<fb::Operand>(*from);
         record.destination = std::make_unique<fb::Operand>(*to);
@@ -242,6 +247,12 @@ private:
     }
     contents.program.entries.push_back(std::move(table));
     return success();
+  }
+
+  static void addOrder(std::optional<ArrayRef<int64_t>> after, fb::StepT &step) {
+    step.waits = after ? fb::Waits::named : fb::Waits::all;
+    if (after)
+      step.after.assign(after->begin(), after->end());
   }
 
   FailureOr<fb::Operand> placeOf(Value buffer, exec::EntryOp entry) {

@@ -4,6 +4,7 @@
 #include "mjolnir/Pipeline/Compile.h"
 
 #include "lib/Pipeline/BuildPackage.h"
+#include "lib/Pipeline/KvBudget.h"
 #include "mjolnir/Import/HuggingFace.h"
 #include "mjolnir/Target/Target.h"
 
@@ -169,8 +170,21 @@ private:
     return success();
   }
 
+  LogicalResult planKv() {
+    format::KvDemand demand;
+    demand.sessions = request.kv->sessions;
+    demand.memory = request.kv->memory;
+    demand.budget = request.kv->kvBudget;
+    FailureOr<std::string> text = planKvBudget(*module, *target, demand);
+    if (succeeded(text) && request.tellKvPlan)
+      request.tellKvPlan(*text);
+    return text;
+  }
+
   /// Writes what was asked for of a phase that just ended.
   LogicalResult finishPhase(Phase phase) {
+    if (phase == Phase::plan && request.kv && failed(planKv()))
+      return failure();
     if (!request.dumpPhases.empty()) {
       if (std::error_code error = llvm::sys::fs::create_directories(request.dumpPhases))
         return emitError(loc) << "cannot make the folder '" << request.dumpPhases << "': " << error.message();

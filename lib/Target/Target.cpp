@@ -73,6 +73,6 @@ bool mjolnir::isElementwise(mlir::Block &body, unsigned argument, unsigned resul
   return seen.contains(to);
 }
 
-int64_t mjolnir::splitDecodeBytes(int64_t workers, int64_t group, int64_t headDim) {
-  return 2 * workers * group * (headDim + 2) * int64_t(sizeof(float));
+int64_t mjolnir::splitDecodeBytes(int64_t rows, int64_t heads, int64_t splits, int64_t headDim) {
+  return splits > 1 ? rows * heads * splits * (headDim + 2) * int64_t(sizeof(float)) : 0;
 }

@@ -3,6 +3,7 @@
 // Which schedule a region gets on a GPU, and its grid.
 #include "targets/cuda/Schedules.h"
 
+#include "mjolnir/Target/Target.h"
 #include "targets/cuda/MatmulSchedules.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -187,6 +188,14 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   if (firstOf<mj::BatchMatmulOp>(body))
     return chooseBatchMatmul(fusion, profile);
   return choosePlain(fusion);
+}
+
+int64_t cuda::scratchBytes(mj::ScheduleAttr schedule, Block &body) {
+  if (schedule.getName().getValue() != kDecodeAttentionSchedule)
+    return 0;
+  auto query = tensorOf(firstOf<mj::AttentionOp>(body).getQuery());
+  return splitDecodeBytes(query.getDimSize(0), query.getDimSize(1), getParameter(schedule, "splits"),
+                          query.getDimSize(2));
 }
 
 int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {

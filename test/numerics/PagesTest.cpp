@@ -47,6 +47,54 @@ TEST(PagesTest, SmallPagesComputeTheSame) {
   }
 }
 
+/// Tokens that a generator over `pages` pages of 4 tokens writes after `prompt`.
+Result<Generated> generateOver(const std::string &path, uint32_t pages, const Tokens &prompt, uint32_t count) {
+  Result<Package> package = Package::open(path);
+  if (!package)
+    return package.error();
+  Result<Generator> generator = Generator::create(*package, 2, pages);
+  if (!generator)
+    return generator.error();
+  Request request = generator->request(prompt);
+  request.ignoreEos = true;
+  request.maxNewTokens = count;
+  return generator->generate(request);
+}
+
+// The window of 16 tokens and a step of 32 rows touch 13 pages of 4 tokens at most, the window and one row 5. The
+// prompt of 200 tokens and 40 more would take 60.
+TEST(WindowTest, APoolOfTheWindowIsEnoughForAnyContext) {
+  Golden golden("mistral-window-bf16");
+  for (bool oracle : {true, false}) {
+    std::vector<std::string> arguments{"--batch=1", "--prefill=32", "--page-size=4"};
+    if (oracle)
+      arguments.push_back("--oracle");
+    std::string path = compiledPackage(goldenFolder("mistral-window-bf16"), arguments);
+    auto package = Package::open(path);
+    ASSERT_TRUE(package) << package.error().message;
+    ASSERT_EQ(package->kv()->window, 16u);
+    auto whole = generateOver(path, 64, golden.prompts.back(), 40);
+    ASSERT_TRUE(whole) << whole.error().message;
+    ASSERT_EQ(whole->tokens.size(), 40u);
+    // 13: whole steps; 6: steps of 6 rows; 5: of 2.
+    for (uint32_t pages : {13u, 6u, 5u}) {
+      auto few = generateOver(path, pages, golden.prompts.back(), 40);
+      ASSERT_TRUE(few) << few.error().message;
+      EXPECT_EQ(few->tokens, whole->tokens) << pages << " pages";
+    }
+    if (oracle) {
+      auto greedy = generateOver(path, 5, golden.greedyPrompt, 64);
+      ASSERT_TRUE(greedy) << greedy.error().message;
+      EXPECT_EQ(greedy->tokens, golden.greedy);
+    }
+    auto refused = generateOver(path, 4, golden.prompts.back(), 40);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, MJ_ERROR_OUT_OF_MEMORY);
+    EXPECT_THAT(refused.error().message, AllOf(HasSubstr("needs 5 KV pages"), HasSubstr("a window of 16 tokens"),
+                                               HasSubstr("the session has 4 pages")));
+  }
+}
+
 class FewPagesTest : public testing::Test {
 protected:
   Golden golden{"qwen3-tied-bf16"};

@@ -4,6 +4,7 @@
 #include "mjolnir/Pipeline/Compile.h"
 #include "mjolnir/Pipeline/Registration.h"
 #include "mjolnir/Target/Target.h"
+#include "mjolnir/format/KvPlan.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -99,6 +100,17 @@ static cl::opt<std::string>
             cl::desc("Say what the passes whose whole name matches a regular expression did and "
                      "declined, and why ('.*': all)"),
             cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<int64_t> sessions("sessions",
+                                 cl::desc("Plan the KV cache for this many sequences of --max-context tokens, and "
+                                          "refuse what the memory does not hold"),
+                                 cl::value_desc("N"), cl::init(0), cl::cat(category));
+static cl::opt<std::string> memory("memory",
+                                   cl::desc("For that: the device's memory, for weights, a step and the cache "
+                                            "(default: the chip's, where it has its own)"),
+                                   cl::value_desc("SIZE"), cl::cat(category));
+static cl::opt<std::string> kvBudget("kv-budget",
+                                     cl::desc("For that: memory for the cache alone; stands above --memory"),
+                                     cl::value_desc("SIZE"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress, no summary"), cl::cat(category));
 
 /// Exit codes, for scripts.
@@ -261,6 +273,21 @@ static bool readCommandLine(CompileRequest &request) {
                       llvm::Twine(options.maxBatch) + " sequences of --batch");
   if (std::string complaint = chooseFp8(options.fp8); !complaint.empty())
     return complain(complaint);
+  CompileRequest::KvRequest kv;
+  for (auto [name, option, bytes] :
+       {std::tuple("--memory", &memory, &kv.memory), {"--kv-budget", &kvBudget, &kv.kvBudget}})
+    if (option->getNumOccurrences() && !format::parseBytes(*option, *bytes))
+      return complain(llvm::Twine(name) + "='" + *option + "' is no size; write 24GB, 8GiB or bytes");
+  if (sessions.getNumOccurrences() && sessions <= 0)
+    return complain("--sessions must be positive");
+  kv.sessions = sessions;
+  if (kv.sessions || kv.memory || kv.kvBudget) {
+    if (request.compileTo && *request.compileTo < Phase::plan)
+      return complain("--sessions, --memory and --kv-budget act on phase plan, which --compile-to=" + compileTo +
+                      " does not reach");
+    request.kv = kv;
+    request.tellKvPlan = [](llvm::StringRef text) { llvm::errs() << text; };
+  }
   request.hasSizes = !batch.empty() || !prefill.empty() || maxContext > 0;
   std::string error;
   if (!remarks.empty() && !llvm::Regex(remarks).isValid(error))

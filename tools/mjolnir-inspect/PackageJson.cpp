@@ -26,17 +26,34 @@ Json toJson(const fb::Operand &operand) {
           {"bytes", operand.bytes()}};
 }
 
+/// What a step waits for, where it says so.
+void addOrder(Json &json, const fb::Step &step) {
+  if (step.waits() != fb::Waits::named)
+    return;
+  json["after"] = Json::array();
+  for (uint32_t i = 0; step.after() && i < step.after()->size(); ++i)
+    json["after"].push_back(step.after()->Get(i));
+}
+
 Json toJson(const fb::Step &step, const fb::Program &program) {
-  if (const fb::Copy *copy = step.kind_as_Copy())
-    return {{"kind", "copy"}, {"source", toJson(*copy->source())}, {"destination", toJson(*copy->destination())}};
+  Json json;
+  if (const fb::Copy *copy = step.kind_as_Copy()) {
+    json = {{"kind", "copy"}, {"source", toJson(*copy->source())}, {"destination", toJson(*copy->destination())}};
+    addOrder(json, step);
+    return json;
+  }
   const fb::Launch *launch = step.kind_as_Launch();
   Json operands = Json::array();
   for (const fb::Operand *operand : *launch->operands())
     operands.push_back(toJson(*operand));
-  return {{"kind", "launch"},
+  json = {{"kind", "launch"},
           {"kernel", text(program.kernels()->Get(launch->kernel())->name())},
           {"tiles", launch->tiles()},
           {"operands", operands}};
+  addOrder(json, step);
+  if (launch->dependent())
+    json["dependent"] = true;
+  return json;
 }
 
 Json bindingsOf(const flatbuffers::Vector<flatbuffers::Offset<fb::Binding>> &list) {
@@ -59,6 +76,7 @@ Json toJson(const fb::Entry &entry, const fb::Program &program) {
   json["outputs"] = bindingsOf(*entry.outputs());
   json["arena_bytes"] = entry.arena_bytes();
   json["arena_alignment"] = entry.arena_alignment();
+  json["graph"] = entry.graph();
   json["steps"] = Json::array();
   for (const fb::Step *step : *entry.steps())
     json["steps"].push_back(toJson(*step, program));
@@ -106,7 +124,8 @@ Json toJson(const runtime::PackageView &package) {
                                 {"heads", pool->heads()},
                                 {"head_dim", pool->head_dim()},
                                 {"page_size", pool->page_size()},
-                                {"bytes_per_page", pool->bytes_per_page()}});
+                                {"bytes_per_page", pool->bytes_per_page()},
+                                {"window", pool->window()}});
   json["entries"] = Json::array();
   for (const fb::Entry *entry : *program.entries())
     json["entries"].push_back(toJson(*entry, program));
@@ -122,6 +141,23 @@ Json toJson(const runtime::PackageView &package) {
                                           {"offset", weight->offset()},
                                           {"bytes", weight->bytes()}});
   return json;
+}
+
+Json toJson(const format::KvDemand &demand, const format::KvPlan &plan) {
+  return {{"context", demand.context},
+          {"page_tokens", demand.pageTokens},
+          {"page_bytes", demand.pageBytes},
+          {"window", demand.window},
+          {"weight_bytes", demand.weightBytes},
+          {"step_bytes", demand.stepBytes},
+          {"pages_per_session", plan.pagesPerSession},
+          {"bytes_per_session", plan.bytesPerSession},
+          {"sessions", demand.sessions ? demand.sessions : plan.sessionsThatFit},
+          {"pages", plan.pages},
+          {"bytes", plan.bytes},
+          {"budget_bytes", plan.budget},
+          {"budget_pages", plan.budgetPages},
+          {"sessions_that_fit", plan.sessionsThatFit}};
 }
 
 } // namespace mjolnir::inspect

@@ -6,6 +6,8 @@
 
 #include "PackageView.h"
 
+#include "mjolnir/format/KvPlan.h"
+
 #include <nlohmann/json_fwd.hpp>
 #include <ostream>
 #include <string>
@@ -14,6 +16,9 @@ namespace mjolnir::inspect {
 
 /// Everything, for programs. Sizes and offsets are bytes.
 nlohmann::ordered_json toJson(const runtime::PackageView &package);
+
+/// A plan of the KV cache and what it was made of.
+nlohmann::ordered_json toJson(const format::KvDemand &demand, const format::KvPlan &plan);
 
 /// A page for people. `stepsOf`: the entry whose steps are listed, "" for none, "*" for all.
 void printText(const runtime::PackageView &package, const std::string &stepsOf, std::ostream &out);

@@ -81,20 +81,35 @@ std::string operandText(const fb::Operand &operand, const fb::Program &program, 
   return "?";
 }
 
+/// " after 3, 4, starts early": what a step says of its order.
+std::string orderText(const fb::Step &step) {
+  std::string result;
+  if (step.waits() == fb::Waits::named) {
+    result = " after";
+    for (uint32_t i = 0; step.after() && i < step.after()->size(); ++i)
+      result += (i ? ", " : " ") + std::to_string(step.after()->Get(i));
+    if (!step.after() || step.after()->size() == 0)
+      result += " nothing";
+  }
+  if (const fb::Launch *launch = step.kind_as_Launch(); launch && launch->dependent())
+    result += ", starts early";
+  return result;
+}
+
 void printSteps(const fb::Program &program, const fb::Entry &entry, std::ostream &out) {
   for (uint32_t i = 0; i < entry.steps()->size(); ++i) {
     const fb::Step *step = entry.steps()->Get(i);
     out << "    " << i << ": ";
     if (const fb::Copy *copy = step->kind_as_Copy()) {
       out << "copy " << operandText(*copy->source(), program, entry) << " -> "
-          << operandText(*copy->destination(), program, entry) << '\n';
+          << operandText(*copy->destination(), program, entry) << orderText(*step) << '\n';
       continue;
     }
     const fb::Launch *launch = step->kind_as_Launch();
     out << text(program.kernels()->Get(launch->kernel())->name()) << " x " << launch->tiles() << " (";
     for (uint32_t k = 0; k < launch->operands()->size(); ++k)
       out << (k ? ", " : "") << operandText(*launch->operands()->Get(k), program, entry);
-    out << ")\n";
+    out << ")" << orderText(*step) << '\n';
   }
 }
 
@@ -167,7 +182,8 @@ void printText(const runtime::PackageView &package, const std::string &stepsOf, 
                      std::to_string(pool->heads()) + " heads, " + std::to_string(pool->page_size()) + " tokens, " +
                      std::to_string(pool->head_dim()) + "]",
                  bytesText(pool->bytes_per_page()) + " a page",
-                 bytesText(pool->bytes_per_page() / pool->page_size()) + " a token"});
+                 bytesText(pool->bytes_per_page() / pool->page_size()) + " a token",
+                 pool->window() ? "keeps the last " + std::to_string(pool->window()) + " tokens" : ""});
     pools.print(out);
   }
 

@@ -40,6 +40,14 @@ struct CompileRequest {
   std::string dumpPhases;
   /// Told of what is being done: a phase's name, or how many weights of how many are written.
   std::function<void(llvm::StringRef what, size_t done, size_t total)> progress;
+  /// Plan the KV cache for sessions when phase plan has ended, and fail when the memory does not hold them. Sizes are
+  /// bytes, 0: not given; `kvBudget` is for the cache alone, `memory` for all, by default the chip's.
+  struct KvRequest {
+    uint64_t sessions = 0, memory = 0, kvBudget = 0;
+  };
+  std::optional<KvRequest> kv;
+  /// Told that plan, for people.
+  std::function<void(llvm::StringRef text)> tellKvPlan;
   /// Told what is in the package after it was written.
   std::function<void(const PackageSummary &)> summarize;
   /// Adjusts a pass manager before it runs (timing, remarks, printing).

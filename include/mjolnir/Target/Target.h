@@ -71,7 +71,7 @@ public:
   }
 
   /// Bytes that a launch of `body` under `schedule` needs beside its operands, for what its tiles leave to each other;
-  /// see splitDecodeBytes.
+  /// see splitDecodeBytes. They hold anything when a launch starts.
   virtual int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body) const { return 0; }
 
   /// Compiles every kernel of `module`.
@@ -95,11 +95,10 @@ int64_t denseBytes(mlir::RankedTensorType type);
 /// nothing else.
 bool isElementwise(mlir::Block &body, unsigned argument, unsigned result);
 
-/// Bytes of the partial results of a split decode, which gives each of `workers` blocks an equal, contiguous share of
-/// the tokens of all sequences and KV heads: a share begins in one sequence and ends in another, what lies between is
-/// whole. So a worker leaves two partial results at most, each for the `group` query heads of a KV head: `headDim`
-/// sums, the maximum and the sum of weights, in f32.
-int64_t splitDecodeBytes(int64_t workers, int64_t group, int64_t headDim);
+/// Bytes of the partial results of a split decode: for each of `splits` parts of the context of each row and query head
+/// `headDim` sums, the maximum and the sum of weights, in f32 (Dao et al., "Flash-Decoding for long-context inference",
+/// 2023). A context that is not split leaves none.
+int64_t splitDecodeBytes(int64_t rows, int64_t heads, int64_t splits, int64_t headDim);
 
 } // namespace mjolnir
 

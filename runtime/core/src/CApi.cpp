@@ -179,10 +179,15 @@ mj_status mj_package_kv(const mj_package *package, mj_kv_info *info) {
     const fb::Program &program = package->package->program();
     *info = {};
     info->pools = program.kv_pools()->size();
+    bool keepsAll = false;
     for (const fb::KvPool *pool : *program.kv_pools()) {
       info->page_size = pool->page_size();
       info->bytes_per_page += pool->bytes_per_page();
+      info->window = std::max(info->window, pool->window());
+      keepsAll |= pool->window() == 0;
     }
+    if (keepsAll)
+      info->window = 0;
     if (const fb::LanguageModel *model = program.language_model()) {
       info->max_context = model->max_context();
       info->vocabulary = model->vocabulary();

@@ -35,6 +35,7 @@ private:
   Status launch(const std::string &step, const fb::Launch &launch);
   Status copy(const std::string &step, const fb::Copy &copy);
   Status operand(const std::string &name, const fb::Operand &operand);
+  Status order(const std::string &name, uint32_t index, const fb::Step &step);
   Status ragged();
   Status raggedBindings(const Bindings &list, const char *role, const RaggedBinding *form, size_t count);
 
@@ -72,6 +73,8 @@ Status EntryVerifier::run() {
       status = copy(name, *asCopy);
     else
       status = malformed(name, " is of the unknown kind ", unsigned(step.kind_type()));
+    if (!status)
+      status = order(name, i, step);
     if (status)
       return status;
   }
@@ -141,6 +144,27 @@ Status EntryVerifier::copy(const std::string &step, const fb::Copy &copy) {
       source.offset() < destination.offset() + destination.bytes() &&
       destination.offset() < source.offset() + source.bytes())
     return malformed(step, " copies between ranges that overlap");
+  return Status::ok();
+}
+
+/// What the step waits for, and that only a launch behind a launch starts early.
+Status EntryVerifier::order(const std::string &name, uint32_t index, const fb::Step &step) {
+  if (step.waits() != fb::Waits::all && step.waits() != fb::Waits::named)
+    return malformed(name, " waits in the unknown way ", unsigned(step.waits()));
+  uint32_t count = step.after() ? step.after()->size() : 0;
+  if (count != 0 && step.waits() == fb::Waits::all)
+    return malformed(name, " waits for all earlier steps and names ", count, " of them");
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t earlier = step.after()->Get(i);
+    if (earlier >= index)
+      return malformed(name, " waits for step ", earlier, ", which does not come before it");
+    if (i > 0 && earlier <= step.after()->Get(i - 1))
+      return malformed(name, " waits for step ", earlier, " after step ", step.after()->Get(i - 1),
+                       "; they are named in ascending order");
+  }
+  const fb::Launch *launch = step.kind_as_Launch();
+  if (launch && launch->dependent() && (index == 0 || !entry.steps()->Get(index - 1)->kind_as_Launch()))
+    return malformed(name, " starts early, but there is no launch right before it");
   return Status::ok();
 }
 

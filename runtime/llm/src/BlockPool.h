@@ -28,9 +28,6 @@ private:
   std::vector<bool> taken;
 };
 
-/// Pages that `tokens` tokens take.
-inline uint64_t pagesFor(uint64_t tokens, uint32_t pageSize) { return (tokens + pageSize - 1) / pageSize; }
-
 } // namespace mjolnir::llm
 
 #endif // MJOLNIR_LLM_BLOCKPOOL_H

@@ -7,6 +7,8 @@
 
 #include "Error.h"
 
+#include "mjolnir/format/KvPlan.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -58,6 +60,27 @@ void Generator::checkTokens(const std::vector<int32_t> &tokens, const char *what
                                                  std::to_string(vocabulary) + " tokens");
 }
 
+Generator::Room Generator::roomFor(uint64_t tokens) const {
+  const Program::Info &info = program->info();
+  const uint64_t whole = format::kvPages(tokens, info.pageSize);
+  if (info.window == 0)
+    return {whole, UINT32_MAX};
+  // As many rows a step as there are entries for; with few pages fewer, so that the window stays.
+  const uint64_t most = scheduler.maxRows(), least = format::kvWindowPages(info.window, 1, info.pageSize);
+  const uint64_t wanted = std::min(whole, format::kvWindowPages(info.window, most, info.pageSize));
+  if (wanted <= info.pages || whole <= least)
+    return {std::min(wanted, whole), static_cast<uint32_t>(most)};
+  if (least > info.pages)
+    return {least, static_cast<uint32_t>(most)};
+  uint64_t rows = (uint64_t(info.pages) - 1) * info.pageSize + 2 - info.window;
+  return {info.pages, static_cast<uint32_t>(std::min(rows, most))};
+}
+
+std::string Generator::windowText() const {
+  uint32_t window = program->info().window;
+  return window ? ", a window of " + std::to_string(window) + " tokens" : "";
+}
+
 uint64_t Generator::submit(std::vector<int32_t> prompt, Options options) {
   checkTokens(prompt, "the prompt");
   checkSampling(options.sampling);
@@ -83,16 +106,15 @@ uint64_t Generator::submit(std::vector<int32_t> prompt, Options options) {
     request->atLimit = MJ_FINISH_LENGTH;
   }
   // The last token is handed out, but never fed to the program.
-  uint64_t needed = pagesFor(limit - 1, info.pageSize);
+  auto [needed, rows] = roomFor(limit - 1);
   if (needed > info.pages) {
     uint64_t room = uint64_t(info.pages) * info.pageSize;
     if (options.maxNewTokens != 0 || length > room)
       throw Error(MJ_ERROR_OUT_OF_MEMORY,
-                  "the request needs " +
-                      std::to_string(options.maxNewTokens != 0 ? needed : pagesFor(length, info.pageSize)) +
+                  "the request needs " + std::to_string(options.maxNewTokens != 0 ? needed : roomFor(length).pages) +
                       " KV pages (" + std::to_string(length) + " prompt tokens + " +
                       std::to_string(options.maxNewTokens != 0 ? limit - 1 - length : 0) + " generated, " +
-                      std::to_string(info.pageSize) + " tokens a page), but the session has " +
+                      std::to_string(info.pageSize) + " tokens a page" + windowText() + "), but the session has " +
                       std::to_string(info.pages) + " pages for " + std::to_string(room) +
                       " tokens; ask for fewer tokens, or make the session with more "
                       "pages (kv_pages)");
@@ -102,6 +124,7 @@ uint64_t Generator::submit(std::vector<int32_t> prompt, Options options) {
   }
   request->limit = limit;
   request->pagesNeeded = static_cast<uint32_t>(needed);
+  request->maxRows = rows;
   request->promptTokens = prompt.size();
   request->tokens = std::move(prompt);
   request->tokens.reserve(limit);
@@ -134,16 +157,18 @@ uint64_t Generator::submitScore(std::vector<int32_t> tokens, std::vector<size_t>
     throw Error(MJ_ERROR_INVALID_ARGUMENT, "no rows to score were given");
   // What comes after the last wanted row changes nothing.
   tokens.resize(rows.back() + 1);
-  uint64_t needed = pagesFor(tokens.size(), info.pageSize);
+  auto [needed, stepRows] = roomFor(tokens.size());
   if (needed > info.pages)
     throw Error(MJ_ERROR_OUT_OF_MEMORY, "scoring " + std::to_string(tokens.size()) + " tokens needs " +
                                             std::to_string(needed) + " KV pages (" + std::to_string(info.pageSize) +
-                                            " tokens a page), but the session has " + std::to_string(info.pages) +
+                                            " tokens a page" + windowText() + "), but the session has " +
+                                            std::to_string(info.pages) +
                                             "; score shorter windows, or make the session with more pages (kv_pages)");
   auto request = std::make_unique<Request>();
   request->scoring = true;
   request->promptTokens = request->limit = tokens.size();
   request->pagesNeeded = static_cast<uint32_t>(needed);
+  request->maxRows = stepRows;
   request->tokens = std::move(tokens);
   request->rows = std::move(rows);
   request->nextWantedRow = request->rows[0];

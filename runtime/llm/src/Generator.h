@@ -55,6 +55,14 @@ private:
   using Clock = std::chrono::steady_clock;
   struct Request;
 
+  /// What a sequence of `tokens` tokens gets: pages, and how many rows a step may give it. Pages are more than the pool
+  /// has when it cannot run.
+  struct Room {
+    uint64_t pages;
+    uint32_t rows;
+  };
+  Room roomFor(uint64_t tokens) const;
+  std::string windowText() const;
   void checkTokens(const std::vector<int32_t> &tokens, const char *what) const;
   uint64_t take(std::unique_ptr<Request> request);
   void takeToken(Request &request, int32_t token);

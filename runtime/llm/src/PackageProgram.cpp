@@ -47,6 +47,7 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
   info.pages = mj_session_kv_pages(session);
   info.vocabulary = kv.vocabulary;
   info.maxContext = static_cast<uint32_t>(maxContext);
+  info.window = kv.window;
   describe(std::move(info));
   for (size_t i = 0; i < entries.size(); ++i)
     bind(package, raggedEntries[i], entries[i], step(i));

@@ -4,7 +4,7 @@
 
 #include "Ragged.h"
 
-#include "BlockPool.h"
+#include "mjolnir/format/KvPlan.h"
 
 #include <algorithm>
 
@@ -28,14 +28,16 @@ void RaggedStep::add(const int32_t *newTokens, uint32_t count, uint32_t position
     uint32_t place = position + i;
     tokens[rows + i] = newTokens[i];
     positions[rows + i] = static_cast<int32_t>(place);
-    slots[rows + i] = static_cast<int32_t>(pages[place / pageSize] * pageSize + place % pageSize);
+    int32_t page = pages[place / pageSize % pages.size()];
+    slots[rows + i] = static_cast<int32_t>(page * pageSize + place % pageSize);
   }
   rows += count;
   uint32_t length = position + count;
   contextLengths[used] = static_cast<int32_t>(length);
   int32_t *table = &blockTables[size_t(used) * shape.pagesPerSequence];
-  size_t needed = pagesFor(length, pageSize);
-  std::copy_n(pages.begin(), needed, table);
+  size_t needed = format::kvPages(length, pageSize);
+  for (size_t page = 0; page < needed; page += pages.size())
+    std::copy_n(pages.begin(), std::min(pages.size(), needed - page), table + page);
   std::fill(table + needed, table + shape.pagesPerSequence, 0);
   logitRows[used] = static_cast<int32_t>(rows - 1);
   temperature[used] = sampling.temperature;

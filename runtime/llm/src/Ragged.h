@@ -22,8 +22,10 @@
 //   next_tokens       i32[B]     the token drawn from the logits of row logit_rows[i]
 //   logits            f32[B,V]   those logits
 // A sequence that is not used has an empty range of rows, context length 0 and logit row 0. Padding rows hold token 0
-// at position 0; block tables are 0 past the pages that the context needs. An entry with T == B is for decoding, one
-// row a sequence; an entry with T > B is for prefill, several rows a sequence.
+// at position 0; block tables are 0 past the pages that the context needs. Where the pages keep a window, those of a
+// sequence are used in turn: page p of the block table is pages[p % n], and what it holds for tokens before the window
+// is never read. An entry with T == B is for decoding, one row a sequence; an entry with T > B is for prefill, several
+// rows a sequence.
 #ifndef MJOLNIR_LLM_RAGGED_H
 #define MJOLNIR_LLM_RAGGED_H
 
@@ -52,8 +54,9 @@ public:
   RaggedStep(RaggedShape shape, uint32_t pageSize, uint32_t vocabulary);
 
   void clear();
-  /// Adds a sequence with `count` new tokens, the first of them at `position`, whose pages are `pages`. Logits are
-  /// those of the last row. The caller has made sure that it fits: rows, sequences, pages.
+  /// Adds a sequence with `count` new tokens, the first of them at `position`, whose pages are `pages`; where those are
+  /// fewer than the context takes, they are used in turn. Logits are those of the last row. The caller has made sure
+  /// that it fits: rows, sequences, pages.
   void add(const int32_t *newTokens, uint32_t count, uint32_t position, const std::vector<int32_t> &pages,
            const Sampling &sampling);
   /// Pads what is left.
@@ -85,6 +88,7 @@ public:
     uint32_t pages = 0;
     uint32_t vocabulary = 0;
     uint32_t maxContext = 0; // tokens a sequence may hold
+    uint32_t window = 0;     // tokens that a row reads back at most, its own included; 0: all
   };
 
   const Info &info() const { return description; }

@@ -23,6 +23,8 @@ Scheduler::Scheduler(const Program::Info &info) : shapes(info.entries), blocks(i
     throw Error(MJ_ERROR_UNSUPPORTED, "the program has no ragged entries");
   for (size_t entry : decodeEntries.empty() ? prefillEntries : decodeEntries)
     activeLimit = std::max(activeLimit, shapes[entry].sequences);
+  for (size_t entry : prefillEntries)
+    rowLimit = std::max(rowLimit, shapes[entry].tokens);
   active.reserve(activeLimit);
 }
 

@@ -9,6 +9,7 @@
 #include "BlockPool.h"
 #include "Ragged.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -20,6 +21,7 @@ struct Sequence {
   uint32_t cached = 0;         // tokens in the cache
   std::vector<int32_t> pages;
   uint32_t pagesNeeded = 0;
+  uint32_t maxRows = UINT32_MAX; // tokens a step may take: more would not leave the window in the pages
   Sampling sampling;
   /// Token after which the next step for this sequence must end, though more are known: its logits are wanted.
   /// SIZE_MAX: none.
@@ -28,7 +30,7 @@ struct Sequence {
   /// Tokens that the next step should take at most.
   uint32_t pending() const {
     size_t end = nextWantedRow < tokens.size() ? nextWantedRow + 1 : tokens.size();
-    return static_cast<uint32_t>(end - cached);
+    return static_cast<uint32_t>(std::min<size_t>(end - cached, maxRows));
   }
 };
 
@@ -47,6 +49,8 @@ public:
   /// Throws Error if there are no entries.
   explicit Scheduler(const Program::Info &info);
 
+  /// Tokens of one sequence in one step at most.
+  uint32_t maxRows() const { return rowLimit; }
   /// Sequences in one step at most.
   uint32_t maxActive() const { return activeLimit; }
   const BlockPool &pool() const { return blocks; }
@@ -68,7 +72,7 @@ private:
   const std::vector<RaggedShape> shapes;
   std::vector<size_t> prefillEntries, decodeEntries; // ascending by T, then B
   BlockPool blocks;
-  uint32_t activeLimit = 0;
+  uint32_t activeLimit = 0, rowLimit = 1;
   std::deque<Sequence *> waiting;
   std::vector<Sequence *> active; // in the order they came
   bool lastWasPrefill = false;

@@ -46,7 +46,8 @@
 // H200: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64, threads = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 2 : i64
 // RTX: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64
-// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128
+// Scratch for the parts' results: 4 rows * 16 heads * 4 parts * (128 + 2) * 4 bytes.
+// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128 accesses [{{.*}}#exec.access<read_write>] scratch 133120
 // CHECK: schedule #mj.schedule<"cuda.sample", {threads = 1024 : i64}>
 // BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 4
 

@@ -62,9 +62,3 @@ TEST(BlockPool, RefusesPagesThatWereNotTaken) {
   EXPECT_EQ(pool.available(), 2u);
 }
 
-TEST(BlockPool, CountsPages) {
-  EXPECT_EQ(pagesFor(0, 16), 0u);
-  EXPECT_EQ(pagesFor(1, 16), 1u);
-  EXPECT_EQ(pagesFor(16, 16), 1u);
-  EXPECT_EQ(pagesFor(17, 16), 2u);
-}

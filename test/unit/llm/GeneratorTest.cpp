@@ -157,6 +157,55 @@ TEST(Generator, RequestsDoNotInfluenceEachOther) {
   }
 }
 
+// Pages of 4, a window of 10: steps of 32 rows touch 11 pages at most, single rows 4. With fewer pages than steps of 32
+// rows want, steps are smaller; what requests get is the same.
+TEST(Generator, KeepsNoMoreThanTheWindow) {
+  std::mt19937 random(4);
+  for (uint32_t pages : {4u, 5u, 7u, 11u, 24u, 60u}) {
+    Program::Info info = toyInfo(pages);
+    info.window = 10;
+    Toy toy(info);
+    std::vector<Outcome> outcomes(6);
+    std::vector<std::vector<int32_t>> expected;
+    for (Outcome &outcome : outcomes) {
+      std::vector<int32_t> prompt = randomPrompt(random, 1 + random() % 60);
+      expected.push_back(ToyModel::continuation(prompt, 30, vocabularySize(), {}, info.window));
+      toy.submit(outcome, prompt, newTokens(30));
+    }
+    toy.run();
+    for (size_t i = 0; i < outcomes.size(); ++i)
+      EXPECT_EQ(outcomes[i].tokens, expected[i]) << pages << " pages, request " << i;
+  }
+  Program::Info info = toyInfo(/*pages=*/3);
+  info.window = 10;
+  Toy toy(info);
+  Outcome outcome;
+  EXPECT_EQ(
+      errorOf([&] { toy.submit(outcome, {1, 2}, newTokens(30)); }, MJ_ERROR_OUT_OF_MEMORY),
+      "the request needs 4 KV pages (2 prompt tokens + 29 generated, 4 tokens a page, a window of 10 tokens), but the "
+      "session has 3 pages for 12 tokens; ask for fewer tokens, or make the session with more pages (kv_pages)");
+  // What fits whole needs no window.
+  toy.submit(outcome, {1, 2}, newTokens(11));
+  toy.run();
+  EXPECT_EQ(outcome.tokens, ToyModel::continuation({1, 2}, 11, vocabularySize(), {}, info.window));
+}
+
+TEST(Generator, ScoresBeyondTheWindow) {
+  std::mt19937 random(5);
+  std::vector<int32_t> tokens = randomPrompt(random, 80);
+  Program::Info info = toyInfo(/*pages=*/5);
+  info.window = 10;
+  Toy toy(info);
+  Outcome outcome;
+  toy.score(outcome, tokens, {3, 40, 79});
+  toy.run();
+  for (size_t row : {3, 40, 79}) {
+    uint64_t hash = ToyModel::read({tokens.begin(), tokens.begin() + row + 1}, info.window);
+    ASSERT_EQ(outcome.logits[row].size(), vocabularySize()) << row;
+    EXPECT_EQ(outcome.logits[row][7], ToyModel::logit(hash, 7)) << row;
+  }
+}
+
 TEST(Generator, WorksWithEntriesOfOneKind) {
   std::mt19937 random(3);
   for (bool decodeOnly : {true, false}) {

@@ -20,10 +20,10 @@ struct ToyModel {
     hash ^= value + 0x9E3779B97F4A7C15u + (hash << 6) + (hash >> 2);
     return (hash * 0xBF58476D1CE4E5B9u) ^ (hash >> 31);
   }
-  /// The hash of a context.
-  static uint64_t read(const std::vector<int32_t> &tokens) {
+  /// The hash of a context, of its last `window` tokens if that is not 0.
+  static uint64_t read(const std::vector<int32_t> &tokens, size_t window = 0) {
     uint64_t hash = 1;
-    for (size_t i = 0; i < tokens.size(); ++i)
+    for (size_t i = window && tokens.size() > window ? tokens.size() - window : 0; i < tokens.size(); ++i)
       hash = mix(mix(hash, i), static_cast<uint64_t>(tokens[i]));
     return hash;
   }
@@ -35,10 +35,10 @@ struct ToyModel {
   }
   /// What the model continues `prompt` with.
   static std::vector<int32_t> continuation(std::vector<int32_t> prompt, size_t count, uint32_t vocabulary,
-                                           const Sampling &sampling = {}) {
+                                           const Sampling &sampling = {}, size_t window = 0) {
     std::vector<int32_t> result;
     for (size_t i = 0; i < count; ++i) {
-      result.push_back(draw(read(prompt), vocabulary, sampling, prompt.size()));
+      result.push_back(draw(read(prompt, window), vocabulary, sampling, prompt.size()));
       prompt.push_back(result.back());
     }
     return result;
@@ -113,12 +113,15 @@ private:
 
   void predict(RaggedStep &step, uint32_t i, uint32_t P, bool wantLogits) {
     uint64_t hash = 1;
-    int32_t length = step.contextLengths[i];
-    for (int32_t position = 0; position < length; ++position) {
+    int32_t length = step.contextLengths[i], rows = step.sequenceOffsets[i + 1] - step.sequenceOffsets[i];
+    int32_t window = info().window ? static_cast<int32_t>(info().window) : length;
+    // What the first row of the step reads must be there, too; what is drawn depends on what the last one reads.
+    for (int32_t position = std::max(0, length - rows + 1 - window); position < length; ++position) {
       size_t slot = static_cast<size_t>(step.blockTables[i * P + position / step.pageSize]) * step.pageSize +
                     static_cast<size_t>(position) % step.pageSize;
       check(places[slot] == position, "the cache holds what the block table claims");
-      hash = ToyModel::mix(ToyModel::mix(hash, static_cast<uint64_t>(position)), static_cast<uint64_t>(tokens[slot]));
+      if (position >= length - window)
+        hash = ToyModel::mix(ToyModel::mix(hash, static_cast<uint64_t>(position)), static_cast<uint64_t>(tokens[slot]));
     }
     Sampling sampling = {step.temperature[i], step.topK[i], step.topP[i], static_cast<uint64_t>(step.seeds[i])};
     step.nextTokens[i] =

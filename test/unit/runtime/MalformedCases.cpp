@@ -22,6 +22,12 @@ void setIndex(Operand &o, uint32_t index) { o = Operand(o.space(), index, o.offs
 void setOffset(Operand &o, uint64_t offset) { o = Operand(o.space(), o.index(), offset, o.bytes()); }
 void setBytes(Operand &o, uint64_t bytes) { o = Operand(o.space(), o.index(), o.offset(), bytes); }
 
+/// Makes a step of 'affine' wait for `after`.
+void nameSteps(ProgramT &program, size_t step, std::vector<uint32_t> after) {
+  program.entries[Affine]->steps[step]->waits = fb::Waits::named;
+  program.entries[Affine]->steps[step]->after = std::move(after);
+}
+
 struct ProgramCase {
   const char *name;
   const char *sentence;
@@ -211,6 +217,27 @@ const ProgramCase ProgramCases[] = {
      [](ProgramT &p) { setOffset(operandOf(p, Affine, 1, 2), 64); }},
     {"operand-overflow", "operand 0 of kernel 'add' is 18446744073709551615 bytes at 1024 of the arena",
      [](ProgramT &p) { setBytes(operandOf(p, Affine, 0, 0), ~uint64_t(0)); }},
+
+    // ---- order of steps ----
+    {"order-unknown", "entry 'affine' step 1 waits in the unknown way 7",
+     [](ProgramT &p) { p.entries[Affine]->steps[1]->waits = static_cast<fb::Waits>(7); }},
+    {"order-named-and-all", "entry 'affine' step 2 waits for all earlier steps and names 1 of them",
+     [](ProgramT &p) { p.entries[Affine]->steps[2]->after = {0}; }},
+    {"order-of-itself", "entry 'affine' step 1 waits for step 1, which does not come before it",
+     [](ProgramT &p) { nameSteps(p, 1, {1}); }},
+    {"order-beyond-the-end", "entry 'affine' step 2 waits for step 4294967295, which does not come before it",
+     [](ProgramT &p) { nameSteps(p, 2, {0, 0xffffffff}); }},
+    {"order-descending", "entry 'affine' step 2 waits for step 0 after step 1; they are named in ascending order",
+     [](ProgramT &p) { nameSteps(p, 2, {1, 0}); }},
+    {"order-twice", "entry 'affine' step 2 waits for step 1 after step 1; they are named in ascending order",
+     [](ProgramT &p) { nameSteps(p, 2, {1, 1}); }},
+    {"dependent-first", "entry 'affine' step 0 starts early, but there is no launch right before it",
+     [](ProgramT &p) { launchOf(p, Affine, 0).dependent = true; }},
+    {"dependent-on-a-copy", "entry 'affine' step 1 starts early, but there is no launch right before it",
+     [](ProgramT &p) {
+       std::swap(p.entries[Affine]->steps[0], p.entries[Affine]->steps[2]);
+       launchOf(p, Affine, 1).dependent = true;
+     }},
 
     // ---- copies ----
     {"copy-of-unequal-sizes", "entry 'affine' step 2 copies 512 bytes into 1024",

@@ -95,6 +95,7 @@ typedef struct mj_kv_info {
   uint64_t bytes_per_page; // of all pools together
   uint32_t max_context;    // tokens a sequence may hold
   uint32_t vocabulary;
+  uint32_t window; // no row reads further back than this many tokens, its own included; 0: to the start
 } mj_kv_info;
 MJ_API mj_status mj_package_kv(const mj_package *package, mj_kv_info *info);
 

@@ -121,6 +121,8 @@ Status CudaSession::allocate() {
   if (!useGraphs_)
     return Status::ok();
   for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!package_.entry(i).graph())
+      continue;
     const EntryBindings &bindings = package_.bindings(i);
     Entry &entry = entries_[i];
     addresses_.clear();
@@ -150,7 +152,7 @@ Status CudaSession::execute(size_t index) {
   Status status;
   if (profiling_) {
     status = enqueueProfiled(index, entry);
-  } else if (!useGraphs_) {
+  } else if (!useGraphs_ || !package_.entry(index).graph()) {
     status = enqueue(index, entry);
   } else {
     if (addresses_ != entry.captured)
