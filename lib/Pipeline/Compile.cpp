@@ -6,6 +6,7 @@
 #include "lib/Pipeline/BuildPackage.h"
 #include "lib/Pipeline/KvBudget.h"
 #include "mjolnir/Import/HuggingFace.h"
+#include "mjolnir/Report/Report.h"
 #include "mjolnir/Target/Target.h"
 
 #include "mlir/Parser/Parser.h"
@@ -38,7 +39,7 @@ public:
     if (failed(finishPhase(first)))
       return failure();
     if (isDone(first))
-      return success();
+      return writeReports({});
     for (int index = static_cast<int>(first) + 1; index <= static_cast<int>(Phase::code); ++index) {
       auto phase = static_cast<Phase>(index);
       tell(stringifyPhase(phase));
@@ -48,7 +49,7 @@ public:
       if (failed(finishPhase(phase)))
         return failure();
       if (isDone(phase))
-        return success();
+        return writeReports({});
     }
     PackageSummary summary;
     if (failed(buildPackage(*module, *target, checkpoint.get(), request.output, summary,
@@ -56,7 +57,7 @@ public:
       return failure();
     if (request.summarize)
       request.summarize(summary);
-    return success();
+    return writeReports(summary);
   }
 
 private:
@@ -79,13 +80,23 @@ private:
 
   /// What cannot be written is better known before the work than after it.
   LogicalResult checkOutput() {
-    if (request.output.empty() || request.output == "-")
+    if (!request.reports.empty() && request.compileTo && *request.compileTo < Phase::plan)
+      return emitError(loc) << "a report shows a planned program: compile to phase plan or further, not to "
+                            << stringifyPhase(*request.compileTo);
+    for (StringRef path : request.reports)
+      if (failed(checkFile(path)))
+        return failure();
+    return checkFile(request.output);
+  }
+
+  LogicalResult checkFile(StringRef path) {
+    if (path.empty() || path == "-")
       return success();
-    StringRef folder = llvm::sys::path::parent_path(request.output);
+    StringRef folder = llvm::sys::path::parent_path(path);
     if (!folder.empty() && !llvm::sys::fs::is_directory(folder))
-      return emitError(loc) << "cannot write '" << request.output << "': there is no folder '" << folder << "'";
-    if (llvm::sys::fs::is_directory(request.output))
-      return emitError(loc) << "cannot write '" << request.output << "': it is a folder; name a file in it";
+      return emitError(loc) << "cannot write '" << path << "': there is no folder '" << folder << "'";
+    if (llvm::sys::fs::is_directory(path))
+      return emitError(loc) << "cannot write '" << path << "': it is a folder; name a file in it";
     return success();
   }
 
@@ -152,7 +163,53 @@ private:
       buildVerification(manager, phase);
     else
       buildPhase(manager, phase, options);
-    return manager.run(*module);
+    // Entries that are worked on at the same time would mix their remarks: equal inputs have equal reports.
+    bool isThreaded = !request.reports.empty() && context.isMultithreadingEnabled();
+    if (isThreaded)
+      context.disableMultithreading();
+    LogicalResult result = manager.run(*module);
+    if (isThreaded)
+      context.enableMultithreading();
+    return result;
+  }
+
+  /// Writes the reports of what was compiled, and packaged if there is a summary.
+  LogicalResult writeReports(const std::optional<PackageSummary> &summary) {
+    if (request.reports.empty())
+      return success();
+    tell("report");
+    ReportFacts facts;
+    facts.producer = ("mjolnir " + kVersion).str();
+    facts.model = nameModel(checkpoint && !request.checkpoint.empty() ? request.checkpoint : request.model);
+    facts.target = options.target;
+    if (summary) {
+      facts.package = llvm::sys::path::filename(request.output);
+      facts.packageBytes = summary->packageBytes;
+    }
+    llvm::json::Object report = buildReport(*module, *target, request.remarks ? *request.remarks : RemarkLog(), facts);
+    for (StringRef path : request.reports) {
+      std::string message;
+      auto file = openOutputFile(path, &message);
+      if (!file)
+        return emitError(loc) << message;
+      if (path.ends_with(".json"))
+        printReportJson(report, file->os());
+      else
+        printReportHtml(report, file->os());
+      file->keep();
+    }
+    return success();
+  }
+
+  /// The last part of a path that says something: a folder is often called "model".
+  static std::string nameModel(StringRef path) {
+    SmallString<128> absolute(path);
+    llvm::sys::fs::make_absolute(absolute);
+    llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
+    StringRef name = llvm::sys::path::filename(absolute);
+    if (name == "model")
+      name = llvm::sys::path::filename(llvm::sys::path::parent_path(absolute));
+    return (name.ends_with(".mlir") || name.ends_with(".mlirbc") ? llvm::sys::path::stem(name) : name).str();
   }
 
   LogicalResult generateCode() {

@@ -37,8 +37,7 @@ KernelCost &KernelCost::operator+=(const KernelCost &other) {
   return *this;
 }
 
-/// Of operands as wide as the wider of the two.
-static Arithmetic arithmeticOf(Type a, Type b) {
+Arithmetic mjolnir::getArithmetic(Type a, Type b) {
   unsigned bits =
       std::max(getElementTypeOrSelf(a).getIntOrFloatBitWidth(), getElementTypeOrSelf(b).getIntOrFloatBitWidth());
   return bits > 16 ? Arithmetic::f32 : bits > 8 ? Arithmetic::bf16 : Arithmetic::f8;
@@ -127,13 +126,13 @@ private:
         .Case([&](mj::MatmulOp matmul) {
           RankedTensorType x = tensorOf(matmul.getX());
           double outputs = elementsOf(matmul.getResult());
-          add(arithmeticOf(x, matmul.getWeight().getType()), 2 * outputs * x.getShape().back());
+          add(getArithmetic(x, matmul.getWeight().getType()), 2 * outputs * x.getShape().back());
           if (matmul.getWeightScale() || matmul.getXScale())
             addF32(outputs);
         })
         .Case([&](mj::BatchMatmulOp matmul) {
           RankedTensorType a = tensorOf(matmul.getA());
-          add(arithmeticOf(a, matmul.getB().getType()), 2 * elementsOf(matmul.getResult()) * a.getShape().back());
+          add(getArithmetic(a, matmul.getB().getType()), 2 * elementsOf(matmul.getResult()) * a.getShape().back());
         })
         .Case([&](mj::AttentionOp attention) { countAttention(attention); })
         .Case([&](mj::SdpaOp sdpa) { countSdpa(sdpa); })
@@ -181,8 +180,8 @@ private:
 
   /// Scale and softmax of each pair of a query and a key, and the two products of every head.
   void addPairs(double pairs, int64_t keyDim, int64_t valueDim, Type query, Type key, Type value) {
-    add(arithmeticOf(query, key), 2 * pairs * keyDim);
-    add(arithmeticOf(query, value), 2 * pairs * valueDim);
+    add(getArithmetic(query, key), 2 * pairs * keyDim);
+    add(getArithmetic(query, value), 2 * pairs * valueDim);
     addF32(6 * pairs);
   }
 

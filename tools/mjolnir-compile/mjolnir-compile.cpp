@@ -8,7 +8,6 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
@@ -95,8 +94,14 @@ static cl::opt<std::string> checkpoint("checkpoint",
 static cl::opt<std::string> dumpPhases("dump-phases",
                                        cl::desc("Write the IR after every phase into a folder, numbered"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
+static cl::list<std::string> reports("report",
+                                     cl::desc("Write what was compiled and what was declined: a page for people "
+                                              "(.html) or data (.json); may be repeated"),
+                                     cl::value_desc("FILE"), cl::cat(category));
+
+// As in mjolnir-opt.
 static cl::opt<std::string>
-    remarks("remarks",
+    remarks("remarks-filter",
             cl::desc("Say what the passes whose whole name matches a regular expression did and "
                      "declined, and why ('.*': all)"),
             cl::value_desc("REGEX"), cl::cat(category));
@@ -111,6 +116,24 @@ static cl::opt<std::string> memory("memory",
 static cl::opt<std::string> kvBudget("kv-budget",
                                      cl::desc("For that: memory for the cache alone; stands above --memory"),
                                      cl::value_desc("SIZE"), cl::cat(category));
+static cl::opt<std::string> remarksPassed("remarks-filter-passed", cl::desc("The same, only what passes did"),
+                                          cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string> remarksMissed("remarks-filter-missed", cl::desc("The same, only what they declined"),
+                                          cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string> remarksFailed("remarks-filter-failed", cl::desc("The same, only what they failed at"),
+                                          cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<std::string> remarksAnalysis("remarks-filter-analyse", cl::desc("The same, only what they noted"),
+                                            cl::value_desc("REGEX"), cl::cat(category));
+static cl::opt<RemarkOutput::Format>
+    remarkFormat("remark-format", cl::desc("How remarks are written:"), cl::init(RemarkOutput::Format::diagnostics),
+                 cl::values(clEnumValN(RemarkOutput::Format::diagnostics, "emitRemark", "on the terminal (default)"),
+                            clEnumValN(RemarkOutput::Format::yaml, "yaml", "YAML, into a file"),
+                            clEnumValN(RemarkOutput::Format::bitstream, "bitstream", "LLVM's bitstream, into a file")),
+                 cl::cat(category));
+static cl::opt<std::string>
+    remarksFile("remarks-output-file",
+                cl::desc("Where YAML goes (default: mlir-remarks.yaml) or the bitstream (mlir-remarks.bitstream)"),
+                cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("No progress, no summary"), cl::cat(category));
 
 /// Exit codes, for scripts.
@@ -289,10 +312,34 @@ static bool readCommandLine(CompileRequest &request) {
     request.tellKvPlan = [](llvm::StringRef text) { llvm::errs() << text; };
   }
   request.hasSizes = !batch.empty() || !prefill.empty() || maxContext > 0;
+  for (const std::string &path : reports) {
+    if (!llvm::StringRef(path).ends_with(".html") && !llvm::StringRef(path).ends_with(".json"))
+      return complain("--report=" + path + ": a report is a page (.html) or data (.json)");
+    request.reports.push_back(path);
+  }
   std::string error;
-  if (!remarks.empty() && !llvm::Regex(remarks).isValid(error))
-    return complain("--remarks: '" + remarks + "' is no regular expression: " + error);
+  for (auto *option : {&remarks, &remarksPassed, &remarksMissed, &remarksFailed, &remarksAnalysis})
+    if (!option->empty() && !llvm::Regex(*option).isValid(error))
+      return complain("--" + option->ArgStr + ": '" + *option + "' is no regular expression: " + error);
+  if (remarkFormat == RemarkOutput::Format::diagnostics && !remarksFile.empty())
+    return complain("--remarks-output-file needs --remark-format=yaml or bitstream");
   return true;
+}
+
+/// Where remarks go, from the command line; `log` keeps all of them for reports.
+static RemarkOutput readRemarkOutput(RemarkLog *log) {
+  RemarkOutput result;
+  result.all = remarks;
+  result.passed = remarksPassed;
+  result.missed = remarksMissed;
+  result.failed = remarksFailed;
+  result.analysis = remarksAnalysis;
+  result.format = remarkFormat;
+  result.file = remarksFile;
+  if (result.file.empty())
+    result.file = remarkFormat == RemarkOutput::Format::yaml ? "mlir-remarks.yaml" : "mlir-remarks.bitstream";
+  result.log = log;
+  return result;
 }
 
 int main(int argc, char **argv) {
@@ -323,6 +370,10 @@ int main(int argc, char **argv) {
     mlir::applyDefaultTimingPassManagerCLOptions(manager);
   };
 
+  RemarkLog log;
+  RemarkOutput remarkOutput = readRemarkOutput(request.reports.empty() ? nullptr : &log);
+  request.remarks = &log;
+
   mlir::DialectRegistry registry;
   registerDialects(registry);
   registerPassesAndTargets();
@@ -331,14 +382,9 @@ int main(int argc, char **argv) {
   mlir::SourceMgrDiagnosticHandler lines(sources, &context);
   mlir::ScopedDiagnosticHandler printer(&context, printDiagnostic);
   context.printOpOnDiagnostic(false);
-  if (!remarks.empty()) {
-    mlir::remark::RemarkCategories categories;
-    // A kind that is not named is off.
-    categories.passed = categories.missed = categories.analysis = categories.failed = remarks;
-    if (failed(mlir::remark::enableOptimizationRemarks(context, nullptr,
-                                                       std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(),
-                                                       categories, /*printAsEmitRemarks=*/true)))
-      return kFailed;
+  if (std::string error; remarkOutput.isUsed() && failed(sendRemarks(context, remarkOutput, error))) {
+    llvm::errs() << "mjolnir-compile: " << error << "\n";
+    return kFailed;
   }
   return succeeded(compile(context, request)) ? kSuccess : kFailed;
 }

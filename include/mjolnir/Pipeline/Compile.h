@@ -5,6 +5,7 @@
 #define MJOLNIR_PIPELINE_COMPILE_H
 
 #include "mjolnir/Pipeline/Pipeline.h"
+#include "mjolnir/Report/RemarkLog.h"
 
 #include <functional>
 
@@ -38,6 +39,10 @@ struct CompileRequest {
   std::optional<Phase> compileTo;
   /// Write the IR after every phase into this folder, numbered.
   std::string dumpPhases;
+  /// Write reports of the compile, a page (.html) or data (.json), once there is a planned program.
+  std::vector<std::string> reports;
+  /// The remarks of the compile so far, for the reports; what `sendRemarks` of the context fills.
+  const RemarkLog *remarks = nullptr;
   /// Told of what is being done: a phase's name, or how many weights of how many are written.
   std::function<void(llvm::StringRef what, size_t done, size_t total)> progress;
   /// Plan the KV cache for sessions when phase plan has ended, and fail when the memory does not hold them. Sizes are

@@ -16,6 +16,8 @@ namespace mjolnir {
 enum class Arithmetic { f32, bf16, f8 };
 inline constexpr int kArithmetics = 3;
 llvm::StringRef stringifyArithmetic(Arithmetic arithmetic);
+/// Of the product of two tensors: that of the wider elements.
+Arithmetic getArithmetic(mlir::Type a, mlir::Type b);
 
 /// What the types of a program leave open: how much of the KV cache is in use.
 struct CostOptions {
