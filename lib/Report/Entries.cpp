@@ -70,7 +70,8 @@ public:
                         {"outputs", describeBindings(entry.getOutputs())},
                         {"launches", std::move(launches)},
                         {"cost", describeCost(total)},
-                        {"predictedSeconds", seconds}};
+                        {"predictedSeconds", seconds},
+                        {"graph", entry.getGraph()}};
     int64_t tokens = 0;
     if (auto ragged = entry.getRagged()) {
       tokens = (*ragged)[0];
@@ -122,8 +123,13 @@ private:
       step["kernel"] = kernelIndex;
       sequence.push_back(kernelIndex);
       cost = computeCost(launch, kernel, options);
-      for (auto [operand, access] : llvm::zip(launch.getOperands(), kernel.getAccesses()))
-        operands.emplace_back(operand, cast<exec::AccessAttr>(access).getValue());
+      for (auto [index, operand] : llvm::enumerate(launch.getOperands()))
+        // Behind the operands of the body there may be scratch, which a launch leaves to nobody.
+        operands.emplace_back(operand, index < kernel.getAccesses().size()
+                                           ? cast<exec::AccessAttr>(kernel.getAccesses()[index]).getValue()
+                                           : exec::Access::write);
+      if (launch.getDependent())
+        step["dependent"] = true;
     } else {
       auto copy = cast<exec::CopyOp>(op);
       step["kernel"] = nullptr;
@@ -176,26 +182,42 @@ private:
     found->second.last = index;
   }
 
+  /// How many bytes lie in at least one of `ranges`.
+  static int64_t measureUnion(SmallVectorImpl<std::pair<int64_t, int64_t>> &ranges) {
+    llvm::sort(ranges);
+    int64_t sum = 0, end = 0;
+    for (auto [from, to] : ranges) {
+      sum += std::max<int64_t>(0, to - std::max(from, end));
+      end = std::max(end, to);
+    }
+    return sum;
+  }
+
   /// The memory plan: which bytes of the arena hold what from which launch to which.
   json::Object describeArena() {
     int64_t alignment = entry.getArenaAlignment().value_or(1);
-    std::vector<int64_t> live(sequence.size());
+    // A buffer that is written over another in place lies in the same bytes: those count once.
+    std::vector<SmallVector<std::pair<int64_t, int64_t>>> live(sequence.size());
     json::Array buffers;
     for (auto buffer : entry.getBody().front().getOps<exec::ArenaBufferOp>()) {
       auto found = lives.find(buffer);
       if (found == lives.end())
         continue;
       Life life = found->second;
+      int64_t offset = buffer.getOffset().value_or(0);
       for (int64_t at = life.first; at <= life.last; ++at)
-        live[at] += llvm::alignTo(buffer.getBytes(), alignment);
+        live[at].emplace_back(offset, offset + llvm::alignTo(buffer.getBytes(), alignment));
       buffers.push_back(json::Object{{"bytes", int64_t(buffer.getBytes())},
                                      {"offset", int64_t(buffer.getOffset().value_or(0))},
                                      {"first", life.first},
                                      {"last", life.last}});
     }
+    int64_t largest = 0;
+    for (auto &ranges : live)
+      largest = std::max(largest, measureUnion(ranges));
     return json::Object{{"bytes", int64_t(entry.getArenaBytes().value_or(0))},
                         {"alignment", alignment},
-                        {"largestLiveSet", live.empty() ? 0 : *llvm::max_element(live)},
+                        {"largestLiveSet", largest},
                         {"buffers", std::move(buffers)}};
   }
 

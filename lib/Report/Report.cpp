@@ -88,13 +88,15 @@ json::Array report::describeKernels(Program &program) {
 json::Array report::describePools(Program &program) {
   json::Array result;
   for (auto pool : program.module.getOps<exec::KvPoolOp>())
-    result.push_back(json::Object{{"name", pool.getSymName()},
-                                  {"elementType", elementName(pool.getElementType())},
-                                  {"layers", int64_t(pool.getLayers())},
-                                  {"heads", int64_t(pool.getHeads())},
-                                  {"headDim", int64_t(pool.getHeadDim())},
-                                  {"pageTokens", int64_t(pool.getPageSize())},
-                                  {"pageBytes", int64_t(pool.getBytesPerPage())}});
+    result.push_back(
+        json::Object{{"name", pool.getSymName()},
+                     {"elementType", elementName(pool.getElementType())},
+                     {"layers", int64_t(pool.getLayers())},
+                     {"heads", int64_t(pool.getHeads())},
+                     {"headDim", int64_t(pool.getHeadDim())},
+                     {"pageTokens", int64_t(pool.getPageSize())},
+                     {"pageBytes", int64_t(pool.getBytesPerPage())},
+                     {"window", pool.getWindow() ? json::Value(int64_t(*pool.getWindow())) : json::Value(nullptr)}});
   return result;
 }
 

@@ -13,11 +13,20 @@ function ticksOf(limit, count, base) {
   return ticks;
 }
 
+/** Bytes that hold something at each launch; what is written in place over another lies in the same bytes. */
 function liveBytes(entry) {
-  const live = new Array(entry.launches.length).fill(0);
   const align = (bytes) => Math.ceil(bytes / entry.arena.alignment) * entry.arena.alignment;
-  for (const buffer of entry.arena.buffers) for (let i = buffer.first; i <= buffer.last; ++i) live[i] += align(buffer.bytes);
-  return live;
+  const ranges = entry.launches.map(() => []);
+  for (const buffer of entry.arena.buffers)
+    for (let i = buffer.first; i <= buffer.last; ++i) ranges[i].push([buffer.offset, buffer.offset + align(buffer.bytes)]);
+  return ranges.map((list) => {
+    let sum = 0, end = 0;
+    for (const [from, to] of list.sort((a, b) => a[0] - b[0])) {
+      sum += Math.max(0, to - Math.max(from, end));
+      end = Math.max(end, to);
+    }
+    return sum;
+  });
 }
 
 function drawArena(entry) {

@@ -11,15 +11,21 @@ function showKv() {
   const pageBytes = report.kvPools.reduce((sum, pool) => sum + pool.pageBytes, 0);
   const pageTokens = report.kvPools[0].pageTokens;
   const columns = [{ title: "pool", name: true }, { title: "elements" }, { title: "layers", number: true }, { title: "heads", number: true }, { title: "head size", number: true },
-    { title: "tokens a page", number: true }, { title: "bytes a page", number: true }, { title: "a token", number: true }];
+    { title: "tokens a page", number: true }, { title: "bytes a page", number: true }, { title: "a token", number: true }, { title: "keeps" }];
   const rows = report.kvPools.map((pool) => [pool.name, pool.elementType, pool.layers, pool.heads, pool.headDim, pool.pageTokens, `${formatBytes(pool.pageBytes)} (${formatCount(pool.pageBytes)})`,
-    formatBytes(pool.pageBytes / pool.pageTokens)]);
+    formatBytes(pool.pageBytes / pool.pageTokens), pool.window ? `the last ${formatCount(pool.window)} tokens` : "all tokens"]);
   const budget = make("input", { type: "number", min: "0.1", step: "any", value: "4", "aria-label": "budget in GiB" });
   const context = make("input", { type: "number", min: "1", step: "1", value: String(Math.min(report.model.max_context || 4096, 4096)), "aria-label": "tokens a session" });
   const answer = make("p", {});
+  // A pool with a window keeps that and the rows of a step: the largest step, in any place of a page.
+  const rows = Math.max(1, ...report.entries.map((entry) => entry.tokens || 0));
+  const pagesOf = (tokens) => {
+    const { window } = report.kvPools[0];
+    return Math.ceil((window ? Math.min(tokens, window + rows - 1 + pageTokens - 1) : tokens) / pageTokens);
+  };
   const compute = () => {
     const pages = Math.floor((Number(budget.value) * 2 ** 30) / pageBytes);
-    const each = Math.ceil(Number(context.value) / pageTokens);
+    const each = pagesOf(Number(context.value));
     if (!(pages >= 0) || !(each > 0)) return answer.replaceChildren("Give a budget and a number of tokens.");
     const sessions = Math.floor(pages / each);
     answer.replaceChildren(make("b", {}, `${formatCount(sessions)} ${sessions === 1 ? "session" : "sessions"}`),
@@ -116,7 +122,7 @@ function showKernel(entry, launch) {
   const { cost } = launch;
   const dialog = section("kernel");
   const rows = [
-    ["where", launch.where.join(", ") || "–"], ["launch", `#${entry.launches.indexOf(launch)} of ${entry.name}, ${formatCount(kernel.tiles)} tiles, schedule ${kernel.schedule}`],
+    ["where", launch.where.join(", ") || "–"], ["launch", `#${entry.launches.indexOf(launch)} of ${entry.name}, ${formatCount(kernel.tiles)} tiles, schedule ${kernel.schedule}${launch.dependent ? ", starts before the one before it ends where the device can" : ""}`],
     ["reads", `${formatBytes(cost.bytesRead)}: ${formatBytes(cost.weightBytes)} weights, ${formatBytes(cost.kvBytes)} KV cache (read or written)`], ["writes", formatBytes(cost.bytesWritten)],
     ["computes", Object.entries(cost.flops).map(([arithmetic, flops]) => `${formatFlops(flops)} in ${arithmetic}`).join(", ") || "nothing"],
     ["predicted", `${formatSeconds(launch.predictedSeconds)} = ${formatSeconds(report.profile.launchSeconds)} launch + max(${formatSeconds(launch.memorySeconds)} memory, ${formatSeconds(launch.computeSeconds)} compute); bound by ${launch.bound}`],

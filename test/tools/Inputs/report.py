@@ -60,12 +60,13 @@ def check_entry(entry, report):
 
 def check_arena(entry):
     arena, name = entry["arena"], entry["name"]
-    live = [0] * len(entry["launches"])
+    live = [set() for _ in entry["launches"]]
     for buffer in arena["buffers"]:
         assert buffer["offset"] % arena["alignment"] == 0 and buffer["offset"] + buffer["bytes"] <= arena["bytes"], name
         for at in range(buffer["first"], buffer["last"] + 1):
-            live[at] += -(-buffer["bytes"] // arena["alignment"]) * arena["alignment"]
-    assert max(live, default=0) == arena["largestLiveSet"] <= arena["bytes"], name
+            live[at].update(range(buffer["offset"], buffer["offset"] + buffer["bytes"], arena["alignment"]))
+    largest = max((len(places) * arena["alignment"] for places in live), default=0)
+    assert largest == arena["largestLiveSet"] <= arena["bytes"], name
 
 
 class Page(html.parser.HTMLParser):
