@@ -123,11 +123,8 @@ private:
       step["kernel"] = kernelIndex;
       sequence.push_back(kernelIndex);
       cost = computeCost(launch, kernel, options);
-      for (auto [index, operand] : llvm::enumerate(launch.getOperands()))
-        // Behind the operands of the body there may be scratch, which a launch leaves to nobody.
-        operands.emplace_back(operand, index < kernel.getAccesses().size()
-                                           ? cast<exec::AccessAttr>(kernel.getAccesses()[index]).getValue()
-                                           : exec::Access::write);
+      for (auto [operand, access] : llvm::zip(launch.getOperands(), kernel.getAccesses()))
+        operands.emplace_back(operand, cast<exec::AccessAttr>(access).getValue());
       if (launch.getDependent())
         step["dependent"] = true;
     } else {

@@ -18,10 +18,10 @@ function showKv() {
   const context = make("input", { type: "number", min: "1", step: "1", value: String(Math.min(report.model.max_context || 4096, 4096)), "aria-label": "tokens a session" });
   const answer = make("p", {});
   // A pool with a window keeps that and the rows of a step: the largest step, in any place of a page.
-  const rows = Math.max(1, ...report.entries.map((entry) => entry.tokens || 0));
+  const stepRows = Math.max(1, ...report.entries.map((entry) => entry.tokens || 0));
   const pagesOf = (tokens) => {
     const { window } = report.kvPools[0];
-    return Math.ceil((window ? Math.min(tokens, window + rows - 1 + pageTokens - 1) : tokens) / pageTokens);
+    return Math.ceil((window ? Math.min(tokens, window + stepRows - 1 + pageTokens - 1) : tokens) / pageTokens);
   };
   const compute = () => {
     const pages = Math.floor((Number(budget.value) * 2 ** 30) / pageBytes);
@@ -59,7 +59,7 @@ function showPrecision() {
   const nameOf = (line) => sourceOf(line).map((source) => source.name).join(" + ") || line.weight;
   const groups = groupLines(report.matmuls, (line) => [withoutLayers(nameOf(line)), line.stored, line.activation, line.multiplied, line.result, line.weightScale, line.activationScale,
     line.entries.join(), (weights.get(line.weight) || {}).encoding, line.notes.map((note) => withoutLayers(report.remarks[note].message)).join()].join("|"));
-  const columns = [{ title: "weight", name: true }, { title: "layers", number: true }, { title: "checkpoint" }, { title: "stored" }, { title: "encoding" }, { title: "bytes", number: true },
+  const columns = [{ title: "weight", name: true }, { title: "layers", number: true }, { title: "checkpoint" }, { title: "stored" }, { title: "encoding", nowrap: true }, { title: "bytes", number: true },
     { title: "activation" }, { title: "multiplied as" }, { title: "sums" }, { title: "result" }, { title: "scales" }, { title: "entries" }, { title: "what passes said" }];
   const rows = groups.map((lines) => {
     const [line] = lines;

@@ -64,7 +64,7 @@ const flopsOf = (cost) => Object.values(cost.flops).reduce((sum, flops) => sum +
 const shortOp = (name) => name.replace(/^(mj|arith|math)\./, "");
 const kernelOf = (launch) => (launch.kernel === null ? { name: "copy", kind: "copy", ops: [], ir: "", schedule: "", tiles: 0 } : report.kernels[launch.kernel]);
 const colorOf = (kind) => `var(--${kind})`;
-const kindNames = { matmul: "matrix products", attention: "attention", rows: "row by row", sample: "sampling", copy: "copies" };
+const kindNames = { matmul: "matrix products", attention: "attention", rows: "row-wise operations", sample: "sampling", copy: "copies" };
 
 /** Layers are numbered: what differs only in that is shown once. */
 const withoutLayers = (text) => text.replace(/\b(l|layers?[._]|blocks?[._]|h[._])(\d+)(?=[._\s"':,)]|$)/g, "$1*");
