@@ -23,9 +23,9 @@ function showSummary() {
   const weightBytes = report.weights.reduce((sum, weight) => sum + (weight.bytes || 0), 0);
   const decode = report.entries.find((entry) => entry.kind === "decode");
   const cards = [];
-  if (decode) cards.push(makeCard(digits(decode.predictedTokensPerSecond) + " tokens/s", `decode, batch ${decode.sequences},`, predictedBadge()));
+  if (decode) cards.push(makeCard(digits(decode.predictedTokensPerSecond), `tokens/s, decode, batch ${decode.sequences},`, predictedBadge()));
   const prefill = report.entries.filter((entry) => entry.kind === "prefill").pop();
-  if (prefill) cards.push(makeCard(digits(prefill.predictedTokensPerSecond) + " tokens/s", `prefill of ${prefill.tokens},`, predictedBadge()));
+  if (prefill) cards.push(makeCard(digits(prefill.predictedTokensPerSecond), `tokens/s, prefill of ${prefill.tokens},`, predictedBadge()));
   if (report.package) cards.push(makeCard(formatBytes(report.package.bytes), `package ${report.package.file}`));
   cards.push(makeCard(formatBytes(weightBytes), `weights, ${formatCount(report.weights.length)} tensors`));
   cards.push(makeCard(formatCount(report.kernels.length), `kernels for ${report.entries.length} ${report.entries.length === 1 ? "entry" : "entries"}`));
@@ -50,7 +50,7 @@ function showSummary() {
     make("div", { class: "cards" }, cards),
     make("h2", {}, "Entry points ", predictedBadge()),
     makeTable(columns, rows),
-    make("p", { class: "quiet" }, `Times are predictions: ${predictedHelp} `, make("a", { href: "#method" }, "How they are made.")));
+    make("p", { class: "quiet" }, `Times are predictions. ${predictedHelp} `, make("a", { href: "#method" }, "How they are made.")));
 }
 
 /** "memory 87%, launch 13%": which bound the predicted time falls to. */
