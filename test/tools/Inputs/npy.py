@@ -4,6 +4,7 @@
 npy.py print FILE [FIRST [LAST]]          elements FIRST to LAST of the file, separated by commas
 npy.py random FILE DTYPE SEED SIZE ...    numbers between -1 and 1; integers (i4) between 0 and 7
 npy.py compare FILE OTHER TOLERANCE       fails if elements differ by more than TOLERANCE times the largest of OTHER
+npy.py within FILE OTHER BOUND            fails if elements differ by BOUND or more
 """
 import ast
 import random
@@ -46,13 +47,15 @@ def main():
             count *= size
         write(path, descr, shape, [generator.randrange(8) if descr == "<i4" else generator.uniform(-1, 1)
                                    for _ in range(count)])
-    elif command == "compare":
+    elif command in ("compare", "within"):
         (shape, values), (other_shape, others) = read(path), read(sys.argv[3])
         assert shape == other_shape, (shape, other_shape)
         largest = max(abs(value) for value in others)
-        difference = max(abs(a - b) for a, b in zip(values, others))
+        # A NaN is larger than any bound.
+        difference = max(abs(a - b) if a == a and b == b else float("inf") for a, b in zip(values, others))
         print(f"largest difference {difference / largest:.3g} of {largest:.3g}")
-        assert largest > 0 and difference <= float(sys.argv[4]) * largest
+        bound = float(sys.argv[4])
+        assert largest > 0 and (difference <= bound * largest if command == "compare" else difference < bound)
 
 
 main()
