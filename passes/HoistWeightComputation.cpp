@@ -121,6 +121,8 @@ struct HoistWeightComputation : mjolnir::impl::HoistWeightComputationBase<HoistW
         suffix = ".scaled";
       else if (isa<arith::TruncFOp, arith::ExtFOp>(step))
         suffix = ".converted";
+      else if (!isa<mj::RopeTableOp>(step) && !isConstant(step))
+        suffix = ".prepared";
     }
     return (name.empty() ? "rope_table" : name) + suffix;
   }

@@ -11,6 +11,46 @@
 
 include "mlir/Pass/PassBase.td"
 
+def Simplify : Pass<"simplify", "mlir::ModuleOp"> {
+  let summary = "The same numbers with fewer operations";
+  let description = [{
+    Moves, merges and removes what computes nothing. Transpositions, reshapes, slices, concatenations and broadcasts of
+    each other become one operation or none; transpositions of axes of size 1 become reshapes. Transpositions and
+    reshapes go down past pointwise operations, reshapes that add axes of size 1 past norms and softmax, too, until they
+    meet what undoes them; slices and concatenations go up past transpositions. A pointwise operation on repeated
+    numbers is done once on each, before the broadcast. Casts go into the operations that compute in f32 anyway. A
+    stack of matrix products gets one leading axis. Constants are folded, equal operations become one, and what nothing
+    reads is dropped, an append to the cache too. Whatever is done to a weight stays on the weight's side, where
+    packaging computes it.
+
+    What would change a bit stays, and a remark says so: `x + 0.0` makes 0 of -0, a truncation that is widened again
+    rounds. Transposed weights are left to `recognize`, since the order of a matmul's sum depends on how its weight
+    lies.
+
+    NUMERIC EFFECT: exact.
+
+    Before, a pair of transpositions around a pointwise operation:
+    ```mlir
+    func.func @pair(%x: tensor<4x6xf32>) -> tensor<4x6xf32> attributes {mj.entry} {
+      %a = mj.transpose %x [1, 0] : tensor<4x6xf32> -> tensor<6x4xf32>
+      %b = math.exp %a : tensor<6x4xf32>
+      %c = mj.transpose %b [1, 0] : tensor<6x4xf32> -> tensor<4x6xf32>
+      return %c : tensor<4x6xf32>
+    }
+    ```
+    After `simplify`:
+    ```mlir
+    func.func @pair(%arg0: tensor<4x6xf32>) -> tensor<4x6xf32> attributes {mj.entry} {
+      %0 = math.exp %arg0 : tensor<4x6xf32>
+      return %0 : tensor<4x6xf32>
+    }
+    ```
+    Remarks: `Simplified` for each entry, with the operations of each kind before and after; `Kept` for what looks
+    superfluous and is not.
+  }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect", "mlir::math::MathDialect"];
+}
+
 def SpecializeBuckets : Pass<"specialize-buckets", "mlir::ModuleOp"> {
   let summary = "Makes a static copy of each ragged entry for every bucket";
   let description = [{

@@ -41,6 +41,9 @@ void mjolnir::setPhase(ModuleOp module, Phase phase) {
 
 /// graph: what every target profits from, on static shapes.
 static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
+  // The oracle computes what was imported, as it was written.
+  if (!options.oracle)
+    manager.addPass(createSimplify());
   SpecializeBucketsOptions buckets;
   buckets.decode = options.decode;
   buckets.prefill = options.prefill;

@@ -3,6 +3,7 @@
 // Runs mj.prepare on the host, with operations whose result does not depend on the machine.
 #include "lib/Pipeline/Prepare.h"
 
+#include "lib/Pipeline/PrepareOps.h"
 #include "lib/Pipeline/QuantizeWeights.h"
 #include "lib/Pipeline/RopeTable.h"
 #include "mjolnir/Support/FloatBits.h"
@@ -65,52 +66,6 @@ static FailureOr<TensorBytes> multiply(Operation *op, ArrayRef<char> a, ArrayRef
   return op->emitError() << "packaging cannot multiply elements of type " << element;
 }
 
-static size_t elementBytes(Type type) { return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
-
-/// The elements of a constant: numbers that a pass put beside the weights.
-static FailureOr<TensorBytes> copyConstant(arith::ConstantOp op) {
-  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
-  if (!elements || elements.getType().getElementTypeBitWidth() % 8)
-    return op.emitError() << "packaging cannot write " << op.getType();
-  ArrayRef<char> data = elements.getRawData();
-  std::vector<char> bytes;
-  for (int64_t copies = elements.isSplat() ? elements.getNumElements() : 1; copies > 0; --copies)
-    bytes.insert(bytes.end(), data.begin(), data.end());
-  return TensorBytes(std::move(bytes));
-}
-
-static TensorBytes concatenate(mj::ConcatOp op, ArrayRef<TensorBytes> sources) {
-  auto type = cast<RankedTensorType>(op.getType());
-  size_t blocks = ShapedType::getNumElements(type.getShape().take_front(op.getAxis()));
-  std::vector<char> result;
-  result.reserve(type.getNumElements() * elementBytes(type));
-  for (size_t block = 0; block < blocks; ++block)
-    for (const TensorBytes &source : sources) {
-      size_t size = source.bytes().size() / blocks;
-      const char *begin = source.bytes().data() + block * size;
-      result.insert(result.end(), begin, begin + size);
-    }
-  return TensorBytes(std::move(result));
-}
-
-static TensorBytes slice(mj::SliceOp op, ArrayRef<char> source) {
-  auto from = cast<RankedTensorType>(op.getSource().getType()), to = cast<RankedTensorType>(op.getType());
-  size_t size = elementBytes(to);
-  std::vector<char> result;
-  result.reserve(to.getNumElements() * size);
-  for (int64_t element = 0; element < to.getNumElements(); ++element) {
-    int64_t rest = element, place = 0, step = 1;
-    for (int64_t axis = to.getRank() - 1; axis >= 0; --axis) {
-      place += (op.getOffsets()[axis] + rest % to.getDimSize(axis) * op.getStrides()[axis]) * step;
-      rest /= to.getDimSize(axis);
-      step *= from.getDimSize(axis);
-    }
-    const char *begin = source.data() + place * size;
-    result.insert(result.end(), begin, begin + size);
-  }
-  return TensorBytes(std::move(result));
-}
-
 FailureOr<TensorBytes> WeightEvaluator::evaluate(StringRef name) {
   Operation *symbol = symbols.lookup(name);
   if (auto weight = dyn_cast_or_null<mj::WeightOp>(symbol)) {
@@ -149,12 +104,6 @@ FailureOr<TensorBytes> WeightEvaluator::evaluate(Operation *op, ArrayRef<TensorB
     return convert(op, operands[0].bytes());
   if (isa<arith::MulFOp>(op))
     return multiply(op, operands[0].bytes(), operands[1].bytes());
-  if (auto constant = dyn_cast<arith::ConstantOp>(op))
-    return copyConstant(constant);
-  if (auto concat = dyn_cast<mj::ConcatOp>(op))
-    return concatenate(concat, operands);
-  if (auto part = dyn_cast<mj::SliceOp>(op))
-    return slice(part, operands[0].bytes());
   if (auto scale = dyn_cast<mj::ChannelScaleOp>(op))
     return computeChannelScale(scale, operands[0].bytes());
   if (auto quantize = dyn_cast<mj::QuantizeChannelsOp>(op))
@@ -171,5 +120,10 @@ FailureOr<TensorBytes> WeightEvaluator::evaluate(Operation *op, ArrayRef<TensorB
       return op->emitError() << "the target cannot pack " << from << " as " << to;
     return TensorBytes(std::move(packed));
   }
+  SmallVector<ArrayRef<char>> bytes;
+  for (const TensorBytes &operand : operands)
+    bytes.push_back(operand.bytes());
+  if (std::optional<std::vector<char>> result = computePrepared(op, bytes))
+    return TensorBytes(std::move(*result));
   return op->emitError() << "packaging cannot compute '" << op->getName() << "'";
 }

@@ -101,12 +101,50 @@ func.func @two_ways() -> (tensor<4xbf16>, tensor<4xf32>, tensor<4xf32>, tensor<8
 
 // -----
 
+// Movements of elements and arithmetic in f32, constants in it too, are work on weights.
+// CHECK: mj.prepare @gamma.prepared : tensor<4xf32> {
+// CHECK-DAG:   %[[W:.*]] = mj.get_weight @gamma
+// CHECK-DAG:   %[[C:.*]] = arith.constant dense<1.000000e+00>
+// CHECK:       %[[S:.*]] = arith.addf %[[C]], %[[W]]
+// CHECK-NEXT:  mj.yield %[[S]]
+// CHECK: mj.prepare @a.prepared : tensor<4x4xf32> {
+// CHECK-NEXT:   %[[A:.*]] = mj.get_weight @a
+// CHECK-NEXT:   %[[T:.*]] = mj.transpose %[[A]] [1, 0]
+// CHECK-NEXT:   %[[B:.*]] = mj.get_weight @b
+// CHECK-NEXT:   %[[L:.*]] = mj.slice %[[B]]
+// CHECK-NEXT:   %[[R:.*]] = mj.reshape %[[L]]
+// CHECK-NEXT:   %[[K:.*]] = mj.concat %[[T]], %[[R]]
+// CHECK-NEXT:   mj.yield %[[K]]
+// CHECK: func.func @arithmetic
+// CHECK-NEXT: %[[G:.*]] = mj.get_weight @gamma.prepared
+// CHECK-NEXT: %[[K:.*]] = mj.get_weight @a.prepared
+// CHECK-NEXT: return %[[G]], %[[K]]
+// REMARK: @gamma.prepared is computed when the package is written: arith.addf of @gamma
+// REMARK: @a.prepared is computed when the package is written: mj.concat of @a
+mj.weight @gamma : tensor<4xf32> from "gamma"
+mj.weight @a : tensor<4x2xf32> from "a"
+mj.weight @b : tensor<3x4xf32> from "b"
+func.func @arithmetic() -> (tensor<4xf32>, tensor<4x4xf32>) attributes {mj.entry} {
+  %one = arith.constant dense<1.0> : tensor<4xf32>
+  %g = mj.get_weight @gamma : tensor<4xf32>
+  %s = arith.addf %one, %g : tensor<4xf32>
+  %a = mj.get_weight @a : tensor<4x2xf32>
+  %t = mj.transpose %a [1, 0] : tensor<4x2xf32> -> tensor<2x4xf32>
+  %b = mj.get_weight @b : tensor<3x4xf32>
+  %l = mj.slice %b from [0, 0] by [2, 1] : tensor<3x4xf32> -> tensor<2x4xf32>
+  %r = mj.reshape %l : tensor<2x4xf32> -> tensor<2x4xf32>
+  %k = mj.concat %t, %r axis 0 : tensor<2x4xf32>, tensor<2x4xf32> -> tensor<4x4xf32>
+  return %s, %k : tensor<4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
 // Near misses: a conversion of an argument or of a computed value is no work on weights, nor is what packaging cannot do.
 // CHECK-NOT: mj.prepare
 // CHECK-LABEL: func.func @activations
 // CHECK-NEXT: arith.extf
 // CHECK-NEXT: mj.get_weight @w
-// CHECK-NEXT: arith.negf
+// CHECK-NEXT: math.exp
 // CHECK-NEXT: arith.truncf
 // CHECK-NEXT: return
 // REMARK-NOT: Prepared
@@ -114,7 +152,7 @@ mj.weight @w : tensor<4xf32> from "w"
 func.func @activations(%x: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xbf16>) attributes {mj.entry} {
   %e = arith.extf %x : tensor<4xbf16> to tensor<4xf32>
   %w = mj.get_weight @w : tensor<4xf32>
-  %n = arith.negf %w : tensor<4xf32>
+  %n = math.exp %w : tensor<4xf32>
   %t = arith.truncf %n : tensor<4xf32> to tensor<4xbf16>
   return %e, %t : tensor<4xf32>, tensor<4xbf16>
 }
