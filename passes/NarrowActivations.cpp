@@ -98,6 +98,9 @@ private:
   /// Matmuls and attention read rows in bf16 whatever they make. Computation on weights keeps the types it has.
   bool isReadExactly(OpOperand &use) {
     Operation *user = use.getOwner();
+    // A rotary table that is no weight is f32 all the same.
+    if (auto rope = dyn_cast<mj::RopeOp>(user))
+      return &use == &rope.getTableMutable();
     return user == body.getTerminator() || isMask(use) || dependsOnWeightsAlone(user) || readsExactly(user);
   }
 

@@ -51,6 +51,66 @@ def Simplify : Pass<"simplify", "mlir::ModuleOp"> {
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect", "mlir::math::MathDialect"];
 }
 
+def Recognize : Pass<"recognize", "mlir::ModuleOp"> {
+  let summary = "Composite graphs become operations";
+  let description = [{
+    Exporters write norms, rotary embeddings and attention out. This pass finds, on what `simplify` left,
+
+    - **norms**: `x * rsqrt(mean(x^2) + eps)` in its spellings (a quotient by the root, powers, a sum and a factor for the
+      mean, casts to f32 and back), and the same on `x - mean(x)`, with the weight and the bias that follow, before or
+      after a cast; `1 + w` is a weight of its own. Softmax as `exp(x - max) / sum`. A variance as `E[x^2] - E[x]^2`
+      stays: it loses digits that `mj.norm` keeps.
+    - **activations**: SiLU, and GELU by sigmoid, tanh or erf, become one spelling each in `arith` and `math`: they are
+      pointwise, so that kernels take them as they are, and one spelling is all that a kernel has to be fast for.
+      `x * sigmoid(p(x))` is `x / (1 + exp(-p(x)))`, with p a cubic for the tanh approximation, GELU is
+      `x/2 * (1 + erf(x / sqrt(2)))`. SwiGLU is SiLU and a product.
+    - **rotary embeddings**, halves or pairs rotated, by slices, negations, concatenations, strides or pairs, with
+      tables of cosines and sines that are weights, arguments or computed: `mj.rope`. Tables of whole width must be
+      visibly one half twice. Tables that are gathered by positions are read by position, others by row.
+    - **attention**: two stacks of matrix products with a softmax between them, scaled on queries, keys or scores, with an
+      added or selecting mask; a constant mask that hides the later keys is `causal`. Keys and values that are repeated
+      for groups of heads are read once; other stacks than heads (a batch) are heads, too. Only a mask below -10,000
+      counts as hiding. Concatenated keys and values are left to be split.
+    - **right operands**: a matmul reads weights as [N, K], transposed when the package is written, and other operands
+      the way they lie.
+    - **sums** in which two products of different rows meet are reordered so that each product takes additions of its own.
+
+    NUMERIC EFFECT: reassociating. Rounding to bf16 between the operations of a composite graph disappears, sums are
+    made in another order, and products are by other, equal constants.
+
+    Before, an RMS norm:
+    ```mlir
+    mj.weight @w : tensor<8xf32> from "w"
+    func.func @norm(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {mj.entry} {
+      %w = mj.get_weight @w : tensor<8xf32>
+      %eps = arith.constant dense<1.0e-5> : tensor<4xf32>
+      %square = arith.mulf %x, %x : tensor<4x8xf32>
+      %mean = mj.reduce mean %square over [1] : tensor<4x8xf32> -> tensor<4xf32>
+      %sum = arith.addf %mean, %eps : tensor<4xf32>
+      %root = math.rsqrt %sum : tensor<4xf32>
+      %column = mj.reshape %root : tensor<4xf32> -> tensor<4x1xf32>
+      %factor = mj.broadcast %column like %x : tensor<4x1xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+      %normed = arith.mulf %x, %factor : tensor<4x8xf32>
+      %weight = mj.broadcast %w like %x : tensor<8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+      %y = arith.mulf %normed, %weight : tensor<4x8xf32>
+      return %y : tensor<4x8xf32>
+    }
+    ```
+    After `recognize`:
+    ```mlir
+    mj.weight @w : tensor<8xf32> from "w"
+    func.func @norm(%arg0: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {mj.entry} {
+      %0 = mj.get_weight @w : tensor<8xf32>
+      %1 = mj.norm rms %arg0, weight %0 eps 9.99999974E-6 : tensor<4x8xf32>, weight tensor<8xf32> -> tensor<4x8xf32>
+      return %1 : tensor<4x8xf32>
+    }
+    ```
+    Remarks: `Norm`, `Softmax`, `Activation`, `Rope`, `Attention`, `RightOperand`, `Residual` for what was found; the
+    same names, with the reason, for what is close and is not.
+  }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect", "mlir::math::MathDialect"];
+}
+
 def SpecializeBuckets : Pass<"specialize-buckets", "mlir::ModuleOp"> {
   let summary = "Makes a static copy of each ragged entry for every bucket";
   let description = [{
@@ -750,7 +810,8 @@ def VerifyPhase : Pass<"verify-phase", "mlir::ModuleOp"> {
   let summary = "Checks what the next phase may rely on";
   let description = [{
     `input`: there is an entry; entries hold operations of `mj` and pointwise `arith` and `math` on tensors with
-    rows, of element types that kernels know. `graph`, `numerics`: entries have static shapes, too. `fusion`:
+    rows, of element types that kernels know. `graph`, `numerics`: entries have static shapes, too, and constants are
+    one number: masks were recognized, other data belongs into the checkpoint. `fusion`:
     outside regions there are only weights, what depends on them alone, batch fields and reshapes; a region has one
     anchor at most (matmuls of one input are one), computes nothing that one of its operations reads whole, holds
     what mixes rows alone, works on one number of rows, and appends to the cache that it attends to only where each

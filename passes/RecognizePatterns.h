@@ -7,12 +7,13 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace mjolnir {
 
-/// Each looks at the operations of `entry` from the last to the first and replaces what it knows. What has lost its
-/// readers stays for simplify to drop.
+/// Each replaces what it knows in `entry`. What has lost its readers stays.
 void recognizeNorms(mlir::func::FuncOp entry);
 void recognizeActivations(mlir::func::FuncOp entry);
 void recognizeRotaryEmbeddings(mlir::func::FuncOp entry);
@@ -29,6 +30,13 @@ inline void sayRecognized(mlir::Location loc, llvm::StringRef name, const std::s
 inline void sayNotRecognized(mlir::Location loc, llvm::StringRef name, const std::string &reason) {
   if (auto remark = mlir::remark::missed(loc, mlir::remark::RemarkOpts::name(name).category("recognize")))
     remark << reason;
+}
+
+/// A number as people write it: 0.125, 1e-06.
+inline std::string toText(double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%g", number);
+  return text;
 }
 
 } // namespace mjolnir

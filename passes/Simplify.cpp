@@ -87,8 +87,8 @@ struct Simplify : mjolnir::impl::SimplifyBase<Simplify> {
     for (auto &[kind, count] : after)
       countAfter += count;
     if (auto remark = remark::passed(entry.getLoc(), remark::RemarkOpts::name("Simplified").category("simplify")))
-      remark << llvm::formatv("@{0}: {1} to {2} operations{3}", entry.getSymName(), countBefore, countAfter, kinds)
-                    .str();
+      remark
+          << llvm::formatv("@{0}: {1} to {2} operations{3}", entry.getSymName(), countBefore, countAfter, kinds).str();
   }
 
   static void decline(Operation *op, const std::string &reason) {
@@ -126,8 +126,8 @@ struct Simplify : mjolnir::impl::SimplifyBase<Simplify> {
         other = user;
     }
     if (blocked && other)
-      decline(op, llvm::formatv("'{0}' could go before it, but '{1}' reads it, too", blocked->getName(),
-                                other->getName()));
+      decline(op,
+              llvm::formatv("'{0}' could go before it, but '{1}' reads it, too", blocked->getName(), other->getName()));
     else if (blocked)
       decline(op, llvm::formatv("the other operands of '{0}' are not transposed like it", blocked->getName()));
   }

@@ -63,8 +63,8 @@ template <typename Op> struct FoldConstant : OpRewritePattern<Op> {
           op, DenseElementsAttr::get(type, sources.front().template getSplatValue<Attribute>()));
       return success();
     }
-    if (type.getNumElements() > kMaxFolded)
-      return rewriter.notifyMatchFailure(op, "the constant would be large");
+    if (type.getNumElements() > kMaxFolded || std::is_same_v<Op, mj::BroadcastOp>)
+      return rewriter.notifyMatchFailure(op, "the constant would be large, or larger");
     SmallVector<Attribute> elements;
     SmallVector<int64_t> index(type.getRank(), 0);
     for (int64_t i = 0; i < type.getNumElements(); ++i) {

@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// simplify: transpositions, reshapes, broadcasts and casts on their way down, past what computes each element or each row
-// by itself, until they meet what undoes or takes them.
+// simplify: transpositions, reshapes, broadcasts and casts on their way down, past what computes each element or each
+// row by itself, until they meet what undoes or takes them.
 #include "passes/SimplifyPatterns.h"
 #include "passes/TensorMatch.h"
 #include "passes/Weights.h"
@@ -24,12 +24,6 @@ static SmallVector<int64_t> paddedShape(mj::BroadcastOp op) {
   SmallVector<int64_t> shape(tensorOf(op.getResult()).getRank() - source.size(), 1);
   llvm::append_range(shape, source);
   return shape;
-}
-
-/// Whether `use` reads the elements of its value; a broadcast only asks for the leading size of what it is like.
-static bool readsElements(OpOperand &use) {
-  auto broadcast = dyn_cast<mj::BroadcastOp>(use.getOwner());
-  return !broadcast || use.getOperandNumber() == 0;
 }
 
 namespace {
@@ -182,8 +176,8 @@ struct ComputeBeforeBroadcast : RewritePattern {
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       if (std::optional<double> number = getSplat(operand))
-        operands.push_back(createSplat(rewriter, op->getLoc(),
-                                       tensorOf(operand).clone(tensorOf(like).getShape()), *number, like));
+        operands.push_back(
+            createSplat(rewriter, op->getLoc(), tensorOf(operand).clone(tensorOf(like).getShape()), *number, like));
       else
         operands.push_back(operand.getDefiningOp<mj::BroadcastOp>().getSource());
     }
@@ -214,13 +208,45 @@ struct ComputeBeforeConcat : RewritePattern {
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       if (std::optional<double> number = getSplat(operand))
-        operands.push_back(createSplat(rewriter, op->getLoc(),
-                                       tensorOf(operand).clone(tensorOf(like).getShape()), *number, like));
+        operands.push_back(
+            createSplat(rewriter, op->getLoc(), tensorOf(operand).clone(tensorOf(like).getShape()), *number, like));
       else
         operands.push_back(like);
     }
     SmallVector<Value> sources(concat.getSources().size(), clonePointwise(rewriter, op, operands));
     rewriter.replaceOpWithNewOp<mj::ConcatOp>(op, op->getResult(0).getType(), sources, concat.getAxis());
+    return success();
+  }
+};
+
+/// A tensor that nothing but the size of broadcasts is taken from need not be computed: what it is made from, or what
+/// the broadcast is used with, has the same leading size.
+struct LikeWhatIsThere : OpRewritePattern<mj::BroadcastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(mj::BroadcastOp op, PatternRewriter &rewriter) const override {
+    Value like = op.getLike();
+    Operation *producer = like.getDefiningOp();
+    if (!producer || isWeight(like) || llvm::any_of(like.getUses(), readsElements))
+      return rewriter.notifyMatchFailure(op, "what it is like is read, too");
+    Value other;
+    for (Operation *user : op->getUsers())
+      if (isElementwise(user))
+        for (Value operand : user->getOperands())
+          if (Operation *source = operand.getDefiningOp();
+              operand != op.getResult() &&
+              (!source || (source->getBlock() == op->getBlock() && source->isBeforeInBlock(op))) && !getSplat(operand))
+            other = operand;
+    if (!other) {
+      if (isElementwise(producer))
+        other = producer->getOperand(0);
+      else if (auto leading = dyn_cast<mj::LeadingDimOpInterface>(producer))
+        other = leading.getLeadingDimSource();
+    }
+    if (!other || other == like || tensorOf(other).getRank() < 1 ||
+        tensorOf(other).getDimSize(0) != tensorOf(like).getDimSize(0))
+      return rewriter.notifyMatchFailure(op, "nothing else has the leading size");
+    rewriter.modifyOpInPlace(op, [&] { op.getLikeMutable().assign(other); });
     return success();
   }
 };
@@ -264,8 +290,7 @@ struct ConcatBeforeTranspose : OpRewritePattern<mj::ConcatOp> {
     int64_t axis = first.getPermutation()[op.getAxis()];
     SmallVector<int64_t> shape(tensorOf(first.getSource()).getShape());
     shape[axis] = tensorOf(op.getResult()).getDimSize(op.getAxis());
-    Value all =
-        mj::ConcatOp::create(rewriter, op.getLoc(), tensorOf(first.getSource()).clone(shape), sources, axis);
+    Value all = mj::ConcatOp::create(rewriter, op.getLoc(), tensorOf(first.getSource()).clone(shape), sources, axis);
     rewriter.replaceOp(op, createTranspose(rewriter, op.getLoc(), all, first.getPermutation()));
     return success();
   }
@@ -321,9 +346,9 @@ template <typename Op> struct AbsorbCasts : OpRewritePattern<Op> {
 } // namespace
 
 void mjolnir::populateMotionPatterns(RewritePatternSet &patterns) {
-  patterns.add<SinkTranspose, SinkReshape, SinkReshapePastRows<mj::NormOp>, SinkReshapePastRows<mj::SoftmaxOp>,
-               ComputeBeforeBroadcast, ComputeBeforeConcat, SliceBeforeTranspose, ConcatBeforeTranspose,
-               AbsorbCasts<mj::NormOp>, AbsorbCasts<mj::SoftmaxOp>, AbsorbCasts<mj::ReduceOp>, AbsorbCasts<mj::RopeOp>,
-               AbsorbCasts<mj::MatmulOp>, AbsorbCasts<mj::BatchMatmulOp>, AbsorbCasts<mj::SdpaOp>>(
-      patterns.getContext());
+  patterns
+      .add<SinkTranspose, SinkReshape, SinkReshapePastRows<mj::NormOp>, SinkReshapePastRows<mj::SoftmaxOp>,
+           ComputeBeforeBroadcast, ComputeBeforeConcat, LikeWhatIsThere, SliceBeforeTranspose, ConcatBeforeTranspose,
+           AbsorbCasts<mj::NormOp>, AbsorbCasts<mj::SoftmaxOp>, AbsorbCasts<mj::ReduceOp>, AbsorbCasts<mj::RopeOp>,
+           AbsorbCasts<mj::MatmulOp>, AbsorbCasts<mj::BatchMatmulOp>, AbsorbCasts<mj::SdpaOp>>(patterns.getContext());
 }

@@ -30,6 +30,22 @@ Value mjolnir::clonePointwise(OpBuilder &builder, Operation *op, ValueRange oper
   return builder.create(state)->getResult(0);
 }
 
+bool mjolnir::readsElements(OpOperand &use) {
+  return !isa<mj::BroadcastOp>(use.getOwner()) || use.getOperandNumber() == 0;
+}
+
+Operation *mjolnir::getOnlyReader(Value value) {
+  Operation *reader = nullptr;
+  for (OpOperand &use : value.getUses()) {
+    if (!readsElements(use))
+      continue;
+    if (reader)
+      return nullptr;
+    reader = use.getOwner();
+  }
+  return reader;
+}
+
 SmallVector<int64_t> mjolnir::withoutUnits(ArrayRef<int64_t> shape) {
   return llvm::to_vector(llvm::make_filter_range(shape, [](int64_t size) { return size != 1; }));
 }
@@ -102,8 +118,8 @@ Value mjolnir::createTranspose(OpBuilder &builder, Location loc, Value value, Ar
   for (int64_t axis : composed)
     shape.push_back(type.getDimSize(axis));
   // Axes of one element have no order: where only they move, nothing does.
-  SmallVector<int64_t> moved = llvm::to_vector(
-      llvm::make_filter_range(composed, [&](int64_t axis) { return type.getDimSize(axis) != 1; }));
+  SmallVector<int64_t> moved =
+      llvm::to_vector(llvm::make_filter_range(composed, [&](int64_t axis) { return type.getDimSize(axis) != 1; }));
   if (llvm::is_sorted(moved) && type.hasStaticShape())
     return createReshape(builder, loc, value, shape);
   return mj::TransposeOp::create(builder, loc, type.clone(shape), value, composed);

@@ -21,6 +21,12 @@ bool isElementwise(mlir::Operation *op);
 /// A copy of the pointwise `op` on `operands`, whose shape the result gets; its element type stays.
 mlir::Value clonePointwise(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands);
 
+/// Whether `use` reads the elements of its value; a broadcast only asks what it is like for its leading size.
+bool readsElements(mlir::OpOperand &use);
+
+/// The one operation that reads the elements of `value`, once; null if there is another, or none.
+mlir::Operation *getOnlyReader(mlir::Value value);
+
 /// `shape` without its sizes of 1.
 llvm::SmallVector<int64_t> withoutUnits(llvm::ArrayRef<int64_t> shape);
 

@@ -48,11 +48,12 @@ LogicalResult verifyTensor(Operation *op, Type type, bool mayBeScalar, bool isBi
   return success();
 }
 
-/// Operations and types that a kernel can be made of, wherever they are in `block`.
-LogicalResult verifyComputation(Block &block) {
+/// Operations and types that a kernel can be made of, wherever they are in `block`; constants are one number, unless
+/// the program may hold data.
+LogicalResult verifyComputation(Block &block, bool mayHoldData) {
   for (Operation &op : block.without_terminator()) {
     if (auto fusion = dyn_cast<mj::FusionOp>(op)) {
-      if (failed(verifyComputation(fusion.getBody().front())))
+      if (failed(verifyComputation(fusion.getBody().front(), mayHoldData)))
         return failure();
       continue;
     }
@@ -63,19 +64,20 @@ LogicalResult verifyComputation(Block &block) {
     for (Type type : op.getResultTypes())
       if (failed(verifyTensor(&op, type, /*mayBeScalar=*/isConstant(&op) || dependsOnWeightsAlone(&op))))
         return failure();
-    if (auto constant = dyn_cast<arith::ConstantOp>(op); constant && !isa<SplatElementsAttr>(constant.getValue()))
+    if (auto constant = dyn_cast<arith::ConstantOp>(op);
+        constant && !mayHoldData && !isa<SplatElementsAttr>(constant.getValue()))
       return op.emitError() << "'" << op.getName()
                             << "' holds several numbers: data belongs into the checkpoint, as an mj.weight";
   }
   return success();
 }
 
-LogicalResult verifyEntry(func::FuncOp entry) {
+LogicalResult verifyEntry(func::FuncOp entry, bool mayHoldData) {
   for (auto types : {entry.getArgumentTypes(), entry.getResultTypes()})
     for (Type type : types)
       if (failed(verifyTensor(entry, type, /*mayBeScalar=*/true, /*isBinding=*/true)))
         return failure();
-  return verifyComputation(entry.getBody().front());
+  return verifyComputation(entry.getBody().front(), mayHoldData);
 }
 
 bool isStatic(Type type) {
@@ -144,7 +146,9 @@ struct VerifyPhase : mjolnir::impl::VerifyPhaseBase<VerifyPhase> {
     if (entries.empty())
       return module.emitError("has no entry: a func.func with the attribute mj.entry");
     for (func::FuncOp entry : entries) {
-      if (failed(verifyEntry(entry)) || (phase != "input" && failed(verifyStaticShapes(entry))))
+      // Constant masks and row numbers are recognized in phase graph.
+      if (failed(verifyEntry(entry, /*mayHoldData=*/phase == "input")) ||
+          (phase != "input" && failed(verifyStaticShapes(entry))))
         return failure();
       if (phase == "fusion" || phase == "schedule") {
         if (failed(verifyRegions(entry)))

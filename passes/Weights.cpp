@@ -22,7 +22,8 @@ SmallVector<func::FuncOp> mjolnir::getEntries(ModuleOp module) {
 std::string mjolnir::nameOfWeight(Value value) {
   Operation *op = value.getDefiningOp();
   while (op && op->getNumOperands() && dependsOnWeightsAlone(op))
-    op = op->getOperand(op->getNumOperands() > 1 && isConstant(op->getOperand(0).getDefiningOp()) ? 1 : 0).getDefiningOp();
+    op = op->getOperand(op->getNumOperands() > 1 && isConstant(op->getOperand(0).getDefiningOp()) ? 1 : 0)
+             .getDefiningOp();
   if (auto weight = llvm::dyn_cast_if_present<mj::GetWeightOp>(op))
     return ("@" + weight.getWeight()).str();
   return llvm::isa_and_present<mj::RopeTableOp>(op) ? "a rotary table" : "a computed value";

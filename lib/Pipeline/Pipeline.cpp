@@ -42,8 +42,12 @@ void mjolnir::setPhase(ModuleOp module, Phase phase) {
 /// graph: what every target profits from, on static shapes.
 static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // The oracle computes what was imported, as it was written.
-  if (!options.oracle)
+  if (!options.oracle) {
     manager.addPass(createSimplify());
+    manager.addPass(createRecognize());
+    // What was recognized wants its operands in another order of axes, which may cancel with what there was.
+    manager.addPass(createSimplify());
+  }
   SpecializeBucketsOptions buckets;
   buckets.decode = options.decode;
   buckets.prefill = options.prefill;

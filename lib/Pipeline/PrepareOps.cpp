@@ -66,8 +66,7 @@ static std::vector<char> concatenate(mj::ConcatOp op, ArrayRef<ArrayRef<char>> o
   return result;
 }
 
-template <typename Compute>
-static std::vector<char> computeF32(ArrayRef<ArrayRef<char>> operands, Compute compute) {
+template <typename Compute> static std::vector<char> computeF32(ArrayRef<ArrayRef<char>> operands, Compute compute) {
   std::vector<char> result(operands.front().size());
   for (size_t at = 0; at < result.size(); at += sizeof(float)) {
     float a, b = 0;

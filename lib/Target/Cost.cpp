@@ -109,7 +109,7 @@ private:
     if (auto gather = dyn_cast<mj::GatherOp>(op); gather && operand.get() == gather.getTable())
       return denseBytes(type) / rows * tensorOf(gather.getIndices()).getNumElements();
     if (auto rope = dyn_cast<mj::RopeOp>(op); rope && operand.get() == rope.getTable())
-      return denseBytes(type) / rows * tensorOf(rope.getPositions()).getNumElements();
+      return denseBytes(type) / rows * tensorOf(rope.getX()).getDimSize(0);
     // A slice moves elements of its source's type; a broadcast looks at the type of `like` only.
     if (auto slice = dyn_cast<mj::SliceOp>(op))
       return denseBytes(tensorOf(slice.getResult()));

@@ -244,7 +244,7 @@ FailureOr<std::string> ElementPrinter::printRope(mj::RopeOp op, ArrayRef<std::st
   std::string pair = isHalf ? llvm::formatv("(({0}) % {1})", d, half).str() : "((" + d + ") / 2)";
   std::string isSecond = isHalf ? llvm::formatv("({0}) >= {1}", d, half).str() : "(" + d + ") % 2 == 1";
   std::string partner = isHalf ? llvm::formatv("((({0}) + {1}) % {2})", d, half, 2 * half).str() : "((" + d + ") ^ 1)";
-  FailureOr<std::string> position = print(op.getPositions(), {indices[0]});
+  FailureOr<std::string> position = op.getPositions() ? print(op.getPositions(), {indices[0]}) : indices[0];
   FailureOr<std::string> x = print(op.getX(), indices);
   FailureOr<std::string> other = print(op.getX(), {indices[0], indices[1], partner});
   if (failed(position) || failed(x) || failed(other))

@@ -340,7 +340,8 @@ private:
 
   LogicalResult emitOp(mj::RopeOp rope) {
     Value x = memoryOf(rope.getX());
-    Value position = k.toIndex(k.load(memoryOf(rope.getPositions()), ValueRange()));
+    Value position =
+        rope.getPositions() ? k.toIndex(k.load(memoryOf(rope.getPositions()), ValueRange())) : row.front();
     Value angles = rowOf(whole(rope.getTable()), position);
     emitRope(k, rope.getPairs(), x, angles, bufferFor(rope));
     return success();

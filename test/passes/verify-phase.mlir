@@ -1,6 +1,7 @@
 // What each phase may hold, accepted: the same program on its way.
 // RUN: split-file %s %t
 // RUN: mjolnir-opt %t/input.mlir --verify-roundtrip --verify-phase=phase=input -o /dev/null
+// RUN: mjolnir-opt %t/data.mlir --verify-roundtrip --verify-phase=phase=input --simplify --recognize --verify-phase=phase=graph -o /dev/null
 // RUN: mjolnir-opt %t/graph.mlir --verify-roundtrip --verify-phase=phase=input --verify-phase=phase=graph --verify-phase=phase=numerics -o /dev/null
 // RUN: mjolnir-opt %t/graph.mlir --form-fusions --verify-phase=phase=fusion -o /dev/null
 // RUN: mjolnir-opt %t/graph.mlir --form-fusions=unfused --verify-phase=phase=fusion -o /dev/null
@@ -36,6 +37,17 @@
 // RUN: not mjolnir-opt %t/empty.mlir --verify-phase=phase=plan 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: error: has no exec.entry
 
+// A constant mask is data until it is recognized as causal.
+//--- data.mlir
+func.func @data(%q: tensor<2x2x4xf32>, %k: tensor<2x2x4xf32>, %v: tensor<2x2x4xf32>) -> tensor<2x2x4xf32> attributes {mj.entry} {
+  %mask = arith.constant dense<[[0.0, 0xFF800000], [0.0, 0.0]]> : tensor<2x2xf32>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x2x4xf32>, tensor<2x2x4xf32> -> tensor<2x2x2xf32>
+  %b = mj.broadcast %mask like %s : tensor<2x2xf32>, tensor<2x2x2xf32> -> tensor<2x2x2xf32>
+  %m = arith.addf %s, %b : tensor<2x2x2xf32>
+  %p = mj.softmax %m : tensor<2x2x2xf32> -> tensor<2x2x2xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x2x2xf32>, tensor<2x2x4xf32> -> tensor<2x2x4xf32>
+  return %o : tensor<2x2x4xf32>
+}
 //--- input.mlir
 mj.weight @embed : tensor<32x16xf32> from "embed"
 func.func @step(%batch: !mj.batch<? x ? x ?>) -> tensor<?x32xf32> attributes {mj.entry} {

@@ -197,7 +197,8 @@ Array Interpreter::evaluate(mj::SoftmaxOp op) {
 }
 
 Array Interpreter::evaluate(mj::RopeOp op) {
-  const Array &x = at(op.getX()), &positions = at(op.getPositions()), &table = at(op.getTable());
+  const Array &x = at(op.getX()), &table = at(op.getTable());
+  const Array *positions = op.getPositions() ? &at(op.getPositions()) : nullptr;
   int64_t heads = x.shape[1], size = x.shape[2], pairs = size / 2;
   bool isHalf = op.getPairs() == mj::RopePairs::half;
   Array result(x.shape);
@@ -206,7 +207,7 @@ Array Interpreter::evaluate(mj::RopeOp op) {
       for (int64_t pair = 0; pair < pairs; ++pair) {
         int64_t start = (row * heads + head) * size;
         int64_t first = start + (isHalf ? pair : 2 * pair), second = start + (isHalf ? pair + pairs : 2 * pair + 1);
-        int64_t angle = (int64_t(positions.values[row]) * pairs + pair) * 2;
+        int64_t angle = ((positions ? int64_t(positions->values[row]) : row) * pairs + pair) * 2;
         double c = table.values[angle], s = table.values[angle + 1];
         for (auto [place, sign] : {std::pair<int64_t, double>{first, -1}, {second, 1}}) {
           int64_t other = place == first ? second : first;

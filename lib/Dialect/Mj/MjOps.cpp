@@ -10,6 +10,26 @@
 using namespace mlir;
 using namespace mjolnir::mj;
 
+/// The operand types of mj.rope: of x, of the positions if there are any, of the table.
+static ParseResult parseRopeTypes(OpAsmParser &parser, Type &x, Type &positions, Type &table) {
+  SmallVector<Type, 3> types;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseTypeList(types))
+    return failure();
+  if (types.size() != 2 && types.size() != 3)
+    return parser.emitError(loc, "expected the types of x, of positions if there are any, and of the table");
+  x = types.front(), table = types.back();
+  if (types.size() == 3)
+    positions = types[1];
+  return success();
+}
+static void printRopeTypes(OpAsmPrinter &printer, Operation *, Type x, Type positions, Type table) {
+  printer << x << ", ";
+  if (positions)
+    printer << positions << ", ";
+  printer << table;
+}
+
 #define GET_OP_CLASSES
 #include "mjolnir/Dialect/Mj/MjOps.cpp.inc"
 
@@ -189,11 +209,13 @@ LogicalResult NormOp::verify() {
 Value RopeOp::getLeadingDimSource() { return getX(); }
 
 LogicalResult RopeOp::verify() {
-  auto x = tensorOf(getX()), table = tensorOf(getTable()), positions = tensorOf(getPositions());
+  auto x = tensorOf(getX()), table = tensorOf(getTable());
   if (!agree(x.getShape(), tensorOf(getResult()).getShape()))
     return emitOpError("keeps the shape: ") << x << " gives " << getType();
-  if (!agree(x.getDimSize(0), positions.getDimSize(0)))
-    return emitOpError("needs a position for each row of ") << x << ", not " << positions;
+  if (Value positions = getPositions(); positions && !agree(x.getDimSize(0), tensorOf(positions).getDimSize(0)))
+    return emitOpError("needs a position for each row of ") << x << ", not " << positions.getType();
+  if (!getPositions() && !agree(x.getDimSize(0), table.getDimSize(0)))
+    return emitOpError("without positions needs a row of the table for each of ") << x << ", not " << table;
   if (x.getDimSize(2) % 2 || table.getDimSize(1) != x.getDimSize(2) / 2 || table.getDimSize(2) != 2)
     return emitOpError("needs a table of ") << x.getDimSize(2) << " / 2 pairs of cosine and sine, not " << table;
   return success();

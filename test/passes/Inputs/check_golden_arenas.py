@@ -10,7 +10,7 @@ arenas = 0
 for model in models:
     for options in ([], ["--oracle"]):
         command = ["mjolnir-compile", os.path.join(sys.argv[1], model), "--target=host:x86-64-v3", "--batch=4",
-                   "--compile-to=plan", "--remarks=plan-memory", "-o", os.devnull, *options]
+                   "--compile-to=plan", "--remarks-filter=plan-memory", "-o", os.devnull, *options]
         remarks = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         found = re.findall(r"arena of @(\w+): (\d+) bytes for \d+ buffers, largest live set (\d+) bytes", remarks)
         assert found, remarks

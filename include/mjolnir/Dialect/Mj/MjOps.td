@@ -174,13 +174,15 @@ def Mj_RopeOp : Mj_TensorOp<"rope"> {
   let summary = "rotary position embedding";
   let description = [{
     Rotates pairs of each head's elements by the angles of the row's position: `half` pairs (i, i + D/2), `interleaved` pairs
-    (2i, 2i + 1). `x` is [T, heads, D], `table` as `mj.rope_table` makes it. Computed in f32, rounded once.
+    (2i, 2i + 1). `x` is [T, heads, D], `table` as `mj.rope_table` makes it; without positions, row t of it is that of row t
+    of `x`. Computed in f32, rounded once.
   }];
-  let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$x, Mj_IndexTensor:$positions, TensorRankOf<[F32], [3]>:$table,
-                       Mj_RopePairs:$pairs);
+  let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$x, Optional<Mj_IndexTensor>:$positions,
+                       TensorRankOf<[F32], [3]>:$table, Mj_RopePairs:$pairs);
   let results = (outs TensorRankOf<[F32, F16, BF16], [3]>:$result);
   let assemblyFormat = [{
-    $pairs $x `at` $positions `,` $table attr-dict `:` type($x) `,` type($positions) `,` type($table) `->` type($result)
+    $pairs $x (`at` $positions^)? `,` $table attr-dict `:` custom<RopeTypes>(type($x), type($positions), type($table)) `->`
+    type($result)
   }];
 }
 

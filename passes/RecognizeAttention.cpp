@@ -1,0 +1,389 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// recognize: attention written as two stacks of matrix products with a softmax between them.
+//
+// What stacks a product has besides heads, such as a batch, are heads as well: each attends for itself, and grouped
+// heads stay next to each other.
+#include "passes/RecognizePatterns.h"
+#include "passes/TensorMatch.h"
+
+#include "mjolnir/Dialect/Mj/MjDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mjolnir;
+
+/// Scores of at most this are as good as -infinity: exp of the distance to a visible score is 0 in f32.
+static constexpr double kHidden = -1.0e4;
+
+namespace {
+
+class AttentionMatcher {
+public:
+  explicit AttentionMatcher(mj::SoftmaxOp softmax) : softmax(softmax), builder(softmax), loc(softmax.getLoc()) {}
+
+  void run() {
+    if (!tensorOf(softmax.getX()).hasStaticShape() || tensorOf(softmax.getX()).getRank() < 2)
+      return;
+    if (!findValues() || !findScores())
+      return;
+    if (std::string reason = replace(); !reason.empty())
+      decline(reason);
+  }
+
+private:
+  void decline(const std::string &reason) { sayNotRecognized(loc, "Attention", "attention not recognized: " + reason); }
+
+  /// Whether `op` leaves the rows of the last two axes as they are.
+  static bool keepsMatrices(Operation *op) {
+    if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+      return true;
+    auto reshape = dyn_cast<mj::ReshapeOp>(op);
+    if (!reshape)
+      return false;
+    ArrayRef<int64_t> from = tensorOf(reshape.getSource()).getShape(), to = tensorOf(reshape.getResult()).getShape();
+    return from.size() >= 2 && to.size() >= 2 && from.take_back(2) == to.take_back(2);
+  }
+
+  /// The product of the probabilities with the values.
+  bool findValues() {
+    Value probabilities = softmax.getResult();
+    while (Operation *reader = getOnlyReader(probabilities)) {
+      if (!keepsMatrices(reader))
+        break;
+      probabilities = reader->getResult(0);
+    }
+    for (OpOperand &use : probabilities.getUses())
+      if (auto product = dyn_cast<mj::BatchMatmulOp>(use.getOwner()); product && use.getOperandNumber() == 0)
+        second = product;
+    if (!second)
+      return false;
+    // Values may be there after the softmax only.
+    builder.setInsertionPoint(second);
+    isShared = !getOnlyReader(probabilities);
+    return true;
+  }
+
+  /// The product of queries and keys, what it is scaled with and the mask. Says why not where there is such a product.
+  bool findScores() {
+    Value value = softmax.getX();
+    std::string reason;
+    while (true) {
+      Operation *op = value.getDefiningOp();
+      if (!op)
+        return false;
+      if (!getOnlyReader(value) && reason.empty())
+        reason = "another operation reads the scores";
+      if (auto product = dyn_cast<mj::BatchMatmulOp>(op)) {
+        first = product;
+        break;
+      }
+      Value next;
+      if (keepsMatrices(op)) {
+        next = op->getOperand(0);
+      } else if (isa<arith::MulFOp, arith::DivFOp>(op)) {
+        next = stepThroughScale(op, reason);
+      } else if (isa<arith::AddFOp>(op)) {
+        next = stepThroughSum(op, reason);
+      } else if (auto select = dyn_cast<arith::SelectOp>(op)) {
+        next = stepThroughSelect(select, reason);
+      } else if (isa<mj::TransposeOp>(op)) {
+        next = op->getOperand(0);
+        reason = reason.empty() ? "the softmax does not run along the keys" : reason;
+      } else {
+        return false;
+      }
+      if (!next)
+        return false;
+      value = next;
+    }
+    if (isShared)
+      reason = "another operation reads the probabilities";
+    if (!reason.empty())
+      decline(reason);
+    return reason.empty();
+  }
+
+  /// Whether a product of two activations makes `value`, at some distance.
+  static bool comesFromProduct(Value value, unsigned depth = 0) {
+    Operation *op = value.getDefiningOp();
+    if (!op || depth > 8)
+      return false;
+    if (isa<mj::BatchMatmulOp>(op))
+      return true;
+    if (!isElementwise(op) && !isa<mj::ReshapeOp, mj::TransposeOp>(op))
+      return false;
+    return llvm::any_of(op->getOperands(), [&](Value operand) { return comesFromProduct(operand, depth + 1); });
+  }
+
+  Value stepThroughScale(Operation *op, std::string &reason) {
+    bool divides = isa<arith::DivFOp>(op);
+    for (unsigned side : {1u, 0u}) {
+      if (divides && side == 0)
+        break;
+      std::optional<double> number = getSplat(op->getOperand(side));
+      if (!number || *number == 0)
+        continue;
+      if (*number < 0 && reason.empty())
+        reason = "the scores are multiplied with a negative number";
+      scale *= divides ? 1 / *number : *number;
+      return op->getOperand(1 - side);
+    }
+    unsigned side = comesFromProduct(op->getOperand(0)) ? 0 : 1;
+    reason = reason.empty() ? "the scores are multiplied with a tensor: a mask is added or selects" : reason;
+    return op->getOperand(side);
+  }
+
+  Value stepThroughSum(Operation *op, std::string &reason) {
+    unsigned side = comesFromProduct(op->getOperand(0)) ? 0 : 1;
+    addMask(op->getOperand(1 - side), /*isAdded=*/true, reason);
+    return op->getOperand(side);
+  }
+
+  Value stepThroughSelect(arith::SelectOp op, std::string &reason) {
+    std::optional<double> fill = getSplat(op.getFalseValue());
+    bool isKept = fill.has_value();
+    if (!isKept)
+      fill = getSplat(op.getTrueValue());
+    if (!fill || isa<IntegerType>(op.getCondition().getType()))
+      return {};
+    if (*fill > kHidden && reason.empty())
+      reason = "masked scores become " + toText(*fill) + ", which hides nothing";
+    // Masks are computed before they are repeated for each head.
+    auto broadcast = op.getCondition().getDefiningOp<mj::BroadcastOp>();
+    Value condition = broadcast ? broadcast.getSource() : op.getCondition();
+    if (!isKept) {
+      Value all = createSplat(builder, loc, tensorOf(condition), 1, condition);
+      condition = arith::XOrIOp::create(builder, loc, condition, all);
+    }
+    // A finite number is added: rows that see nothing stay the mean that they were.
+    bool isAdded = !std::isinf(*fill);
+    if (isAdded) {
+      auto type = tensorOf(condition).clone(getElementTypeOrSelf(op.getResult().getType()));
+      Value zero = createSplat(builder, loc, type, 0, condition);
+      Value hidden = createSplat(builder, loc, type, *fill, condition);
+      condition = arith::SelectOp::create(builder, loc, condition, zero, hidden);
+    }
+    if (broadcast)
+      condition = mj::BroadcastOp::create(
+          builder, loc, tensorOf(broadcast.getResult()).clone(getElementTypeOrSelf(condition.getType())), condition,
+          broadcast.getLike());
+    addMask(condition, isAdded, reason);
+    return isKept ? op.getTrueValue() : op.getFalseValue();
+  }
+
+  void addMask(Value value, bool isAdded, std::string &reason) {
+    if (mask) {
+      reason = reason.empty() ? "there are two masks" : reason;
+      return;
+    }
+    mask = value;
+    isMaskAdded = isAdded;
+    // The steps go from the softmax back: what was multiplied until here scales the mask, too.
+    scaleOfMask = isAdded ? scale : 1;
+  }
+
+  //===--- Masks ------------------------------------------------------------===//
+
+  enum class MaskKind { none, causal, other };
+
+  /// What a mask that is known now hides. A causal one lets row t see the keys up to S - T + t.
+  MaskKind classifyMask() {
+    auto shape = tensorOf(mask).getShape();
+    int64_t rows = shape[shape.size() - 2], keys = shape.back();
+    bool isCausal = true, isNone = true;
+    SmallVector<int64_t> index(shape.size(), 0);
+    for (int64_t i = 0, count = ShapedType::getNumElements(shape); i < count; ++i) {
+      int64_t rest = i;
+      for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
+        index[axis] = rest % shape[axis];
+      std::optional<double> element = getConstantElement(mask, index);
+      if (!element)
+        return MaskKind::other;
+      bool isVisible = isMaskAdded ? *element == 0 : *element != 0;
+      if (isMaskAdded && !isVisible && *element * scaleOfMask > kHidden)
+        return MaskKind::other;
+      bool isBefore = index.back() <= keys - rows + index[index.size() - 2];
+      isCausal &= isVisible == isBefore;
+      isNone &= isVisible;
+      if (!isCausal && !isNone)
+        return MaskKind::other;
+    }
+    return isNone ? MaskKind::none : MaskKind::causal;
+  }
+
+  /// The mask as [rows, keys], or [heads, rows, keys] where the heads have masks of their own.
+  Value buildMask(Value like, int64_t heads, int64_t rows, int64_t keys) {
+    Value source = mask;
+    auto broadcast = mask.getDefiningOp<mj::BroadcastOp>();
+    auto type = tensorOf(mask);
+    if (broadcast) {
+      auto inner = tensorOf(broadcast.getSource());
+      ArrayRef<int64_t> shape = inner.getShape();
+      // One mask for all heads.
+      if (ShapedType::getNumElements(shape.drop_back(std::min<size_t>(2, shape.size()))) == 1) {
+        SmallVector<int64_t> matrix(shape.take_back(std::min<size_t>(2, shape.size())));
+        while (matrix.size() < 2)
+          matrix.insert(matrix.begin(), 1);
+        source = createReshape(builder, loc, broadcast.getSource(), matrix);
+        if (ArrayRef<int64_t>(matrix) == ArrayRef<int64_t>{rows, keys})
+          return source;
+        return mj::BroadcastOp::create(builder, loc, type.clone({rows, keys}), source, like);
+      }
+    }
+    return heads == 1 ? createReshape(builder, loc, source, {rows, keys})
+                      : createReshape(builder, loc, source, {heads, rows, keys});
+  }
+
+  //===--- Operands ---------------------------------------------------------===//
+
+  /// `value` without a factor that is the same everywhere, which goes to `factor`.
+  Value withoutScale(Value value, double &factor) {
+    Operation *op = value.getDefiningOp();
+    if (!op)
+      return value;
+    if (isa<mj::ReshapeOp, mj::TransposeOp, mj::BroadcastOp>(op)) {
+      Value source = withoutScale(op->getOperand(0), factor);
+      if (source == op->getOperand(0))
+        return value;
+      if (auto broadcast = dyn_cast<mj::BroadcastOp>(op))
+        return mj::BroadcastOp::create(builder, loc, broadcast.getType(), source, broadcast.getLike());
+      if (auto transpose = dyn_cast<mj::TransposeOp>(op))
+        return createTranspose(builder, loc, source, transpose.getPermutation());
+      return createReshape(builder, loc, source, tensorOf(value).getShape());
+    }
+    if (!isa<arith::MulFOp, arith::DivFOp>(op) || !isElementwise(op))
+      return value;
+    for (unsigned side : {1u, 0u}) {
+      if (isa<arith::DivFOp>(op) && side == 0)
+        break;
+      if (std::optional<double> number = getSplat(op->getOperand(side)); number && *number != 0) {
+        factor *= isa<arith::DivFOp>(op) ? 1 / *number : *number;
+        return withoutScale(op->getOperand(1 - side), factor);
+      }
+    }
+    return value;
+  }
+
+  /// A stack of matrices [heads, n, m] (or [heads, m, n]) as rows [n, heads, m].
+  Value toRows(Value stack, bool isTransposed) {
+    ArrayRef<int64_t> shape = tensorOf(stack).getShape();
+    int64_t heads = ShapedType::getNumElements(shape.drop_back(2));
+    Value matrices = createReshape(builder, loc, stack, {heads, shape[shape.size() - 2], shape.back()});
+    return createTranspose(builder, loc, matrices,
+                           isTransposed ? ArrayRef<int64_t>{2, 0, 1} : ArrayRef<int64_t>{1, 0, 2});
+  }
+
+  /// If each of `rows`' heads ([n, heads, m]) is there several times side by side, the rows with each once.
+  Value withoutRepetition(Value rows, int64_t &times) {
+    // Either [n, kv heads, times, m] to [n, heads, m], or [kv heads, times, n, m] to [heads, n, m], then transposed.
+    auto transpose = rows.getDefiningOp<mj::TransposeOp>();
+    Value heads = transpose ? transpose.getSource() : rows;
+    int64_t headAxis = transpose ? transpose.getPermutation()[1] : 1;
+    auto reshape = heads.getDefiningOp<mj::ReshapeOp>();
+    auto broadcast = reshape ? reshape.getSource().getDefiningOp<mj::BroadcastOp>() : mj::BroadcastOp();
+    if (!broadcast)
+      return {};
+    ArrayRef<int64_t> to = tensorOf(broadcast.getResult()).getShape(),
+                      from = tensorOf(broadcast.getSource()).getShape();
+    SmallVector<int64_t> padded(to.size() - from.size(), 1);
+    llvm::append_range(padded, from);
+    int64_t repeated = -1;
+    for (size_t axis = 0; axis < to.size(); ++axis)
+      if (padded[axis] != to[axis]) {
+        if (repeated >= 0)
+          return {};
+        repeated = axis;
+      }
+    if (repeated < 0)
+      return {};
+    ArrayRef<int64_t> shape = tensorOf(heads).getShape();
+    int64_t before = ShapedType::getNumElements(shape.take_front(headAxis));
+    int64_t after = ShapedType::getNumElements(shape.drop_front(headAxis + 1));
+    int64_t beforeRepeated = ShapedType::getNumElements(to.take_front(repeated));
+    if (ShapedType::getNumElements(to.drop_front(repeated + 1)) != after || beforeRepeated % before)
+      return {};
+    times = to[repeated];
+    SmallVector<int64_t> once(shape);
+    once[headAxis] /= times;
+    Value source = createReshape(builder, loc, broadcast.getSource(), once);
+    return transpose ? createTranspose(builder, loc, source, transpose.getPermutation()) : source;
+  }
+
+  /// Replaces the second product. Returns why it cannot.
+  std::string replace() {
+    auto scores = tensorOf(first.getResult()).getShape();
+    int64_t heads = ShapedType::getNumElements(scores.drop_back(2)), rows = scores[scores.size() - 2],
+            keyCount = scores.back();
+    // A mask that the scale after it changed.
+    bool isCausal = false;
+    if (mask) {
+      MaskKind kind = classifyMask();
+      if (kind == MaskKind::none)
+        mask = {};
+      else if (kind == MaskKind::causal) {
+        isCausal = true;
+        mask = {};
+      } else if (isMaskAdded && scaleOfMask != 1) {
+        return "the mask is scaled with the scores";
+      } else if (!isa<IntegerType>(getElementTypeOrSelf(mask.getType())) &&
+                 !isa<FloatType>(getElementTypeOrSelf(mask.getType()))) {
+        return "the mask holds neither numbers nor booleans";
+      }
+    }
+    double factor = scale;
+    Value query = toRows(withoutScale(first.getA(), factor), /*isTransposed=*/false);
+    Value key = toRows(withoutScale(first.getB(), factor), /*isTransposed=*/!first.getTransposeB());
+    Value value = toRows(second.getB(), /*isTransposed=*/second.getTransposeB());
+    int64_t keyTimes = 1, valueTimes = 1;
+    Value keyOnce = withoutRepetition(key, keyTimes), valueOnce = withoutRepetition(value, valueTimes);
+    if (keyOnce && valueOnce && keyTimes == valueTimes)
+      key = keyOnce, value = valueOnce;
+    else
+      keyTimes = 1;
+    if (getElementTypeOrSelf(key.getType()) != getElementTypeOrSelf(value.getType()))
+      return "keys and values are of different types";
+    for (Value operand : {query, key})
+      if (Type element = getElementTypeOrSelf(operand.getType());
+          !element.isF32() && !element.isF16() && !element.isBF16())
+        return "the operands are no wide floats";
+
+    int64_t width = tensorOf(value).getDimSize(2);
+    auto type = tensorOf(second.getResult());
+    Value masked = mask ? buildMask(query, heads, rows, keyCount) : Value();
+    Value attended = mj::SdpaOp::create(builder, loc, type.clone({rows, heads, width}), query, ValueRange{key},
+                                        ValueRange{value}, masked, APFloat(float(factor)), isCausal);
+    OpBuilder after(second);
+    Value matrices = createTranspose(after, loc, attended, {1, 0, 2});
+    second.getResult().replaceAllUsesWith(createReshape(after, loc, matrices, type.getShape()));
+    std::string grouped = keyTimes > 1 ? llvm::formatv(" in groups of {0}", keyTimes).str() : "";
+    sayRecognized(loc, "Attention",
+                  llvm::formatv("attention of {0} heads{1}, {2} rows over {3} keys, scale {4}{5}", heads, grouped, rows,
+                                keyCount, toText(float(factor)),
+                                isCausal ? ", causal"
+                                : mask   ? ", masked"
+                                         : "")
+                      .str());
+    return "";
+  }
+
+  mj::SoftmaxOp softmax;
+  OpBuilder builder;
+  Location loc;
+  mj::BatchMatmulOp first, second;
+  Value mask;
+  bool isMaskAdded = false, isShared = false;
+  double scale = 1, scaleOfMask = 1;
+};
+
+} // namespace
+
+void mjolnir::recognizeAttention(func::FuncOp entry) {
+  for (auto softmax : llvm::make_early_inc_range(entry.getBody().front().getOps<mj::SoftmaxOp>()))
+    AttentionMatcher(softmax).run();
+}
