@@ -13,7 +13,6 @@ config.test_source_root = config.source_root
 config.excludes = ["unit", "numerics", "random", "fuzz", "Inputs"]
 
 config.environment["PATH"] = os.pathsep.join([config.mjolnir_tools, config.llvm_tools, config.environment["PATH"]])
-<<<<<<< HEAD
 # What compiles for GPUs needs NVRTC: named in the environment, or of a toolkit.
 nvrtc = [os.environ.get("MJOLNIR_NVRTC", "")]
 nvrtc += [os.path.join(os.environ.get(name, ""), "lib64", "libnvrtc.so") for name in ("CUDA_HOME", "CUDA_PATH")]
@@ -21,8 +20,7 @@ nvrtc = [path for path in nvrtc + ["/usr/local/cuda/lib64/libnvrtc.so"] if os.pa
 if nvrtc:
     config.available_features.add("nvrtc")
     config.environment["MJOLNIR_NVRTC"] = nvrtc[0]
-=======
+# A browser looks at reports.
 if shutil.which("chromium"):
     config.available_features.add("chromium")
->>>>>>> e38881f (Look at a report in a browser where there is one)
 config.substitutions.append(("%goldens", os.path.join(config.source_root, "numerics", "goldens")))
