@@ -53,23 +53,32 @@ function groupLines(lines, keyOf) {
   return [...groups.values()];
 }
 
+/** What was declined in full; the rest when asked for. */
+function makeNotes(lines) {
+  const messages = (isShown) => [...new Set(lines.flatMap((line) => line.notes).map((note) => report.remarks[note])
+    .filter((remark) => isShown === (remark.kind === "missed" || remark.kind === "failed")).map((remark) => withoutLayers(remark.message)))];
+  const [declined, others] = [messages(true), messages(false)];
+  if (!declined.length && !others.length) return "–";
+  return [...declined.map((message) => make("div", {}, make("span", { class: "badge missed" }, "declined"), " ", message)),
+    others.length ? make("details", {}, make("summary", {}, others.length === 1 ? "1 remark" : `${others.length} remarks`), others.map((message) => make("div", { class: "quiet" }, message))) : null].filter(Boolean);
+}
+
 function showPrecision() {
   const weights = new Map(report.weights.map((weight) => [weight.name, weight]));
   const sourceOf = (line) => (weights.get(line.weight) ? weights.get(line.weight).sources : []);
   const nameOf = (line) => sourceOf(line).map((source) => source.name).join(" + ") || line.weight;
   const groups = groupLines(report.matmuls, (line) => [withoutLayers(nameOf(line)), line.stored, line.activation, line.multiplied, line.result, line.weightScale, line.activationScale,
     line.entries.join(), (weights.get(line.weight) || {}).encoding, line.notes.map((note) => withoutLayers(report.remarks[note].message)).join()].join("|"));
-  const columns = [{ title: "weight", name: true }, { title: "layers", number: true }, { title: "checkpoint" }, { title: "stored" }, { title: "encoding", nowrap: true }, { title: "bytes", number: true },
-    { title: "activation" }, { title: "multiplied as" }, { title: "sums" }, { title: "result" }, { title: "scales" }, { title: "entries" }, { title: "what passes said" }];
+  const columns = [{ title: "weight", name: true }, { title: "layers", number: true }, { title: "checkpoint, stored", nowrap: true }, { title: "encoding", nowrap: true }, { title: "bytes", number: true },
+    { title: "activation" }, { title: "multiplied, summed", nowrap: true }, { title: "result" }, { title: "scales", nowrap: true }, { title: "entries" }, { title: "what passes said", wide: true }];
   const rows = groups.map((lines) => {
     const [line] = lines;
     const weight = weights.get(line.weight) || {};
-    const notes = [...new Set(lines.flatMap((each) => each.notes).map((note) => withoutLayers(report.remarks[note].message)))];
-    const scales = [line.weightScale && `weight: ${line.weightScale}`, line.activationScale !== null && `activation: ${digits(line.activationScale)}`].filter(Boolean).join(", ");
+    const scales = [line.weightScale, line.activationScale !== null && `activation ${digits(line.activationScale)}`].filter(Boolean).join(", ");
     const everywhere = line.entries.length === report.entries.length;
-    return [lines.length > 1 ? withoutLayers(nameOf(line)) : nameOf(line), lines.length > 1 ? `×${lines.length}` : "", [...new Set(sourceOf(line).map((source) => source.stored))].join(", "), line.stored, weight.encoding || "",
-      formatBytes(lines.reduce((sum, each) => sum + ((weights.get(each.weight) || {}).bytes || 0), 0)), line.activation, line.multiplied, line.accumulated, line.result, scales || "–",
-      everywhere ? "all" : line.entries.join(", "), notes.length ? notes.join("; ") : "–"];
+    return [lines.length > 1 ? withoutLayers(nameOf(line)) : nameOf(line), lines.length > 1 ? `×${lines.length}` : "", [...new Set([...sourceOf(line).map((source) => source.stored), line.stored])].join(" → "), weight.encoding || "",
+      formatBytes(lines.reduce((sum, each) => sum + ((weights.get(each.weight) || {}).bytes || 0), 0)), line.activation, `${line.multiplied}, ${line.accumulated}`, line.result, scales || "–",
+      everywhere ? "all" : line.entries.join(", "), makeNotes(lines)];
   });
   section("precision").replaceChildren(
     make("h2", {}, "Precision of each matrix product"),

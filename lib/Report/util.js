@@ -26,7 +26,7 @@ const section = (id) => document.getElementById(id);
 
 /** A table in a box that scrolls by itself. Columns: {title, number, name}; rows: arrays of cells. */
 function makeTable(columns, rows) {
-  const classes = (column) => [column.number && "number", column.name && "name", column.nowrap && "nowrap"].filter(Boolean).join(" ") || undefined;
+  const classes = (column) => [column.number && "number", column.name && "name", column.nowrap && "nowrap", column.wide && "wide"].filter(Boolean).join(" ") || undefined;
   return make("div", { class: "scroll", tabindex: "0" },
     make("table", {},
       make("thead", {}, make("tr", {}, columns.map((column) => make("th", { class: column.number && "number", scope: "col", title: column.help }, column.title)))),
