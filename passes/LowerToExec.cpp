@@ -206,9 +206,24 @@ private:
     }
     if (std::optional<uint64_t> scratch = kernel.getScratch())
       operands.push_back(exec::ArenaBufferOp::create(builder, loc, bufferType(), *scratch, IntegerAttr()));
-    exec::LaunchOp::create(builder, loc, kernel.getSymName(), operands);
+    exec::LaunchOp::create(builder, nameResults(fusion), kernel.getSymName(), operands);
     ++launches;
     return success();
+  }
+
+  /// The region's location with the names of what the launch stores: see exec::StoredValue.
+  Location nameResults(mj::FusionOp fusion) {
+    Block &body = fusion.getBody().front();
+    SmallVector<exec::StoredValue> stored;
+    for (auto [place, operand] : llvm::enumerate(exec::getKernelOperands(body))) {
+      if (operand.kind != exec::KernelOperand::result)
+        continue;
+      Operation *producer = body.getTerminator()->getOperand(operand.index).getDefiningOp();
+      auto name = producer ? producer->getLoc()->findInstanceOf<NameLoc>() : NameLoc();
+      if (name)
+        stored.push_back({int64_t(place), name.getName().getValue(), operand.type});
+    }
+    return exec::withStoredValues(fusion.getLoc(), stored);
   }
 
   func::FuncOp function;

@@ -11,6 +11,34 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LabelValues : Pass<"label-values", "mlir::ModuleOp"> {
+  let summary = "Gives each value of an entry a name";
+  let description = [{
+    The name is that of the module of the model that the operation came from, or else of its entry, the operation's, and a
+    number where that is not the first: `model.layers.0.mlp.gate_proj:matmul`. It is the operation's location, which passes
+    hand on to what they make of it: the fused program and the oracle call a value by the same name, and
+    `mjolnir-verify` compares the two. Packages hold the names of what launches store in `debug.json`. IR looks the same
+    unless `--mlir-print-debuginfo` shows locations, below `main:negf`.
+
+    NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    func.func @main(%x: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %y = arith.negf %x : tensor<2x4xf32>
+      return %y : tensor<2x4xf32>
+    }
+    ```
+    After `label-values`:
+    ```mlir
+    func.func @main(%arg0: tensor<2x4xf32>) -> tensor<2x4xf32> attributes {mj.entry} {
+      %0 = arith.negf %arg0 : tensor<2x4xf32>
+      return %0 : tensor<2x4xf32>
+    }
+    ```
+  }];
+}
+
 def Simplify : Pass<"simplify", "mlir::ModuleOp"> {
   let summary = "The same numbers with fewer operations";
   let description = [{

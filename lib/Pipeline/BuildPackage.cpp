@@ -4,10 +4,13 @@
 #include "lib/Pipeline/BuildPackage.h"
 
 #include "lib/Pipeline/Prepare.h"
+#include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Package/PackageWriter.h"
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
@@ -64,6 +67,7 @@ public:
         return failure();
     if (failed(addFiles()))
       return failure();
+    addDebugTables();
 
     WeightEvaluator evaluator(module, target, [&](mj::WeightOp weight) { return readTensor(weight); });
     contents.weight = [&](size_t index, const package::AppendBytes &append) -> package::Error {
@@ -243,6 +247,7 @@ private:
       } else {
         continue;
       }
+      describeStep(op, *table);
       table->steps.push_back(std::move(step));
     }
     contents.program.entries.push_back(std::move(table));
@@ -303,6 +308,29 @@ private:
     return fb::Operand(fb::Space::weight, found->second, 0, *bytes);
   }
 
+  /// Notes what the launch `op`, the next step of `entry`, stores where.
+  void describeStep(Operation &op, const fb::EntryT &entry) {
+    for (const exec::StoredValue &stored : exec::getStoredValues(op.getLoc())) {
+      FailureOr<fb::DType> dtype = dtypeOf(&op, stored.type);
+      if (failed(dtype) || stored.operand < 0 || stored.operand >= int64_t(op.getNumOperands()))
+        continue;
+      debug.push_back(llvm::json::Object{{"entry", entry.name},
+                                         {"step", int64_t(entry.steps.size())},
+                                         {"operand", stored.operand},
+                                         {"value", stored.name},
+                                         {"dtype", fb::EnumNameDType(*dtype)},
+                                         {"shape", llvm::json::Array(stored.type.getShape())}});
+    }
+  }
+
+  /// The names of what launches store, for mjolnir-verify; nothing else reads them.
+  void addDebugTables() {
+    if (debug.empty())
+      return;
+    llvm::raw_string_ostream(debugText) << llvm::json::Value(llvm::json::Object{{"stored", std::move(debug)}});
+    contents.members.push_back({package::kDebugMember, debugText});
+  }
+
   /// What a text generator needs beside the program.
   LogicalResult addFiles() {
     if (!checkpoint)
@@ -349,6 +377,8 @@ private:
   package::PackageContents contents;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> files;
   llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices;
+  llvm::json::Array debug;
+  std::string debugText;
   llvm::StringMap<unsigned> weightIndices;
   std::vector<std::string> weightNames;
   SmallVector<const TensorInfo *> readTensors;

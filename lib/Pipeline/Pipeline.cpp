@@ -41,6 +41,8 @@ void mjolnir::setPhase(ModuleOp module, Phase phase) {
 
 /// graph: what every target profits from, on static shapes.
 static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
+  // Before anything moves: what is computed keeps its name whatever computes it.
+  manager.addPass(createLabelValues());
   // The oracle computes what was imported, as it was written.
   if (!options.oracle) {
     manager.addPass(createSimplify());
@@ -58,7 +60,6 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // Layers read the same fields and tables: once is enough.
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
-  // The oracle computes what was imported.
   if (options.oracle)
     return;
   // Attention scales and joins by itself what exporters scale and join before it.

@@ -37,11 +37,13 @@ private:
       Move move;
     };
     static constexpr Weighted moves[] = {
-        {4, &PlainGenerator::unary},      {6, &PlainGenerator::binary},    {4, &PlainGenerator::withRow},
-        {3, &PlainGenerator::activation}, {5, &PlainGenerator::normalize}, {6, &PlainGenerator::multiply},
-        {3, &PlainGenerator::gateAndUp},  {2, &PlainGenerator::lookUp},    {2, &PlainGenerator::pickRows},
-        {3, &PlainGenerator::rotate},     {2, &PlainGenerator::select},    {2, &PlainGenerator::narrowArithmetic},
-        {3, &PlainGenerator::residual},   {1, &PlainGenerator::addInput},
+        {4, &PlainGenerator::unary},         {6, &PlainGenerator::binary},       {4, &PlainGenerator::withRow},
+        {3, &PlainGenerator::activation},    {5, &PlainGenerator::normalize},    {6, &PlainGenerator::multiply},
+        {3, &PlainGenerator::gateAndUp},     {2, &PlainGenerator::lookUp},       {2, &PlainGenerator::pickRows},
+        {3, &PlainGenerator::rotate},        {2, &PlainGenerator::select},       {2, &PlainGenerator::narrowArithmetic},
+        {3, &PlainGenerator::residual},      {3, &PlainGenerator::moveElements}, {2, &PlainGenerator::reduceRows},
+        {2, &PlainGenerator::softmax},       {2, &PlainGenerator::spelledNorm},  {1, &PlainGenerator::spelledRope},
+        {2, &PlainGenerator::reduceColumns}, {1, &PlainGenerator::addInput},
     };
     int total = 0;
     for (const Weighted &each : moves)
@@ -247,6 +249,120 @@ private:
     if (random.chance(0.5))
       keep(h);
     return random.chance(0.5) ? b.norm(mj::NormKind::rms, h, normWeight(shapeOf(h)[1])) : h;
+  }
+
+  /// Transposes, slices, concatenations and reshapes.
+  Value moveElements() {
+    Value x = anyMatrix();
+    int64_t height = shapeOf(x)[0], columns = shapeOf(x)[1];
+    switch (random.below(5)) {
+    case 0: {
+      Value y =
+          b.withScale(b.make<mj::TransposeOp>(b.tensor({columns, height}), x, ArrayRef<int64_t>{1, 0}), b.scale(x));
+      // Most of the time back again, perhaps by way of something.
+      if (random.chance(0.3))
+        return y;
+      y = random.chance(0.5) ? b.withScale(b.math<math::TanhOp>(y), 0.6) : y;
+      return b.withScale(b.make<mj::TransposeOp>(x.getType(), y, ArrayRef<int64_t>{1, 0}), b.scale(y));
+    }
+    case 1: {
+      int64_t stride = random.between(1, 2), offset = random.below(columns);
+      int64_t size = random.between(1, (columns - offset + stride - 1) / stride);
+      return b.withScale(
+          b.make<mj::SliceOp>(b.tensor({height, size}), x, ArrayRef<int64_t>{0, offset}, ArrayRef<int64_t>{1, stride}),
+          b.scale(x));
+    }
+    case 2: {
+      int64_t offset = random.below(height), size = random.between(1, height - offset);
+      return b.withScale(
+          b.make<mj::SliceOp>(b.tensor({size, columns}), x, ArrayRef<int64_t>{offset, 0}, ArrayRef<int64_t>{1, 1}),
+          b.scale(x));
+    }
+    case 3: {
+      Value y = another(x);
+      int64_t axis = random.below(2);
+      SmallVector<int64_t> shape{height, columns};
+      shape[axis] *= 2;
+      return b.withScale(b.make<mj::ConcatOp>(b.tensor(shape), ValueRange{x, y}, axis),
+                         std::max(b.scale(x), b.scale(y)));
+    }
+    default:
+      return b.reshape(x, {columns, height});
+    }
+  }
+
+  /// A number of each row, which what comes next reads as one or repeats.
+  Value reduceRows() {
+    Value x = b.tame(anyMatrix());
+    int64_t height = shapeOf(x)[0], columns = shapeOf(x)[1];
+    auto kind = random.pick({mj::ReduceKind::mean, mj::ReduceKind::max, mj::ReduceKind::min, mj::ReduceKind::sum});
+    double size = b.scale(x) * (kind == mj::ReduceKind::sum ? std::sqrt(double(columns)) : 1);
+    Value y = mj::ReduceOp::create(b.builder, b.loc, b.tensor({height}), kind, x, ArrayRef<int64_t>{1});
+    y = b.tame(b.withScale(b.reshape(y, {height, 1}), size));
+    if (random.chance(0.3))
+      return y;
+    return b.withScale(b.sub(x, b.broadcast(y, x)), b.scale(x) + b.scale(y));
+  }
+
+  /// A row of all rows, which is repeated over them.
+  Value reduceColumns() {
+    Value x = b.tame(anyMatrix());
+    auto kind = random.pick({mj::ReduceKind::mean, mj::ReduceKind::max, mj::ReduceKind::min});
+    Value y = mj::ReduceOp::create(b.builder, b.loc, b.tensor({shapeOf(x)[1]}), kind, x, ArrayRef<int64_t>{0});
+    y = b.withScale(y, b.scale(x));
+    return b.withScale(b.add(x, b.broadcast(y, x)), 2 * b.scale(x));
+  }
+
+  Value softmax() {
+    Value x = b.tame(any());
+    return b.withScale(b.make<mj::SoftmaxOp>(x.getType(), x), 0.5);
+  }
+
+  /// A norm in the words of exporters.
+  Value spelledNorm() {
+    Value x = b.tame(anyMatrix());
+    int64_t height = shapeOf(x)[0], columns = shapeOf(x)[1];
+    auto mean = [&](Value of) {
+      Value y =
+          mj::ReduceOp::create(b.builder, b.loc, b.tensor({height}), mj::ReduceKind::mean, of, ArrayRef<int64_t>{1});
+      return b.reshape(y, {height, 1});
+    };
+    Value centred = x;
+    bool isLayer = random.chance(0.4);
+    if (isLayer)
+      centred = b.sub(x, b.broadcast(mean(x), x));
+    Value square =
+        random.chance(0.5) ? b.mul(centred, centred) : b.arith<math::PowFOp>(centred, b.constantLike(centred, 2));
+    Value total = mean(square);
+    total = b.add(total, b.constantLike(total, 1e-3));
+    Value y;
+    if (random.chance(0.7))
+      y = b.mul(centred, b.broadcast(b.math<math::RsqrtOp>(total), x));
+    else
+      y = b.div(centred, b.broadcast(b.math<math::SqrtOp>(total), x));
+    y = b.withScale(y, 1);
+    if (random.chance(0.8)) {
+      Type stored = b.storedType();
+      Value weight = b.broadcast(b.weightF32({columns}, stored, 0.2, 1), y);
+      y = b.withScale(random.chance(0.5) ? b.mul(y, weight) : b.mul(weight, y), 1);
+    }
+    return y;
+  }
+
+  /// A rotary embedding as models compute it: x cos + rotate_half(x) sin.
+  Value spelledRope() {
+    Value x = b.tame(anyMatrix());
+    int64_t height = shapeOf(x)[0], heads = random.between(1, 2), pairs = random.pick<int64_t>({1, 4, 6});
+    Type stored = b.storedType();
+    x = b.reshape(b.matmul(x, heads * pairs * 2, stored), {height, heads, pairs * 2});
+    auto half = b.tensor({height, heads, pairs});
+    Value first = b.make<mj::SliceOp>(half, x, ArrayRef<int64_t>{0, 0, 0}, ArrayRef<int64_t>{1, 1, 1});
+    Value second = b.make<mj::SliceOp>(half, x, ArrayRef<int64_t>{0, 0, pairs}, ArrayRef<int64_t>{1, 1, 1});
+    Value turned = b.make<mj::ConcatOp>(typeOf(x), ValueRange{b.math<arith::NegFOp>(second), first}, int64_t(2));
+    Value cosine = b.argument({height, 1, pairs * 2}, b.f32(), 0.7);
+    Value sine = b.argument({height, 1, pairs * 2}, b.f32(), 0.7);
+    Value straight = b.mul(x, b.broadcast(cosine, x)), across = b.mul(turned, b.broadcast(sine, x));
+    return b.withScale(b.add(straight, across), b.scale(x));
   }
 
   void finish() {

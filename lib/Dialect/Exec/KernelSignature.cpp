@@ -68,8 +68,8 @@ SmallVector<KernelOperand> exec::getKernelOperands(Block &body) {
         operands.push_back({KernelOperand::sampling, index, {}, field, getSamplingFieldType(sampling, field)});
       }
     } else if (isa<mj::KvType>(argument.getType())) {
-      operands.push_back({KernelOperand::pool, index, {}, {}, {},
-                          writesPool(argument) ? Access::read_write : Access::read});
+      operands.push_back(
+          {KernelOperand::pool, index, {}, {}, {}, writesPool(argument) ? Access::read_write : Access::read});
     } else {
       operands.push_back({KernelOperand::tensor, index, {}, {}, cast<RankedTensorType>(argument.getType())});
     }
@@ -78,4 +78,35 @@ SmallVector<KernelOperand> exec::getKernelOperands(Block &body) {
     if (auto type = dyn_cast<RankedTensorType>(result.getType()))
       operands.push_back({KernelOperand::result, unsigned(index), {}, {}, type, Access::write});
   return operands;
+}
+
+Location exec::withStoredValues(Location loc, ArrayRef<StoredValue> stored) {
+  if (stored.empty())
+    return loc;
+  Builder builder(loc->getContext());
+  SmallVector<Attribute> list;
+  for (const StoredValue &value : stored)
+    list.push_back(builder.getArrayAttr(
+        {builder.getI64IntegerAttr(value.operand), builder.getStringAttr(value.name), TypeAttr::get(value.type)}));
+  return FusedLoc::get(loc->getContext(), {loc}, builder.getArrayAttr(list));
+}
+
+SmallVector<exec::StoredValue> exec::getStoredValues(Location loc) {
+  SmallVector<StoredValue> stored;
+  auto fused = dyn_cast<FusedLoc>(loc);
+  auto list = fused ? dyn_cast_or_null<ArrayAttr>(fused.getMetadata()) : ArrayAttr();
+  if (!list)
+    return stored;
+  for (Attribute element : list) {
+    // Locations of files may hold anything.
+    auto fields = dyn_cast<ArrayAttr>(element);
+    if (!fields || fields.size() != 3)
+      continue;
+    auto operand = dyn_cast<IntegerAttr>(fields[0]);
+    auto name = dyn_cast<StringAttr>(fields[1]);
+    auto type = dyn_cast<TypeAttr>(fields[2]);
+    if (operand && name && type && isa<RankedTensorType>(type.getValue()))
+      stored.push_back({operand.getInt(), name.getValue(), cast<RankedTensorType>(type.getValue())});
+  }
+  return stored;
 }

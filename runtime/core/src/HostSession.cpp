@@ -86,6 +86,13 @@ Status HostSession::execute(size_t index) {
   }
   SessionPlan &plan = plans_[index];
   plan.bind(inputAddresses_.data(), outputAddresses_.data());
+  if (observer_) {
+    for (size_t step = 0; step < plan.steps().size(); ++step) {
+      runStep(plan.steps()[step]);
+      observer_(step, plan.steps()[step].operands);
+    }
+    return Status::ok();
+  }
   if (!profiling_) {
     for (const PlannedStep &step : plan.steps())
       runStep(step);

@@ -18,6 +18,11 @@ public:
   static Status create(const Package &package, const HostDevice &device, const SessionOptions &options,
                        std::unique_ptr<Session> &session);
 
+  bool observe(StepObserver observer) override {
+    observer_ = std::move(observer);
+    return true;
+  }
+
 private:
   HostSession(const Package &package, const HostDevice &device) : Session(package, kDLCPU), device_(device) {}
   Status allocate();
@@ -30,6 +35,7 @@ private:
   std::vector<Memory> pools_;
   std::vector<SessionPlan> plans_; // by entry
   std::vector<uint8_t *> inputAddresses_, outputAddresses_;
+  StepObserver observer_;
 };
 
 } // namespace mjolnir::runtime

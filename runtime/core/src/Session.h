@@ -9,6 +9,7 @@
 #include "RaggedCheck.h"
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -23,6 +24,11 @@ public:
   /// As mj_session_run.
   Status run(size_t entry, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
              size_t outputCount);
+
+  /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a run.
+  /// Only sessions on device `host` take one; false from the others.
+  using StepObserver = std::function<void(size_t step, void *const *operands)>;
+  virtual bool observe(StepObserver) { return false; }
 
   uint32_t kvPages() const { return kvPages_; }
   void setProfiling(bool on);

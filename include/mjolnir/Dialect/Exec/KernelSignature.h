@@ -43,6 +43,18 @@ llvm::SmallVector<KernelOperand> getKernelOperands(mlir::Block &body);
 /// The fields of the batch that `op` reads.
 llvm::SmallVector<mj::BatchField> getBatchFields(mlir::Operation *op);
 
+/// What a launch stores in one of its buffers: `operand` of the launch holds the value that `label-values` called `name`.
+struct StoredValue {
+  int64_t operand;
+  llvm::StringRef name;
+  mlir::RankedTensorType type;
+};
+
+/// `loc` carrying `stored`, for the location of a launch: names are no part of the program, which runs without them.
+mlir::Location withStoredValues(mlir::Location loc, llvm::ArrayRef<StoredValue> stored);
+/// What withStoredValues put there; empty where nothing is.
+llvm::SmallVector<StoredValue> getStoredValues(mlir::Location loc);
+
 } // namespace mjolnir::exec
 
 #endif // MJOLNIR_DIALECT_EXEC_KERNELSIGNATURE_H
