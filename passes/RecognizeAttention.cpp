@@ -20,6 +20,8 @@ using namespace mjolnir;
 
 /// Scores of at most this are as good as -infinity: exp of the distance to a visible score is 0 in f32.
 static constexpr double kHidden = -1.0e4;
+/// Added to a score, at most this leaves none of it in f32: a row that is hidden wholly stays the mean that it was.
+static constexpr double kAbsorbing = -1.0e9;
 
 namespace {
 
@@ -164,6 +166,7 @@ private:
     // A finite number is added: rows that see nothing stay the mean that they were.
     bool isAdded = !std::isinf(*fill);
     if (isAdded) {
+      isFillSmall = *fill > kAbsorbing;
       auto type = tensorOf(condition).clone(getElementTypeOrSelf(op.getResult().getType()));
       Value zero = createSplat(builder, loc, type, 0, condition);
       Value hidden = createSplat(builder, loc, type, *fill, condition);
@@ -331,6 +334,8 @@ private:
         mask = {};
       } else if (isMaskAdded && scaleOfMask != 1) {
         return "the mask is scaled with the scores";
+      } else if (isFillSmall) {
+        return "masked scores become a number that rows without a visible key would feel";
       } else if (!isa<IntegerType>(getElementTypeOrSelf(mask.getType())) &&
                  !isa<FloatType>(getElementTypeOrSelf(mask.getType()))) {
         return "the mask holds neither numbers nor booleans";
@@ -377,7 +382,7 @@ private:
   Location loc;
   mj::BatchMatmulOp first, second;
   Value mask;
-  bool isMaskAdded = false, isShared = false;
+  bool isMaskAdded = false, isShared = false, isFillSmall = false;
   double scale = 1, scaleOfMask = 1;
 };
 

@@ -93,7 +93,8 @@ static std::vector<char> expand(DenseElementsAttr elements) {
 std::optional<std::vector<char>> mjolnir::computePrepared(Operation *op, ArrayRef<ArrayRef<char>> operands) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
-    return elements ? std::optional(expand(elements)) : std::nullopt;
+    bool isWhole = elements && elements.getElementType().getIntOrFloatBitWidth() % 8 == 0;
+    return isWhole ? std::optional(expand(elements)) : std::nullopt;
   }
   if (isa<mj::ReshapeOp>(op))
     return std::vector<char>(operands.front().begin(), operands.front().end());

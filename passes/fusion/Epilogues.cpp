@@ -252,23 +252,22 @@ void Planner::joinEpilogue(Id region) {
     return;
   }
 
+  // Epilogues compute in f32 and store floats.
+  auto leavesNoFloat = [&](ArrayRef<Operation *> part) {
+    return llvm::any_of(part, [&](Operation *op) {
+      return isa<RankedTensorType>(op->getResult(0).getType()) &&
+             !isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType())) &&
+             !llvm::all_of(op->getUsers(), [&](Operation *user) { return llvm::is_contained(part, user); });
+    });
+  };
   // The longest part that leaves no more results than the rules allow, with the other matmul if there is such a part.
   SmallVector<Id> regions{region};
   size_t length = 0;
-  // Kernels of anchors store floats: a comparison may be a step, not what is left.
-  auto leavesFloats = [&](ArrayRef<Operation *> joined) {
-    return llvm::all_of(joined, [&](Operation *op) {
-      auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-      return !type || isa<FloatType>(type.getElementType()) ||
-             !plan.isNeededOutside(op->getResult(0), region,
-                                   [&](Operation *user) { return llvm::is_contained(joined, user); });
-    });
-  };
   auto findLength = [&] {
     unsigned allowed = rules.epilogueResults ? ~0u : std::max(countResults(region, {}), 1u);
     for (length = epilogue.size(); length > 0; --length)
-      if (ArrayRef joined = ArrayRef(epilogue).take_front(length);
-          countResults(regions, joined) <= allowed && leavesFloats(joined))
+      if (countResults(regions, ArrayRef(epilogue).take_front(length)) <= allowed &&
+          !leavesNoFloat(ArrayRef(epilogue).take_front(length)))
         break;
     // A reshape at the end is the same memory outside.
     while (length > 0 && isa<mj::ReshapeOp>(epilogue[length - 1]))
@@ -300,9 +299,11 @@ void Planner::joinEpilogue(Id region) {
                                         });
                                })
                       ? "the result has another user outside"
-                      : "the epilogue has more than one result");
+                  : leavesNoFloat(epilogue) ? "the epilogue's result is no float"
+                                            : "the epilogue has more than one result");
   if (length < epilogue.size() && reason.empty())
-    reason = "the epilogue would have more than one result";
+    reason = leavesNoFloat(ArrayRef(epilogue).take_front(length + 1)) ? "the epilogue's result would be no float"
+                                                                      : "the epilogue would have more than one result";
 
   ArrayRef<Operation *> joined = ArrayRef(epilogue).take_front(length);
   if (other)

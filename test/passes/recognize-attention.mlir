@@ -240,3 +240,18 @@ func.func @small_fill(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2
   %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
   return %o : tensor<2x3x8xf32>
 }
+
+// CHECK-LABEL: func.func @fill_that_is_felt
+// CHECK-NOT: mj.sdpa
+// CHECK: return
+// REMARK: attention not recognized: masked scores become a number that rows without a visible key would feel
+func.func @fill_that_is_felt(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>, %z: tensor<2x3x3xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+  %zero = arith.constant dense<0.0> : tensor<2x3x3xf32>
+  %fill = arith.constant dense<-2.0e4> : tensor<2x3x3xf32>
+  %h = arith.cmpf ogt, %z, %zero : tensor<2x3x3xf32>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x3x8xf32> -> tensor<2x3x3xf32>
+  %m = arith.select %h, %s, %fill : tensor<2x3x3xi1>, tensor<2x3x3xf32>
+  %p = mj.softmax %m : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
+  return %o : tensor<2x3x8xf32>
+}
