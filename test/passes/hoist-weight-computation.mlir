@@ -107,7 +107,7 @@ func.func @two_ways() -> (tensor<4xbf16>, tensor<4xf32>, tensor<4xf32>, tensor<8
 // CHECK-DAG:   %[[C:.*]] = arith.constant dense<1.000000e+00>
 // CHECK:       %[[S:.*]] = arith.addf %[[C]], %[[W]]
 // CHECK-NEXT:  mj.yield %[[S]]
-// CHECK: mj.prepare @a.prepared : tensor<4x4xf32> {
+// CHECK: mj.prepare @a.merged : tensor<4x4xf32> {
 // CHECK-NEXT:   %[[A:.*]] = mj.get_weight @a
 // CHECK-NEXT:   %[[T:.*]] = mj.transpose %[[A]] [1, 0]
 // CHECK-NEXT:   %[[B:.*]] = mj.get_weight @b
@@ -117,10 +117,10 @@ func.func @two_ways() -> (tensor<4xbf16>, tensor<4xf32>, tensor<4xf32>, tensor<8
 // CHECK-NEXT:   mj.yield %[[K]]
 // CHECK: func.func @arithmetic
 // CHECK-NEXT: %[[G:.*]] = mj.get_weight @gamma.prepared
-// CHECK-NEXT: %[[K:.*]] = mj.get_weight @a.prepared
+// CHECK-NEXT: %[[K:.*]] = mj.get_weight @a.merged
 // CHECK-NEXT: return %[[G]], %[[K]]
 // REMARK: @gamma.prepared is computed when the package is written: arith.addf of @gamma
-// REMARK: @a.prepared is computed when the package is written: mj.concat of @a
+// REMARK: @a.merged is computed when the package is written: mj.concat of @a
 mj.weight @gamma : tensor<4xf32> from "gamma"
 mj.weight @a : tensor<4x2xf32> from "a"
 mj.weight @b : tensor<3x4xf32> from "b"

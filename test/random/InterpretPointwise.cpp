@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/ErrorHandling.h"
 
@@ -186,6 +187,13 @@ static Function functionOf(Operation &op) {
       .Case<arith::OrIOp>([](auto) {
         return [](ArrayRef<Number> in) {
           return Number{double(int64_t(in[0].value) | int64_t(in[1].value)), std::max(in[0].error, in[1].error)};
+        };
+      })
+      .Case<arith::XOrIOp>([](auto xorOp) {
+        bool isBoolean = getElementTypeOrSelf(xorOp.getType()).isInteger(1);
+        return [isBoolean](ArrayRef<Number> in) {
+          int64_t a = int64_t(in[0].value), b = int64_t(in[1].value);
+          return Number{isBoolean ? double((a != 0) != (b != 0)) : double(a ^ b), std::max(in[0].error, in[1].error)};
         };
       })
       .Case<math::ExpOp>([](auto) {

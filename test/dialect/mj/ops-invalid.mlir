@@ -325,6 +325,22 @@ func.func @f(%x: tensor<4x2x8xf32>, %positions: tensor<4xi32>, %table: tensor<64
 
 // -----
 
+func.func @f(%x: tensor<4x2x8xf32>, %table: tensor<64x4x2xf32>) {
+  // expected-error @+1 {{'mj.rope' op without positions needs a row of the table for each of 'tensor<4x2x8xf32>', not 'tensor<64x4x2xf32>'}}
+  %0 = mj.rope half %x, %table : tensor<4x2x8xf32>, tensor<64x4x2xf32> -> tensor<4x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2x8xf32>, %table: tensor<4x4x2xf32>) {
+  // expected-error @+1 {{expected the types of x, of positions if there are any, and of the table}}
+  %0 = mj.rope half %x, %table : tensor<4x2x8xf32> -> tensor<4x2x8xf32>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<4x2x8xf32>, %positions: tensor<5xi32>, %table: tensor<64x4x2xf32>) {
   // expected-error @+1 {{'mj.rope' op needs a position for each row of 'tensor<4x2x8xf32>', not 'tensor<5xi32>'}}
   %0 = mj.rope half %x at %positions, %table : tensor<4x2x8xf32>, tensor<5xi32>, tensor<64x4x2xf32> -> tensor<4x2x8xf32>

@@ -131,3 +131,10 @@ func.func @fusion(%x: tensor<4x16xf32>, %w: tensor<8x16xbf16>) -> tensor<4x8xf32
   }
   return %1#0 : tensor<4x8xf32>
 }
+
+// CHECK-LABEL: @rope_by_row
+func.func @rope_by_row(%x: tensor<4x2x8xf32>, %table: tensor<4x4x2xf32>) -> tensor<4x2x8xf32> {
+  // CHECK-NEXT: mj.rope half %{{.*}}, %{{.*}} : tensor<4x2x8xf32>, tensor<4x4x2xf32> -> tensor<4x2x8xf32>
+  %0 = mj.rope half %x, %table : tensor<4x2x8xf32>, tensor<4x4x2xf32> -> tensor<4x2x8xf32>
+  return %0 : tensor<4x2x8xf32>
+}
