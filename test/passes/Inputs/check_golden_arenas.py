@@ -5,7 +5,14 @@ import re
 import subprocess
 import sys
 
-models = sorted(name for name in os.listdir(sys.argv[1]) if os.path.isdir(os.path.join(sys.argv[1], name)))
+
+def is_checkpoint(folder):
+    """Whether transformers could load it: other goldens are no language models."""
+    path = os.path.join(folder, "config.json")
+    return os.path.exists(path) and "architectures" in open(path, encoding="utf-8").read()
+
+
+models = sorted(name for name in os.listdir(sys.argv[1]) if is_checkpoint(os.path.join(sys.argv[1], name)))
 arenas = 0
 for model in models:
     for options in ([], ["--oracle"]):
