@@ -46,6 +46,12 @@ public:
 
   const Profile &getProfile() const override { return profile; }
 
+  FusionRules getFusionRules() const override {
+    FusionRules rules;
+    rules.quantizeEpilogue = true;
+    return rules;
+  }
+
   int64_t bufferAlignment() const override { return 64; }
 
   mj::EncodingAttr chooseEncoding(RankedTensorType weight, bool) const override {
