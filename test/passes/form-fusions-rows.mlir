@@ -93,7 +93,7 @@ mj.weight @w : tensor<16x8xf32> from "w"
 // CHECK: mj.fusion
 // CHECK: arith.extui
 // CHECK-NOT: mj.fusion
-// REMARK: matmul of @w: epilogue not fused: the epilogue's result is no float
+// REMARK: matmul of @w: not joined as an epilogue: the epilogue's result is no float
 func.func @compared(%x: tensor<6x8xf32>, %y: tensor<6x16xf32>) -> tensor<6x16xi32> attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<16x8xf32>
   %m = mj.matmul %x, %w {transpose_b} : tensor<6x8xf32>, tensor<16x8xf32> -> tensor<6x16xf32>
