@@ -190,9 +190,11 @@ private:
       auto p = asPolynomial(exponent, x);
       if (!p || !isGate(*p))
         continue;
+      // Before anything is taken out: x is one of the factors.
+      Value gated = buildGate(x, *p);
       all.gates.erase(all.gates.begin() + gate);
       all.factors.erase(all.factors.begin() + index);
-      return replace(buildGate(x, *p), all, nameOf(*p));
+      return replace(gated, all, nameOf(*p));
     }
     return false;
   }

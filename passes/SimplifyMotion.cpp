@@ -296,11 +296,15 @@ struct ConcatBeforeTranspose : OpRewritePattern<mj::ConcatOp> {
   }
 };
 
-bool isNarrow(Type element) { return element.isBF16() || element.isF16(); }
-
-/// Operations that compute in f32 whatever they read, and round once, take the casts around them.
+/// Operations that compute in f32 whatever they read, and round once, take the casts around them. Products take bf16
+/// only: it is what targets multiply, f16 they would convert first.
 template <typename Op> struct AbsorbCasts : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
+
+  static bool isNarrow(Type element) {
+    constexpr bool isProduct = llvm::is_one_of<Op, mj::MatmulOp, mj::BatchMatmulOp, mj::SdpaOp>::value;
+    return element.isBF16() || (element.isF16() && !isProduct);
+  }
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     bool changed = false;

@@ -189,3 +189,21 @@ func.func @others(%x: tensor<4x8xf32>, %z: tensor<4x8xf32>)
   %y3 = arith.mulf %z, %u : tensor<4x8xf32>
   return %y0, %y1, %y2, %y3 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// The gate stays the gate, whichever other factor stands beside it.
+// CHECK-LABEL: func.func @gate_and_up
+// CHECK-SAME: %[[G:[^:]*]]: tensor<4x8xf32>, %[[U:[^:]*]]: tensor<4x8xf32>
+// CHECK: %[[N:.*]] = arith.negf %[[G]]
+// CHECK: %[[S:.*]] = arith.divf %[[G]], %{{.*}}
+// CHECK: arith.mulf %[[S]], %[[U]]
+// REMARK: recognize-activation.mlir:{{.*}} remark: {{.*}}SiLU
+func.func @gate_and_up(%g: tensor<4x8xf32>, %u: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {mj.entry} {
+  %one = arith.constant dense<1.0> : tensor<4x8xf32>
+  %n = arith.negf %g : tensor<4x8xf32>
+  %e = math.exp %n : tensor<4x8xf32>
+  %d = arith.addf %one, %e : tensor<4x8xf32>
+  %s = arith.divf %one, %d : tensor<4x8xf32>
+  %a = arith.mulf %g, %s : tensor<4x8xf32>
+  %y = arith.mulf %a, %u : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
