@@ -212,6 +212,8 @@ struct MergeProjections : mjolnir::impl::MergeProjectionsBase<MergeProjections> 
     }
     if (force == "false")
       return;
+    // A group that is merged had no other readers, so what is erased with it is not asked for again.
+    collectReaders();
     for (Group &group : collectGroups()) {
       std::string text;
       bool isMerged = decide(group, chip->getProfile(), changed, text);
@@ -223,6 +225,8 @@ struct MergeProjections : mjolnir::impl::MergeProjectionsBase<MergeProjections> 
   }
 
 private:
+  llvm::StringMap<SmallVector<Operation *>> readers; ///< of each weight, by keyOf
+
   /// What a weight is, in any entry.
   static std::string keyOf(Value value) {
     Operation *op = value.getDefiningOp();
@@ -246,17 +250,26 @@ private:
     return llvm::map_to_vector(groups, [](auto &pair) { return std::move(pair.second); });
   }
 
+  /// Finds who reads each weight, in all entries, once for all groups.
+  void collectReaders() {
+    readers.clear();
+    for (func::FuncOp entry : getEntries(getOperation()))
+      for (Operation &op : entry.getBody().front())
+        if (!dependsOnWeightsAlone(&op))
+          for (Value operand : op.getOperands())
+            if (isOfWeights(operand))
+              readers[keyOf(operand)].push_back(&op);
+  }
+
   /// An operation that reads a weight of `group` and is none of its matmuls: merged, the weight would be stored twice.
   Operation *findOtherReader(const Group &group) {
     llvm::SmallPtrSet<Operation *, 16> members;
     for (const Matmuls &matmuls : group.places)
       members.insert_range(matmuls);
-    for (func::FuncOp entry : getEntries(getOperation()))
-      for (Operation &op : entry.getBody().front())
-        if (!members.contains(&op) && !dependsOnWeightsAlone(&op))
-          for (Value operand : op.getOperands())
-            if (isOfWeights(operand) && llvm::is_contained(group.weights, keyOf(operand)))
-              return &op;
+    for (const std::string &weight : group.weights)
+      for (Operation *reader : readers.lookup(weight))
+        if (!members.contains(reader))
+          return reader;
     return nullptr;
   }
 
