@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 #include "passes/Weights.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
 
 #include "mlir/IR/Remarks.h"
@@ -20,6 +21,7 @@ namespace mjolnir {
 
 using namespace mlir;
 using namespace mjolnir;
+using mj::tensorOf;
 
 namespace {
 
@@ -31,20 +33,19 @@ struct Group {
   SmallVector<Matmuls> places;
 };
 
-RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
 bool isOfWeights(Value value) { return value.getDefiningOp() && dependsOnWeightsAlone(value.getDefiningOp()); }
 
 /// Whether `b` can be columns of the same product as `a`.
 bool isCompatible(mj::MatmulOp a, mj::MatmulOp b) {
   unsigned inner = a.getTransposeB() ? 1 : 0;
   auto isPerChannel = [](mj::MatmulOp op) {
-    return !op.getWeightScale() || typeOf(op.getWeightScale()).getDimSize(0) == typeOf(op.getResult()).getDimSize(1);
+    return !op.getWeightScale() ||
+           tensorOf(op.getWeightScale()).getDimSize(0) == tensorOf(op.getResult()).getDimSize(1);
   };
   return a.getX() == b.getX() && a.getTransposeB() == b.getTransposeB() && a.getXScaleAttr() == b.getXScaleAttr() &&
-         typeOf(a.getWeight()).getElementType() == typeOf(b.getWeight()).getElementType() &&
-         typeOf(a.getWeight()).getDimSize(inner) == typeOf(b.getWeight()).getDimSize(inner) &&
-         typeOf(a).getElementType() == typeOf(b).getElementType() && !a.getWeightScale() == !b.getWeightScale() &&
+         tensorOf(a.getWeight()).getElementType() == tensorOf(b.getWeight()).getElementType() &&
+         tensorOf(a.getWeight()).getDimSize(inner) == tensorOf(b.getWeight()).getDimSize(inner) &&
+         tensorOf(a).getElementType() == tensorOf(b).getElementType() && !a.getWeightScale() == !b.getWeightScale() &&
          isPerChannel(a) && isPerChannel(b);
 }
 
@@ -98,7 +99,7 @@ arith::AddFOp getBiasSum(mj::MatmulOp matmul) {
     if (!add || sum)
       return {};
     auto broadcast = add->getOperand(1 - use.getOperandNumber()).getDefiningOp<mj::BroadcastOp>();
-    if (!broadcast || !isOfWeights(broadcast.getSource()) || typeOf(broadcast.getSource()).getRank() != 1)
+    if (!broadcast || !isOfWeights(broadcast.getSource()) || tensorOf(broadcast.getSource()).getRank() != 1)
       return {};
     sum = add;
   }
@@ -126,12 +127,13 @@ Value concatenate(OpBuilder &builder, ArrayRef<Value> parts, int64_t axis, Opera
   SmallVector<Location> locations;
   for (Value part : parts) {
     hoistBefore(part, place);
-    size += typeOf(part).getDimSize(axis);
+    size += tensorOf(part).getDimSize(axis);
     locations.push_back(part.getLoc());
   }
-  SmallVector<int64_t> shape(typeOf(parts.front()).getShape());
+  SmallVector<int64_t> shape(tensorOf(parts.front()).getShape());
   shape[axis] = size;
-  return mj::ConcatOp::create(builder, builder.getFusedLoc(locations), typeOf(parts.front()).clone(shape), parts, axis);
+  return mj::ConcatOp::create(builder, builder.getFusedLoc(locations), tensorOf(parts.front()).clone(shape), parts,
+                              axis);
 }
 
 /// One matmul for `matmuls`, and the columns of each.
@@ -149,11 +151,11 @@ void merge(MutableArrayRef<mj::MatmulOp> matmuls) {
   int64_t columns = 0;
   SmallVector<Location> locations;
   for (mj::MatmulOp matmul : matmuls) {
-    columns += typeOf(matmul).getDimSize(1);
+    columns += tensorOf(matmul).getDimSize(1);
     locations.push_back(matmul.getLoc());
   }
   Location loc = builder.getFusedLoc(locations);
-  auto type = RankedTensorType::get({typeOf(first).getDimSize(0), columns}, typeOf(first).getElementType());
+  auto type = RankedTensorType::get({tensorOf(first).getDimSize(0), columns}, tensorOf(first).getElementType());
   Value merged = mj::MatmulOp::create(builder, loc, type, first.getX(), weight, scale, first.getTransposeB(),
                                       first.getXScaleAttr());
 
@@ -165,7 +167,7 @@ void merge(MutableArrayRef<mj::MatmulOp> matmuls) {
     for (auto [matmul, sum] : llvm::zip(matmuls, sums))
       biases.push_back(getBias(matmul, sum));
     isBiased = llvm::all_of(
-        biases, [&](Value bias) { return typeOf(bias).getElementType() == typeOf(first).getElementType(); });
+        biases, [&](Value bias) { return tensorOf(bias).getElementType() == tensorOf(first).getElementType(); });
     if (isBiased) {
       Value bias = concatenate(builder, biases, 0, first);
       Value spread = mj::BroadcastOp::create(builder, loc, type, bias, merged);
@@ -176,9 +178,9 @@ void merge(MutableArrayRef<mj::MatmulOp> matmuls) {
   SmallVector<Value> parts;
   int64_t offset = 0;
   for (Value value : replaced) {
-    parts.push_back(mj::SliceOp::create(builder, value.getLoc(), typeOf(value), merged, ArrayRef<int64_t>{0, offset},
+    parts.push_back(mj::SliceOp::create(builder, value.getLoc(), tensorOf(value), merged, ArrayRef<int64_t>{0, offset},
                                         ArrayRef<int64_t>{1, 1}));
-    offset += typeOf(value).getDimSize(1);
+    offset += tensorOf(value).getDimSize(1);
   }
   for (auto [matmul, sum, value, part] : llvm::zip(matmuls, sums, replaced, parts)) {
     value.replaceAllUsesWith(part);
@@ -294,7 +296,7 @@ private:
       return false;
     }
     for (const Matmuls &matmuls : group.places)
-      if (mj::MatmulOp first = matmuls.front(); !typeOf(first).hasStaticShape()) {
+      if (mj::MatmulOp first = matmuls.front(); !tensorOf(first).hasStaticShape()) {
         text = "the number of rows is not known before specialize-buckets";
         return false;
       }
@@ -318,8 +320,8 @@ private:
   }
 
   static MatmulSize sizeOf(mj::MatmulOp op) {
-    auto x = typeOf(op.getX()), weight = typeOf(op.getWeight());
-    return {x.getDimSize(0), typeOf(op).getDimSize(1), x.getDimSize(1), x.getElementTypeBitWidth(),
+    auto x = tensorOf(op.getX()), weight = tensorOf(op.getWeight());
+    return {x.getDimSize(0), tensorOf(op).getDimSize(1), x.getDimSize(1), x.getElementTypeBitWidth(),
             weight.getElementTypeBitWidth()};
   }
 

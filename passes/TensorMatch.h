@@ -5,15 +5,15 @@
 #ifndef MJOLNIR_PASSES_TENSORMATCH_H
 #define MJOLNIR_PASSES_TENSORMATCH_H
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <optional>
 
 namespace mjolnir {
 
-inline mlir::RankedTensorType tensorOf(mlir::Value value) {
-  return llvm::cast<mlir::RankedTensorType>(value.getType());
-}
+using mj::tensorOf;
 
 /// Whether `op` computes each element of its one result from the same elements of its operands, tensors of one shape.
 bool isElementwise(mlir::Operation *op);

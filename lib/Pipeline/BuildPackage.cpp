@@ -9,9 +9,9 @@
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 using namespace mjolnir;
@@ -177,10 +177,10 @@ private:
         table->threads = threads.getInt();
       if (auto shared = kernel->getAttrOfType<IntegerAttr>("shared_bytes"))
         table->shared_bytes = shared.getInt();
-      std::string ownImage = ("kernels/" + kernel.getSymName() + ".cubin").str();
-      for (auto [index, image] : llvm::enumerate(contents.program.images))
-        if (image->member == ownImage)
-          table->image = index;
+      if (auto member = kernel->getAttrOfType<StringAttr>("image"))
+        for (auto [index, image] : llvm::enumerate(contents.program.images))
+          if (image->member == member.getValue())
+            table->image = index;
       kernelIndices[kernel] = contents.program.kernels.size();
       contents.program.kernels.push_back(std::move(table));
     }

@@ -5,6 +5,7 @@
 #include "lib/Pipeline/PrepareOps.h"
 
 #include "mjolnir/Dialect/Mj/MjDialect.h"
+#include "mjolnir/Dialect/Mj/Tensors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -13,8 +14,7 @@
 
 using namespace mlir;
 using namespace mjolnir;
-
-static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 static size_t elementBytes(Type type) { return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
 
@@ -53,7 +53,7 @@ static std::vector<char> readStrided(ArrayRef<char> source, ArrayRef<int64_t> sh
 }
 
 static std::vector<char> concatenate(mj::ConcatOp op, ArrayRef<ArrayRef<char>> operands) {
-  auto type = typeOf(op.getResult());
+  auto type = tensorOf(op.getResult());
   size_t width = elementBytes(type);
   int64_t outer = ShapedType::getNumElements(type.getShape().take_front(op.getAxis()));
   std::vector<char> result;
@@ -101,8 +101,8 @@ std::optional<std::vector<char>> mjolnir::computePrepared(Operation *op, ArrayRe
   if (auto concat = dyn_cast<mj::ConcatOp>(op))
     return concatenate(concat, operands);
   if (isa<mj::TransposeOp, mj::SliceOp>(op)) {
-    auto result = typeOf(op->getResult(0));
-    SmallVector<int64_t> sourceSteps = stepsOf(typeOf(op->getOperand(0)).getShape()), steps;
+    auto result = tensorOf(op->getResult(0));
+    SmallVector<int64_t> sourceSteps = stepsOf(tensorOf(op->getOperand(0)).getShape()), steps;
     int64_t start = 0;
     if (auto transpose = dyn_cast<mj::TransposeOp>(op)) {
       for (int64_t axis : transpose.getPermutation())

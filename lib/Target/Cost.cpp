@@ -2,6 +2,7 @@
 //
 // Counts what kernels move and compute, and predicts their time.
 #include "mjolnir/Target/Cost.h"
+#include "mjolnir/Dialect/Mj/Tensors.h"
 
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Target/Target.h"
@@ -15,6 +16,7 @@
 
 using namespace mlir;
 using namespace mjolnir;
+using mj::tensorOf;
 
 llvm::StringRef mjolnir::stringifyArithmetic(Arithmetic arithmetic) {
   static constexpr llvm::StringLiteral names[] = {"f32", "bf16", "f8"};
@@ -43,7 +45,6 @@ Arithmetic mjolnir::getArithmetic(Type a, Type b) {
   return bits > 16 ? Arithmetic::f32 : bits > 8 ? Arithmetic::bf16 : Arithmetic::f8;
 }
 
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static double elementsOf(Value value) { return double(tensorOf(value).getNumElements()); }
 
 /// Bytes of one token of one layer: keys and values of all heads.

@@ -3,6 +3,8 @@
 // What feeds an anchor, in its region: heads of attention, rows of small matmuls.
 #include "passes/fusion/Planner.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "passes/Weights.h"
 #include "passes/fusion/RegionRules.h"
 
@@ -15,8 +17,7 @@
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::fusion;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 Planner::Ops Planner::collectProducers(ArrayRef<Value> roots, function_ref<bool(Operation *)> mayJoin,
                                        function_ref<bool(OpOperand &)> isReader) const {

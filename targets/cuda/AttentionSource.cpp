@@ -2,6 +2,8 @@
 //
 // Attention over pages.
 #include "targets/cuda/KernelSource.h"
+
+#include "mjolnir/Dialect/Mj/Tensors.h"
 #include "targets/cuda/Reductions.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -10,8 +12,7 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
 using llvm::formatv;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 namespace {
 

@@ -59,6 +59,7 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
     kernel->setAttr("threads", builder.getI64IntegerAttr(source->threads));
     kernel->setAttr("shared_bytes", builder.getI64IntegerAttr(source->sharedBytes));
     images.push_back({("kernels/" + kernel.getSymName() + ".cubin").str(), std::move(compiled->cubin)});
+    kernel->setAttr("image", builder.getStringAttr(images.back().member));
   }
   return images;
 }

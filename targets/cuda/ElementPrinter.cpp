@@ -3,6 +3,8 @@
 // Elements of values as CUDA C++.
 #include "targets/cuda/ElementPrinter.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -12,8 +14,7 @@
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 StringRef cuda::elementTypeName(Type element) {
   if (element.isF32())

@@ -3,6 +3,8 @@
 // The frame of a kernel's source, and the kernels without an anchor.
 #include "targets/cuda/KernelSource.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/Schedules.h"
 
@@ -13,29 +15,12 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
 using llvm::formatv;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 KernelContext::KernelContext(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile)
     : kernel(kernel), pool(pool), profile(profile), operands(exec::getKernelOperands(kernel.getBody().front())) {}
 
 int64_t KernelContext::parameter(StringRef name) { return getParameter(kernel.getSchedule(), name); }
-
-static std::string nameOf(const exec::KernelOperand &operand) {
-  switch (operand.kind) {
-  case exec::KernelOperand::tensor:
-    return "in" + std::to_string(operand.index);
-  case exec::KernelOperand::result:
-    return "out" + std::to_string(operand.index);
-  case exec::KernelOperand::batch:
-    return mj::stringifyBatchField(operand.batchField).str();
-  case exec::KernelOperand::sampling:
-    return exec::stringifySamplingField(operand.samplingField).str();
-  case exec::KernelOperand::pool:
-    return "pool";
-  }
-  llvm_unreachable("all kinds are covered");
-}
 
 std::string KernelContext::argument(Value value) {
   return "in" + std::to_string(cast<BlockArgument>(value).getArgNumber());
@@ -43,7 +28,22 @@ std::string KernelContext::argument(Value value) {
 std::string KernelContext::field(mj::BatchField field) { return mj::stringifyBatchField(field).str(); }
 std::string KernelContext::field(exec::SamplingField field) { return exec::stringifySamplingField(field).str(); }
 std::string KernelContext::result(unsigned index) { return "out" + std::to_string(index); }
-std::string KernelContext::poolPointer() { return "pool"; }
+
+std::string KernelContext::nameOf(const exec::KernelOperand &operand) {
+  switch (operand.kind) {
+  case exec::KernelOperand::tensor:
+    return argument(block().getArgument(operand.index));
+  case exec::KernelOperand::result:
+    return result(operand.index);
+  case exec::KernelOperand::batch:
+    return field(operand.batchField);
+  case exec::KernelOperand::sampling:
+    return field(operand.samplingField);
+  case exec::KernelOperand::pool:
+    return "pool";
+  }
+  llvm_unreachable("all kinds are covered");
+}
 
 void KernelContext::setArguments(ElementPrinter &printer) {
   for (BlockArgument argument : block().getArguments())
@@ -140,7 +140,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
         bool isWritten = operand.access != exec::Access::read;
         StringRef element =
             operand.kind == exec::KernelOperand::pool ? "uint8_t" : elementTypeName(operand.type.getElementType());
-        os << (isWritten ? "" : "const ") << element << " *" << nameOf(operand);
+        os << (isWritten ? "" : "const ") << element << " *" << context.nameOf(operand);
       },
       ",\n    ");
   os << ") {\n  extern __shared__ __align__(128) uint8_t shared[];\n  waitForInputs();\n  letNextStart();\n"

@@ -40,7 +40,7 @@ struct KernelContext {
   std::string field(mj::BatchField field);
   std::string field(exec::SamplingField field);
   std::string result(unsigned index);
-  std::string poolPointer();
+  std::string nameOf(const exec::KernelOperand &operand);
   /// Makes all tensor arguments leaves of `printer`.
   void setArguments(ElementPrinter &printer);
   /// Prints the stores of all appends of the region for row `row`: threads `thread`, `thread + threads`, ... over the

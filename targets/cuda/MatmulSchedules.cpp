@@ -3,6 +3,8 @@
 // Tiles of matmuls from the shape and the chip.
 #include "targets/cuda/MatmulSchedules.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -10,8 +12,8 @@
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
+using mj::tensorOf;
 
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static int64_t elementBytes(Value value) { return llvm::divideCeil(tensorOf(value).getElementTypeBitWidth(), 8); }
 
 int64_t MatmulColumns::columns() const {

@@ -2,6 +2,8 @@
 //
 // Matmuls by weights: which template, which columns a block computes, and the epilogue.
 #include "targets/cuda/KernelSource.h"
+
+#include "mjolnir/Dialect/Mj/Tensors.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
 
@@ -12,8 +14,7 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
 using llvm::formatv;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 namespace {
 

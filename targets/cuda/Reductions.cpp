@@ -4,6 +4,8 @@
 // time from the cache costs less than keeping them.
 #include "targets/cuda/Reductions.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -11,8 +13,7 @@ using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
 using llvm::formatv;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 bool cuda::isLineReduction(Operation *op) { return isa<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp>(op); }
 
@@ -102,8 +103,7 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
 LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
   Value x = op->getOperand(0);
   int64_t length = tensorOf(x).getShape().back();
-  unsigned number = next++;
-  std::string suffix = std::to_string(number);
+  std::string suffix = std::to_string(next), line = "line" + suffix;
   int64_t lines = 1;
   for (const AxisRange &range : ranges)
     lines *= range.size;
@@ -111,8 +111,6 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
   if (!hasScratch)
     printer.line("__shared__ float scratch[33];");
   hasScratch = true;
-  --next; // overLines names its index by the number, too
-  std::string line = "line" + std::to_string(next);
   StringRef isFirst = "if (threadIdx.x % 32 == 0)";
   auto identity = [](StringRef value) { return value.str(); };
 

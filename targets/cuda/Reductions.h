@@ -42,7 +42,7 @@ private:
   ElementPrinter &printer;
   int64_t threads;
   bool isBlockWide = false; ///< of the lines being printed: all threads on one, else a warp on each
-  unsigned next = 0;
+  unsigned next = 0;        ///< number of the reduction being printed
   bool hasScratch = false;
 };
 

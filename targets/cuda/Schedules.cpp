@@ -3,8 +3,10 @@
 // Which schedule a region gets on a GPU, and its grid.
 #include "targets/cuda/Schedules.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
 #include "targets/cuda/MatmulSchedules.h"
+#include "targets/cuda/Reductions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -13,8 +15,7 @@
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+using mj::tensorOf;
 
 int64_t cuda::getParameter(mj::ScheduleAttr schedule, StringRef name) {
   DictionaryAttr parameters = schedule.getParameters();
@@ -121,14 +122,11 @@ static FailureOr<int64_t> countRows(mj::FusionOp fusion) {
   return rows.value_or(1);
 }
 
-/// Whether `op` needs a whole row, or a head of one, for each element of its result.
-static bool isReduction(Operation *op) { return isa<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp>(op); }
-
 /// The longest line that one group of threads works on: a row, or a head of it.
 static int64_t longestLine(Block &body) {
   int64_t longest = 1;
   for (Operation &op : body.without_terminator()) {
-    if (isReduction(&op))
+    if (isLineReduction(&op))
       longest = std::max(longest, tensorOf(op.getOperand(0)).getShape().back());
     else if (auto rope = dyn_cast<mj::RopeOp>(op))
       longest = std::max(longest, tensorOf(rope.getX()).getShape().back());
@@ -150,8 +148,8 @@ static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
   bool hasRows = false, hasReduction = false, mixesRows = false, reducesRows = false;
   for (Operation &op : body.without_terminator()) {
     bool isRowwise = mj::isRowwise(&op);
-    hasReduction |= isReduction(&op);
-    hasRows |= isReduction(&op) || isa<mj::RopeOp, mj::KvAppendOp>(op);
+    hasReduction |= isLineReduction(&op);
+    hasRows |= isLineReduction(&op) || isa<mj::RopeOp, mj::KvAppendOp>(op);
     mixesRows |= !isRowwise && !isa<arith::ConstantOp>(op);
     reducesRows |= !isRowwise && isa<mj::ReduceOp>(op);
   }

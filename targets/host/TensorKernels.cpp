@@ -8,6 +8,7 @@
 #include "targets/host/RowOperations.h"
 #include "targets/host/RowPlan.h"
 
+#include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -16,6 +17,7 @@
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::host;
+using mj::tensorOf;
 
 //===----------------------------------------------------------------------===//
 // Blocks on the stack
@@ -63,8 +65,6 @@ Operation *host::getTensorOperation(Block &body) {
   }
   return nullptr;
 }
-
-static RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 std::string host::whyNoTensorKernel(Operation *op, const HostTarget &target, bool plain) {
   for (Operation &other : op->getBlock()->without_terminator())
@@ -150,12 +150,10 @@ static void emitBatchMatmul(KernelBuilder &k, mj::BatchMatmulOp op, ValueRange b
   auto overColumns = [&](llvm::function_ref<void(Value)> body) {
     k.loop(k.index(0), k.index(kPanelColumns), kLanes, body);
   };
-  k.loop(k.index(0), padded, 1, [&](Value row) {
-    overColumns([&](Value column) { k.storeVector(zeros, sums, {row, column}); });
-  });
-  k.loop(k.index(0), k.index(depth), 1, [&](Value i) {
-    overColumns([&](Value column) { k.storeVector(zeros, panel, {i, column}); });
-  });
+  k.loop(k.index(0), padded, 1,
+         [&](Value row) { overColumns([&](Value column) { k.storeVector(zeros, sums, {row, column}); }); });
+  k.loop(k.index(0), k.index(depth), 1,
+         [&](Value i) { overColumns([&](Value column) { k.storeVector(zeros, panel, {i, column}); }); });
 
   auto multiply = [&](Value start, int64_t size) {
     k.loop(k.index(0), padded, 1, [&](Value row) {
@@ -165,9 +163,8 @@ static void emitBatchMatmul(KernelBuilder &k, mj::BatchMatmulOp op, ValueRange b
       });
     });
     if (sizes.transposed) {
-      k.loop(k.index(0), columns, 1, [&](Value column) {
-        fillColumn(k, b, {batch, k.add(firstColumn, column), start}, size, panel, column);
-      });
+      k.loop(k.index(0), columns, 1,
+             [&](Value column) { fillColumn(k, b, {batch, k.add(firstColumn, column), start}, size, panel, column); });
     } else {
       k.loop(k.index(0), k.index(size), 1, [&](Value i) {
         auto fill = [&](Value from, Value to, int64_t lanes) {

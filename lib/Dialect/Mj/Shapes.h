@@ -4,15 +4,11 @@
 #ifndef MJOLNIR_LIB_DIALECT_MJ_SHAPES_H
 #define MJOLNIR_LIB_DIALECT_MJ_SHAPES_H
 
-#include "mlir/IR/BuiltinTypes.h"
-#include "mlir/IR/Value.h"
+#include "mjolnir/Dialect/Mj/Tensors.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 namespace mjolnir::mj {
-
-inline mlir::RankedTensorType tensorOf(mlir::Value value) {
-  return llvm::cast<mlir::RankedTensorType>(value.getType());
-}
 
 /// Two sizes agree when they are equal or one is still symbolic.
 inline bool agree(int64_t a, int64_t b) {

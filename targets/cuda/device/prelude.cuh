@@ -102,6 +102,14 @@ __device__ inline uint2 loadStream8(const void *p) {
   return v;
 }
 
+/// The 16-bit word `i` of eight bytes: two f8.
+__device__ inline float2 unpackF8(uint2 v, int i) {
+  const uint16_t two = uint16_t((i < 2 ? v.x : v.y) >> (16 * (i % 2)));
+  uint32_t halves;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(two));
+  return {toFloat(f16{uint16_t(halves)}), toFloat(f16{uint16_t(halves >> 16)})};
+}
+
 /// Eight neighbouring elements, at an address aligned to all of them.
 __device__ inline void loadEight(const bf16 *p, float (&x)[8]) {
   const uint4 v = *reinterpret_cast<const uint4 *>(p);
@@ -114,11 +122,9 @@ __device__ inline void loadEight(const bf16 *p, float (&x)[8]) {
 __device__ inline void loadEight(const f8 *p, float (&x)[8]) {
   const uint2 v = *reinterpret_cast<const uint2 *>(p);
   for (int i = 0; i < 4; ++i) {
-    const uint16_t two = uint16_t((i < 2 ? v.x : v.y) >> (16 * (i % 2)));
-    uint32_t halves;
-    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(two));
-    x[2 * i] = toFloat(f16{uint16_t(halves)});
-    x[2 * i + 1] = toFloat(f16{uint16_t(halves >> 16)});
+    const float2 two = unpackF8(v, i);
+    x[2 * i] = two.x;
+    x[2 * i + 1] = two.y;
   }
 }
 template <typename T> __device__ inline void loadEight(const T *p, float (&x)[8]) {

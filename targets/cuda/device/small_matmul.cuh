@@ -26,10 +26,8 @@ __device__ inline Pairs loadPairs(const f8 *p) {
   uint2 v = loadStream8(p);
   Pairs pairs;
   for (int i = 0; i < 4; ++i) {
-    uint16_t two = uint16_t((i < 2 ? v.x : v.y) >> (16 * (i % 2)));
-    uint32_t halves;
-    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(two));
-    pairs.p[i] = packBf16(toFloat(f16{uint16_t(halves)}), toFloat(f16{uint16_t(halves >> 16)}));
+    const float2 two = unpackF8(v, i);
+    pairs.p[i] = packBf16(two.x, two.y);
   }
   return pairs;
 }

@@ -28,9 +28,9 @@ Status CudaSession::create(const Package &package, const CudaDevice &device, con
   if (Status status = session->prepare(options.kvPages))
     return status;
   Scope scope(device.driver(), device.context());
-  if (Status status = session->layOut())
+  if (Status status = session->allocateMemory())
     return status;
-  if (Status status = session->allocate())
+  if (Status status = session->captureEntries())
     return status;
   result = std::move(session);
   return Status::ok();
@@ -56,7 +56,7 @@ CudaSession::~CudaSession() {
   pinnedOutputs_.free();
 }
 
-Status CudaSession::layOut() {
+Status CudaSession::allocateMemory() {
   uint64_t inputBytes = 0, outputBytes = 0, smallBytes = 0;
   size_t operands = 0;
   auto place = [](const std::vector<Binding> &bindings, std::vector<uint64_t> &offsets) {
@@ -116,7 +116,7 @@ Status CudaSession::layOut() {
   return pinnedOutputs_.allocate(driver_, smallBytes, "the small outputs of a run");
 }
 
-Status CudaSession::allocate() {
+Status CudaSession::captureEntries() {
   // Graphs of the caller's usual way, tensors of the CPU, are captured here: the first run is as fast as any.
   if (!useGraphs_)
     return Status::ok();

@@ -31,8 +31,8 @@ private:
     cuda::GraphExec graph = nullptr;
   };
 
-  Status allocate();
-  Status layOut();
+  Status allocateMemory();
+  Status captureEntries();
   Status execute(size_t index) override;
   Status capture(size_t index, Entry &entry);
   Status enqueue(size_t index, Entry &entry);
