@@ -10,7 +10,7 @@ config.name = "Mjolnir"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 config.test_source_root = config.source_root
-config.excludes = ["unit", "numerics", "random", "fuzz", "Inputs"]
+config.excludes = ["unit", "numerics", "random", "fuzz", "gpu", "Inputs"]
 
 config.environment["PATH"] = os.pathsep.join([config.mjolnir_tools, config.llvm_tools, config.environment["PATH"]])
 # What compiles for GPUs needs NVRTC: named in the environment, or of a toolkit.
@@ -24,3 +24,5 @@ if nvrtc:
 if shutil.which("chromium"):
     config.available_features.add("chromium")
 config.substitutions.append(("%goldens", os.path.join(config.source_root, "numerics", "goldens")))
+config.substitutions.append(("%scripts", os.path.join(os.path.dirname(config.source_root), "scripts")))
+config.substitutions.append(("%build", os.path.dirname(config.mjolnir_tools)))
