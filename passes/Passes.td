@@ -96,9 +96,10 @@ def Recognize : Pass<"recognize", "mlir::ModuleOp"> {
       tables of cosines and sines that are weights, arguments or computed: `mj.rope`. Tables of whole width must be
       visibly one half twice. Tables that are gathered by positions are read by position, others by row.
     - **attention**: two stacks of matrix products with a softmax between them, scaled on queries, keys or scores, with an
-      added or selecting mask; a constant mask that hides the later keys is `causal`. Keys and values that are repeated
-      for groups of heads are read once; other stacks than heads (a batch) are heads, too. Only a mask below -10,000
-      counts as hiding. Concatenated keys and values are left to be split.
+      added or selecting mask; a constant mask that hides the later keys is `causal`, and one that hides those before a
+      number of them, too, a `window`. Another constant mask is kept, as what is added to the scores. Keys and values
+      that are repeated for groups of heads are read once; other stacks than heads (a batch) are heads, too. Only a mask
+      below -10,000 counts as hiding. Concatenated keys and values are left to be split.
     - **right operands**: a matmul reads weights as [N, K], transposed when the package is written, and other operands
       the way they lie.
     - **sums** in which two products of different rows meet are reordered so that each product takes additions of its own.
@@ -194,6 +195,49 @@ def SpecializeBuckets : Pass<"specialize-buckets", "mlir::ModuleOp"> {
     Option<"maxContext", "max-context", "int64_t", "0", "Tokens a sequence may hold; 0: what the model allows">,
   ];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
+}
+
+def StoreConstants : Pass<"store-constants", "mlir::ModuleOp"> {
+  let summary = "Constants of several numbers become tensors of the package";
+  let description = [{
+    A kernel holds constants that are one number. What an exporter wrote out, a mask that `recognize` did not see through,
+    positions, a table, becomes an `mj.prepare` that holds it: the package stores it beside the weights, and kernels read
+    it as they read those. Packages store floats: booleans are stored as 0 and 1 and compared, integers up to 2^24 are
+    stored as f32 and converted; larger ones are refused. Equal constants are stored once.
+
+    NUMERIC EFFECT: exact.
+
+    Before:
+    ```mlir
+    func.func @main(%x: tensor<2x2xf32>) -> tensor<2x2xf32> attributes {mj.entry} {
+      %mask = arith.constant dense<[[true, false], [true, true]]> : tensor<2x2xi1>
+      %bias = arith.constant dense<[[0.0, 1.0], [2.0, 3.0]]> : tensor<2x2xf32>
+      %y = arith.select %mask, %x, %bias : tensor<2x2xi1>, tensor<2x2xf32>
+      return %y : tensor<2x2xf32>
+    }
+    ```
+    After `store-constants`:
+    ```mlir
+    mj.prepare @constant : tensor<2x2xf32> {
+      %cst = arith.constant dense<[[1.000000e+00, 0.000000e+00], [1.000000e+00, 1.000000e+00]]> : tensor<2x2xf32>
+      mj.yield %cst : tensor<2x2xf32>
+    }
+    mj.prepare @constant_0 : tensor<2x2xf32> {
+      %cst = arith.constant dense<[[0.000000e+00, 1.000000e+00], [2.000000e+00, 3.000000e+00]]> : tensor<2x2xf32>
+      mj.yield %cst : tensor<2x2xf32>
+    }
+    func.func @main(%arg0: tensor<2x2xf32>) -> tensor<2x2xf32> attributes {mj.entry} {
+      %0 = mj.get_weight @constant : tensor<2x2xf32>
+      %cst = arith.constant dense<0.000000e+00> : tensor<2x2xf32>
+      %1 = arith.cmpf une, %0, %cst : tensor<2x2xf32>
+      %2 = mj.get_weight @constant_0 : tensor<2x2xf32>
+      %3 = arith.select %1, %arg0, %2 : tensor<2x2xi1>, tensor<2x2xf32>
+      return %3 : tensor<2x2xf32>
+    }
+    ```
+    Remarks: `Stored` for each tensor, with the numbers that it holds.
+  }];
+  let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }
 
 def FoldSdpaScale : Pass<"fold-sdpa-scale", "mlir::ModuleOp"> {

@@ -193,31 +193,63 @@ private:
 
   //===--- Masks ------------------------------------------------------------===//
 
-  enum class MaskKind { none, causal, other };
-
-  /// What a mask that is known now hides. A causal one lets row t see the keys up to S - T + t.
-  MaskKind classifyMask() {
-    auto shape = tensorOf(mask).getShape();
-    int64_t rows = shape[shape.size() - 2], keys = shape.back();
-    bool isCausal = true, isNone = true;
+  /// The mask if it is known now and the same for all heads, row by row: what is added to a score, -infinity for
+  /// hidden.
+  std::optional<SmallVector<float>> readMask() {
+    // Masks are computed before they are repeated for each head.
+    Value source = mask;
+    if (auto broadcast = mask.getDefiningOp<mj::BroadcastOp>())
+      if (ArrayRef<int64_t> shape = tensorOf(broadcast.getSource()).getShape();
+          shape.size() >= 2 && shape.take_back(2) == tensorOf(mask).getShape().take_back(2))
+        source = broadcast.getSource();
+    ArrayRef<int64_t> shape = tensorOf(source).getShape();
+    int64_t perHead = ShapedType::getNumElements(shape.take_back(2));
     SmallVector<int64_t> index(shape.size(), 0);
+    SmallVector<float> elements;
     for (int64_t i = 0, count = ShapedType::getNumElements(shape); i < count; ++i) {
       int64_t rest = i;
       for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
         index[axis] = rest % shape[axis];
-      std::optional<double> element = getConstantElement(mask, index);
-      if (!element)
-        return MaskKind::other;
-      bool isVisible = isMaskAdded ? *element == 0 : *element != 0;
-      if (isMaskAdded && !isVisible && *element * scaleOfMask > kHidden)
-        return MaskKind::other;
-      bool isBefore = index.back() <= keys - rows + index[index.size() - 2];
-      isCausal &= isVisible == isBefore;
-      isNone &= isVisible;
-      if (!isCausal && !isNone)
-        return MaskKind::other;
+      std::optional<double> known = getConstantElement(source, index);
+      if (!known || std::isnan(*known))
+        return std::nullopt;
+      float element = isMaskAdded ? float(*known * scaleOfMask) : *known != 0 ? 0.0f : -INFINITY;
+      if (i < perHead)
+        elements.push_back(element);
+      else if (element != elements[i % perHead])
+        return std::nullopt;
     }
-    return isNone ? MaskKind::none : MaskKind::causal;
+    return elements;
+  }
+
+  /// The rows of a known mask see a run of keys: row t the last `window` of those up to S - T + t, or all of these.
+  struct Band {
+    bool isCausal = false; ///< else every row sees every key
+    int64_t window = 0;    ///< 0: none
+  };
+
+  /// What a known mask hides, if that can be said without it.
+  static std::optional<Band> findBand(ArrayRef<float> elements, int64_t rows, int64_t keys) {
+    if (llvm::all_of(elements, [](float element) { return element == 0; }))
+      return Band{};
+    // The last row has the longest run, which ends with the last key.
+    ArrayRef<float> last = elements.take_back(keys);
+    int64_t window = 0;
+    while (window < keys && last[keys - 1 - window] == 0)
+      ++window;
+    for (int64_t row = 0; row < rows; ++row) {
+      int64_t end = keys - rows + row;
+      for (int64_t key = 0; key < keys; ++key) {
+        float element = elements[row * keys + key];
+        bool isVisible = key <= end && key > end - window;
+        if (isVisible ? element != 0 : element > kHidden)
+          return std::nullopt;
+        // What is finite leaves a row that sees nothing the mean that it was.
+        if (end < 0 && !std::isinf(element))
+          return std::nullopt;
+      }
+    }
+    return Band{true, window < keys ? window : 0};
   }
 
   /// The mask as [rows, keys], or [heads, rows, keys] where the heads have masks of their own.
@@ -318,21 +350,26 @@ private:
     return transpose ? createTranspose(builder, loc, source, transpose.getPermutation()) : source;
   }
 
+  /// A known mask as a constant: what is added, for the sdpa to read as it is.
+  Value buildMask(ArrayRef<float> elements, int64_t rows, int64_t keys) {
+    auto type = RankedTensorType::get({rows, keys}, builder.getF32Type());
+    return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, elements));
+  }
+
   /// Replaces the second product. Returns why it cannot.
   std::string replace() {
     auto scores = tensorOf(first.getResult()).getShape();
     int64_t heads = ShapedType::getNumElements(scores.drop_back(2)), rows = scores[scores.size() - 2],
             keyCount = scores.back();
-    // A mask that the scale after it changed.
-    bool isCausal = false;
+    std::optional<SmallVector<float>> known = mask ? readMask() : std::nullopt;
+    Band band;
     if (mask) {
-      MaskKind kind = classifyMask();
-      if (kind == MaskKind::none)
+      std::optional<Band> found = known ? findBand(*known, rows, keyCount) : std::nullopt;
+      if (found) {
+        band = *found;
         mask = {};
-      else if (kind == MaskKind::causal) {
-        isCausal = true;
-        mask = {};
-      } else if (isMaskAdded && scaleOfMask != 1) {
+      } else if (isMaskAdded && scaleOfMask != 1 && !known) {
+        // A mask that the scale after it changed.
         return "the mask is scaled with the scores";
       } else if (isFillSmall) {
         return "masked scores become a number that rows without a visible key would feel";
@@ -360,9 +397,12 @@ private:
 
     int64_t width = tensorOf(value).getDimSize(2);
     auto type = tensorOf(second.getResult());
-    Value masked = mask ? buildMask(query, heads, rows, keyCount) : Value();
+    Value masked;
+    if (mask)
+      masked = known ? buildMask(*known, rows, keyCount) : buildMask(query, heads, rows, keyCount);
     Value attended = mj::SdpaOp::create(builder, loc, type.clone({rows, heads, width}), query, ValueRange{key},
-                                        ValueRange{value}, masked, APFloat(float(factor)), isCausal);
+                                        ValueRange{value}, masked, APFloat(float(factor)), band.isCausal,
+                                        band.window ? builder.getI64IntegerAttr(band.window) : IntegerAttr());
     OpBuilder after(second);
     Value matrices = createTranspose(after, loc, attended, {1, 0, 2});
     second.getResult().replaceAllUsesWith(createReshape(after, loc, matrices, type.getShape()));
@@ -370,9 +410,10 @@ private:
     sayRecognized(loc, "Attention",
                   llvm::formatv("attention of {0} heads{1}, {2} rows over {3} keys, scale {4}{5}", heads, grouped, rows,
                                 keyCount, toText(float(factor)),
-                                isCausal ? ", causal"
-                                : mask   ? ", masked"
-                                         : "")
+                                band.window     ? llvm::formatv(", causal, window {0}", band.window).str()
+                                : band.isCausal ? ", causal"
+                                : mask          ? ", masked"
+                                                : "")
                       .str());
     return "";
   }

@@ -311,7 +311,9 @@ private:
   /// Notes what the launch `op`, the next step of `entry`, stores where.
   void describeStep(Operation &op, const fb::EntryT &entry) {
     for (const exec::StoredValue &stored : exec::getStoredValues(op.getLoc())) {
-      FailureOr<fb::DType> dtype = dtypeOf(&op, stored.type);
+      // Kernels store booleans as bytes.
+      FailureOr<fb::DType> dtype =
+          getElementTypeOrSelf(stored.type).isInteger(1) ? fb::DType::i8 : dtypeOf(&op, stored.type);
       if (failed(dtype) || stored.operand < 0 || stored.operand >= int64_t(op.getNumOperands()))
         continue;
       debug.push_back(llvm::json::Object{{"entry", entry.name},

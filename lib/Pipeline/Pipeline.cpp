@@ -60,6 +60,8 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // Layers read the same fields and tables: once is enough.
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
+  // After all that reads their numbers.
+  manager.addPass(createStoreConstants());
   if (options.oracle)
     return;
   // Attention scales and joins by itself what exporters scale and join before it.

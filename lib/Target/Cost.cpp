@@ -221,8 +221,9 @@ private:
     if (op.getKeys().empty())
       return;
     double pairs = 0;
+    int64_t window = op.getWindow().value_or(keys);
     for (int64_t row = 0; row < rows; ++row)
-      pairs += double(op.getCausal() ? std::clamp<int64_t>(keys - rows + row + 1, 0, keys) : keys);
+      pairs += double(op.getCausal() ? std::clamp<int64_t>(keys - rows + row + 1, 0, std::min(keys, window)) : keys);
     Value key = op.getKeys().front(), value = op.getValues().front();
     addPairs(pairs * heads, query.getDimSize(2), tensorOf(value).getDimSize(2), query, key.getType(), value.getType());
     if (op.getMask() && !getElementTypeOrSelf(op.getMask().getType()).isInteger(1))

@@ -1,6 +1,6 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Attention over tensors: segments of keys and values one after the other, a mask, causality, grouped heads.
+// Attention over tensors: segments of keys and values one after the other, a mask, causality, windows, grouped heads.
 #include "targets/host/RowOperations.h"
 #include "targets/host/RowPlan.h"
 #include "targets/host/TensorKernels.h"
@@ -32,6 +32,9 @@ struct Sizes {
       hasHeadMask = shapeOf(mask).size() == 3;
     }
     isCausal = sdpa.getCausal();
+    // One that is longer than all keys hides nothing.
+    if (auto size = sdpa.getWindow(); size && int64_t(*size) < keys)
+      window = *size;
     scale = sdpa.getScale().convertToFloat();
   }
 
@@ -39,6 +42,7 @@ struct Sizes {
   SmallVector<int64_t> segments;
   Type maskElement; ///< null without a mask
   bool hasHeadMask = false, isCausal;
+  int64_t window = 0; ///< 0 without one
   double scale;
 };
 
@@ -96,13 +100,18 @@ public:
     });
     int64_t before = 0;
     for (auto [index, size] : llvm::enumerate(z.segments)) {
-      Value end = k.index(size);
+      Value begin = k.index(0), end = k.index(size);
+      if (z.window) {
+        // The first row sees the least keys at the end, and the most before.
+        Value hidden = k.add(firstRow, z.keys - z.rows + 1 - z.window - before);
+        begin = k.max(hidden, begin);
+      }
       if (z.isCausal) {
         // The last row sees the keys up to keys - rows + row.
         Value visible = k.add(k.add(firstRow, rows), z.keys - z.rows - before);
         end = k.max(k.min(visible, end), k.index(0));
       }
-      k.loop(k.index(0), end, kPanelColumns, [&](Value first) { attend(index, before, first); });
+      k.loop(begin, end, kPanelColumns, [&](Value first) { attend(index, before, first); });
       before += size;
     }
     storeRows();
@@ -190,7 +199,9 @@ private:
     Value visible = present;
     if (z.isCausal)
       visible = k.min(present, k.sub(k.add(row, z.keys - z.rows + 1), key));
-    Value limit = k.splat(k.fromIndex(k.i32(), visible), kLanes);
+    Value limit = k.splat(k.fromIndex(k.i32(), visible), kLanes), start;
+    if (z.window)
+      start = k.splat(k.fromIndex(k.i32(), k.sub(k.add(row, z.keys - z.rows + 1 - z.window), key)), kLanes);
     Value score[2];
     for (int64_t c = 0; c < 2; ++c) {
       SmallVector<int32_t> lane;
@@ -203,7 +214,10 @@ private:
       raw = k.mul(raw, k.constant(raw.getType(), z.scale));
       if (z.maskElement)
         raw = k.add(raw, k.load(maskPiece, column, kLanes));
-      score[c] = k.select(k.compare(CmpIPredicate::slt, lanes, limit), raw, k.negativeInfinity(raw.getType()));
+      Value nothing = k.negativeInfinity(raw.getType());
+      score[c] = k.select(k.compare(CmpIPredicate::slt, lanes, limit), raw, nothing);
+      if (z.window)
+        score[c] = k.select(k.compare(CmpIPredicate::sge, lanes, start), score[c], nothing);
     }
     Value old = k.load(maxima, {query});
     Value largest = k.max(old, k.reduceMax(k.max(score[0], score[1])));
@@ -314,6 +328,8 @@ void host::emitPlainSdpa(KernelBuilder &k, mj::SdpaOp sdpa, const SdpaBuffers &b
       }
       if (z.isCausal)
         score = k.select(k.compare(CmpIPredicate::sle, key, k.add(row, z.keys - z.rows)), score, nothing);
+      if (z.window)
+        score = k.select(k.compare(CmpIPredicate::sgt, key, k.add(row, z.keys - z.rows - z.window)), score, nothing);
       k.store(score, scores, {key});
       return k.max(soFar, score);
     });

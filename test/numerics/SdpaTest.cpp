@@ -1,6 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Attention over tensors against its definition in f64: segments, masks, causality, grouped heads, one past each tile.
+// Attention over tensors against its definition in f64: segments, masks, causality, windows, grouped heads, one past
+// each tile.
 #include "Program.h"
 
 #include <gtest/gtest.h>
@@ -23,6 +24,7 @@ struct Case {
   std::vector<int64_t> segments;
   Mask mask = Mask::none;
   bool causal = false;
+  int64_t window = 0; // 0: none
 };
 
 bool isBoolean(Mask mask) { return mask == Mask::booleans || mask == Mask::headBooleans; }
@@ -71,7 +73,8 @@ Entry sdpa(const Case &c, uint32_t seed) {
           scores[s] = of > 0 ? scores[s] : -kInfinity;
         else if (c.mask != Mask::none) // in f32: the lowest number takes the score away
           scores[s] = static_cast<float>(scores[s]) + static_cast<float>(of);
-        if (c.causal && s > count - c.rows + row)
+        int64_t last = count - c.rows + row;
+        if (c.causal && (s > last || (c.window && s <= last - c.window)))
           scores[s] = -kInfinity;
       }
       double largest = *std::max_element(scores.begin(), scores.end()), sum = 0;
@@ -97,8 +100,8 @@ Entry sdpa(const Case &c, uint32_t seed) {
     maskType = ", " + mask.type(isBoolean(c.mask) ? "i1" : "f32");
   }
   entry.body += "  %y = mj.sdpa %a0 over [" + keys + "], [" + values + "]" + maskText + " scale 0.125" +
-                (c.causal ? " causal" : "") + " : " + query.type() + ", [" + keyTypes + "], [" + valueTypes + "]" +
-                maskType + " -> " + result.type();
+                (c.causal ? " causal" : "") + (c.window ? " window " + std::to_string(c.window) : "") + " : " +
+                query.type() + ", [" + keyTypes + "], [" + valueTypes + "]" + maskType + " -> " + result.type();
   entry.expected = {result};
   entry.ulps = 64;
   return entry;
@@ -144,6 +147,19 @@ TEST(SdpaTest, Causality) {
                            {4, 2, 1, 16, 16, {70}, Mask::none, true}, // keys that were there before
                            {64, 2, 2, 16, 16, {64}, Mask::floats, true},
                            {65, 3, 1, 16, 16, {33, 32}, Mask::booleans, true}});
+}
+
+TEST(SdpaTest, Windows) {
+  expectSdpa("windows", {{50, 8, 2, 32, 32, {50}, Mask::none, true, 1},        // each row sees itself
+                         {100, 4, 2, 16, 16, {100}, Mask::none, true, 33},     // one past a block of keys
+                         {10, 4, 4, 16, 16, {5}, Mask::none, true, 3},         // the first rows see nothing
+                         {4, 2, 1, 16, 16, {70}, Mask::none, true, 7},         // keys that were there before
+                         {40, 2, 2, 16, 16, {50, 1, 40}, Mask::none, true, 9}, // over segments, behind the first
+                         {1, 2, 2, 16, 16, {64, 1}, Mask::none, true, 2},
+                         {33, 2, 1, 16, 16, {33}, Mask::none, true, 33}, // hides nothing more
+                         {33, 2, 1, 16, 16, {33}, Mask::none, true, 1000},
+                         {64, 2, 2, 16, 16, {64}, Mask::floats, true, 20},
+                         {65, 3, 1, 16, 16, {33, 32}, Mask::booleans, true, 16}});
 }
 
 } // namespace

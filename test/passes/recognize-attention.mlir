@@ -138,10 +138,11 @@ func.func @finite(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x6x8
   return %o : tensor<2x4x8xf32>
 }
 
-// A constant mask that hides nothing is none; one that is neither is a mask, and so is one with a window.
+// A constant mask that hides nothing is none; the last so many keys are a window, in booleans or numbers, also where
+// there are more keys than rows.
 // CHECK-LABEL: func.func @window
-// CHECK: %[[M:.*]] = arith.constant dense<{{\[\[}}true, false, false], [true, true, false], [false, true, true]]> : tensor<3x3xi1>
-// CHECK: mj.sdpa %{{.*}} mask %[[M]] scale 1.000000e+00 :
+// CHECK: mj.sdpa %{{.*}} scale 1.000000e+00 causal window 2 :
+// REMARK: attention of 2 heads, 3 rows over 3 keys, scale 1, causal, window 2
 func.func @window(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
   %infinity = arith.constant dense<0xFF800000> : tensor<2x3x3xf32>
   %zero = arith.constant dense<0.0> : tensor<2x3x3xf32>
@@ -153,6 +154,90 @@ func.func @window(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8
   %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
   return %o : tensor<2x3x8xf32>
 }
+// CHECK-LABEL: func.func @added_window
+// CHECK: mj.sdpa %{{.*}} scale 1.000000e+00 causal window 3 : tensor<2x2x8xf32>, [tensor<5x2x8xf32>]
+func.func @added_window(%q: tensor<2x2x8xf32>, %k: tensor<2x5x8xf32>, %v: tensor<2x5x8xf32>) -> tensor<2x2x8xf32> attributes {mj.entry} {
+  %mask = arith.constant dense<[[[-1.0e9, 0.0, 0.0, 0.0, -1.0e9], [-1.0e9, -1.0e9, 0.0, 0.0, 0.0]]]> : tensor<1x2x5xf32>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x2x8xf32>, tensor<2x5x8xf32> -> tensor<2x2x5xf32>
+  %b = mj.broadcast %mask like %s : tensor<1x2x5xf32>, tensor<2x2x5xf32> -> tensor<2x2x5xf32>
+  %m = arith.addf %s, %b : tensor<2x2x5xf32>
+  %p = mj.softmax %m : tensor<2x2x5xf32> -> tensor<2x2x5xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x2x5xf32>, tensor<2x5x8xf32> -> tensor<2x2x8xf32>
+  return %o : tensor<2x2x8xf32>
+}
+
+// Compared from row and key numbers: i - j < 2 and j <= i.
+// CHECK-LABEL: func.func @compared_window
+// CHECK: mj.sdpa %{{.*}} scale 1.000000e+00 causal window 2 :
+func.func @compared_window(%q: tensor<2x4x8xf32>, %k: tensor<2x4x8xf32>, %v: tensor<2x4x8xf32>) -> tensor<2x4x8xf32> attributes {mj.entry} {
+  %infinity = arith.constant dense<0xFF800000> : tensor<2x4x4xf32>
+  %numbers = arith.constant dense<[0, 1, 2, 3]> : tensor<4xi64>
+  %column = mj.reshape %numbers : tensor<4xi64> -> tensor<4x1xi64>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x4x8xf32>, tensor<2x4x8xf32> -> tensor<2x4x4xf32>
+  %i = mj.broadcast %column like %s : tensor<4x1xi64>, tensor<2x4x4xf32> -> tensor<2x4x4xi64>
+  %j = mj.broadcast %numbers like %s : tensor<4xi64>, tensor<2x4x4xf32> -> tensor<2x4x4xi64>
+  %back = arith.constant dense<-2> : tensor<2x4x4xi64>
+  %first = arith.addi %i, %back : tensor<2x4x4xi64>
+  %near = arith.cmpi sgt, %j, %first : tensor<2x4x4xi64>
+  %before = arith.cmpi sle, %j, %i : tensor<2x4x4xi64>
+  %visible = arith.andi %near, %before : tensor<2x4x4xi1>
+  %m = arith.select %visible, %s, %infinity : tensor<2x4x4xi1>, tensor<2x4x4xf32>
+  %p = mj.softmax %m : tensor<2x4x4xf32> -> tensor<2x4x4xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x4x4xf32>, tensor<2x4x8xf32> -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
+
+// Close to a window, and masks: rows that see what comes after them; a window that is not the same for all rows; the
+// first rows see only themselves and the others all; finite numbers where a row sees nothing. Known masks are numbers.
+// CHECK-LABEL: func.func @both_sides
+// CHECK: %[[M:.*]] = arith.constant dense<{{\[\[}}0.000000e+00, 0.000000e+00, 0xFF800000], [0.000000e+00, 0.000000e+00, 0.000000e+00], [0xFF800000, 0.000000e+00, 0.000000e+00]]> : tensor<3x3xf32>
+// CHECK: mj.sdpa %{{.*}} mask %[[M]] scale 1.000000e+00 :
+// REMARK: attention of 2 heads, 3 rows over 3 keys, scale 1, masked
+func.func @both_sides(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+  %infinity = arith.constant dense<0xFF800000> : tensor<2x3x3xf32>
+  %visible = arith.constant dense<[[true, true, false], [true, true, true], [false, true, true]]> : tensor<3x3xi1>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x3x8xf32> -> tensor<2x3x3xf32>
+  %b = mj.broadcast %visible like %s : tensor<3x3xi1>, tensor<2x3x3xf32> -> tensor<2x3x3xi1>
+  %m = arith.select %b, %s, %infinity : tensor<2x3x3xi1>, tensor<2x3x3xf32>
+  %p = mj.softmax %m : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
+  return %o : tensor<2x3x8xf32>
+}
+// CHECK-LABEL: func.func @changing_window
+// CHECK: mj.sdpa %{{.*}} mask %{{.*}} scale 1.000000e+00 :
+func.func @changing_window(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+  %mask = arith.constant dense<[[0.0, -1.0e9, -1.0e9], [-1.0e9, 0.0, -1.0e9], [-1.0e9, 0.0, 0.0]]> : tensor<3x3xf32>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x3x8xf32> -> tensor<2x3x3xf32>
+  %b = mj.broadcast %mask like %s : tensor<3x3xf32>, tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %m = arith.addf %s, %b : tensor<2x3x3xf32>
+  %p = mj.softmax %m : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
+  return %o : tensor<2x3x8xf32>
+}
+// CHECK-LABEL: func.func @first_apart
+// CHECK: %[[M:.*]] = arith.constant dense<{{\[\[}}0.000000e+00, 0xFF800000, 0xFF800000], [0.000000e+00, 0.000000e+00, 0.000000e+00], [0.000000e+00, 0.000000e+00, 0.000000e+00]]> : tensor<3x3xf32>
+// CHECK: mj.sdpa %{{.*}} mask %[[M]] scale 1.000000e+00 :
+func.func @first_apart(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+  %infinity = arith.constant dense<0xFF800000> : tensor<2x3x3xf32>
+  %hidden = arith.constant dense<[[[false, true, true], [false, false, false], [false, false, false]], [[false, true, true], [false, false, false], [false, false, false]]]> : tensor<2x3x3xi1>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x3x8xf32> -> tensor<2x3x3xf32>
+  %m = arith.select %hidden, %infinity, %s : tensor<2x3x3xi1>, tensor<2x3x3xf32>
+  %p = mj.softmax %m : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
+  return %o : tensor<2x3x8xf32>
+}
+// CHECK-LABEL: func.func @sees_nothing
+// CHECK: mj.sdpa %{{.*}} mask %{{.*}} scale 1.000000e+00 : tensor<3x2x8xf32>, [tensor<2x2x8xf32>]
+func.func @sees_nothing(%q: tensor<2x3x8xf32>, %k: tensor<2x2x8xf32>, %v: tensor<2x2x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+  %mask = arith.constant dense<[[-1.0e9, -1.0e9], [0.0, -1.0e9], [0.0, 0.0]]> : tensor<3x2xf32>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x2x8xf32> -> tensor<2x3x2xf32>
+  %b = mj.broadcast %mask like %s : tensor<3x2xf32>, tensor<2x3x2xf32> -> tensor<2x3x2xf32>
+  %m = arith.addf %s, %b : tensor<2x3x2xf32>
+  %p = mj.softmax %m : tensor<2x3x2xf32> -> tensor<2x3x2xf32>
+  %o = mj.batch_matmul %p, %v : tensor<2x3x2xf32>, tensor<2x2x8xf32> -> tensor<2x3x8xf32>
+  return %o : tensor<2x3x8xf32>
+}
+
 // CHECK-LABEL: func.func @nothing_hidden
 // CHECK: mj.sdpa %{{.*}} over[%{{.*}}], [%{{.*}}] scale 1.000000e+00 :
 func.func @nothing_hidden(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {

@@ -286,7 +286,9 @@ Array Interpreter::evaluate(mj::SdpaOp op) {
       for (auto [keyValue, value] : llvm::zip(op.getKeys(), op.getValues())) {
         const Array &key = at(keyValue);
         for (int64_t other = 0; other < key.shape[0]; ++other, ++column) {
-          bool seen = !op.getCausal() || column <= total - rows + row;
+          int64_t last = total - rows + row;
+          bool seen = !op.getCausal() || column <= last;
+          seen &= !op.getWindow() || column > last - int64_t(*op.getWindow());
           double bias = 0, biasError = 0;
           if (mask) {
             int64_t place = ((mask->shape.size() == 3 ? head * rows : 0) + row) * total + column;

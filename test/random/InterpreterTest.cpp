@@ -89,6 +89,12 @@ TEST_F(InterpreterTest, AttendsToWhatIsVisible) {
   expectNear(run(text, {array({2, 2, 1}, {1, 2, 3, 4}), array({1, 1, 1}, {0}), array({2, 1, 1}, {0, 0}),
                         array({1, 1, 1}, {6}), array({2, 1, 1}, {2, 1})}),
              {4, 4, 3, 3});
+  // The last two of them.
+  std::string windowed = text;
+  windowed.replace(windowed.find("causal"), 6, "causal window 2");
+  expectNear(run(windowed, {array({2, 2, 1}, {1, 2, 3, 4}), array({1, 1, 1}, {0}), array({2, 1, 1}, {0, 0}),
+                            array({1, 1, 1}, {6}), array({2, 1, 1}, {2, 1})}),
+             {4, 4, 1.5, 1.5});
 }
 
 TEST_F(InterpreterTest, RotatesByAPosition) {

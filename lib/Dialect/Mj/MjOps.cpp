@@ -285,6 +285,12 @@ LogicalResult SdpaOp::verify() {
   }
   if (!agree(result.getShape(), {query.getDimSize(0), query.getDimSize(1), columns}))
     return emitOpError("makes ") << query.getDimSize(1) << " x " << columns << " elements a row, not " << result;
+  if (auto window = getWindow()) {
+    if (!getCausal())
+      return emitOpError("has a window and is not causal: a window counts back from what a row sees last");
+    if (static_cast<int64_t>(*window) <= 0)
+      return emitOpError("needs a positive window");
+  }
   if (Value mask = getMask()) {
     ArrayRef<int64_t> shape = tensorOf(mask).getShape();
     bool isHeaded = shape.size() == 3;

@@ -326,3 +326,19 @@ func.func @f(%q: tensor<3x4x8xf32>, %k: tensor<5x2x8xf32>, %v: tensor<5x2x6xf32>
   %0 = mj.sdpa %q over [%k], [%v] mask %m scale 1.0 : tensor<3x4x8xf32>, [tensor<5x2x8xf32>], [tensor<5x2x6xf32>], tensor<5xi1> -> tensor<3x4x6xf32>
   return
 }
+
+// -----
+
+func.func @f(%q: tensor<3x4x8xf32>, %k: tensor<5x2x8xf32>, %v: tensor<5x2x6xf32>) {
+  // expected-error @+1 {{'mj.sdpa' op has a window and is not causal: a window counts back from what a row sees last}}
+  %0 = mj.sdpa %q over [%k], [%v] scale 1.0 window 2 : tensor<3x4x8xf32>, [tensor<5x2x8xf32>], [tensor<5x2x6xf32>] -> tensor<3x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<3x4x8xf32>, %k: tensor<5x2x8xf32>, %v: tensor<5x2x6xf32>) {
+  // expected-error @+1 {{'mj.sdpa' op needs a positive window}}
+  %0 = mj.sdpa %q over [%k], [%v] scale 1.0 causal window 0 : tensor<3x4x8xf32>, [tensor<5x2x8xf32>], [tensor<5x2x6xf32>] -> tensor<3x4x6xf32>
+  return
+}

@@ -60,5 +60,7 @@ func.func @attention(%q: tensor<?x4x8xf32>, %k: tensor<5x2x8xbf16>, %l: tensor<?
   %1 = mj.sdpa %r over [%k], [%v] mask %m scale 1.0 : tensor<3x4x8xf32>, [tensor<5x2x8xbf16>], [tensor<5x2x6xbf16>], tensor<4x3x5xi1> -> tensor<3x4x6xf32>
   // CHECK: mj.sdpa %[[Q]] over[%[[K]]], [%[[V]]] mask %[[N]] scale 1.000000e+00 {note} : tensor<?x4x8xf32>, [tensor<5x2x8xbf16>], [tensor<5x2x6xbf16>], tensor<?x5xf32> -> tensor<?x4x6xf32>
   %2 = mj.sdpa %q over [%k], [%v] mask %n scale 1.0 {note} : tensor<?x4x8xf32>, [tensor<5x2x8xbf16>], [tensor<5x2x6xbf16>], tensor<?x5xf32> -> tensor<?x4x6xf32>
+  // CHECK: mj.sdpa %[[R]] over[%[[K]]], [%[[V]]] scale 1.000000e+00 causal window 2 : tensor<3x4x8xf32>, [tensor<5x2x8xbf16>], [tensor<5x2x6xbf16>] -> tensor<3x4x6xf32>
+  %3 = mj.sdpa %r over [%k], [%v] scale 1.0 causal window 2 : tensor<3x4x8xf32>, [tensor<5x2x8xbf16>], [tensor<5x2x6xbf16>] -> tensor<3x4x6xf32>
   return
 }

@@ -218,6 +218,8 @@ TEST_F(Cost, TensorAttentionCountsItsPairs) {
   };
   EXPECT_EQ(bf16(with("")), 2 * 5 * 4 * (2 * 8 + 2 * 8));         // every row sees both segments
   EXPECT_EQ(bf16(with("causal")), (4 + 5) * 4 * (2 * 8 + 2 * 8)); // the first row does not see the last
+  EXPECT_EQ(bf16(with("causal window 2")), (2 + 2) * 4 * (2 * 8 + 2 * 8));
+  EXPECT_EQ(bf16(with("causal window 9")), (4 + 5) * 4 * (2 * 8 + 2 * 8));
   EXPECT_EQ(with("").bytesRead, (2 * 4 * 8 + 3 * 2 * 8 + 2 * 2 * 8) * 2);
 }
 

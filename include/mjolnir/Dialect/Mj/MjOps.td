@@ -237,17 +237,18 @@ def Mj_SdpaOp : Mj_TensorOp<"sdpa", [AttrSizedOperandSegments]> {
     after the other) of `scale * q.k`, in f32, times the `values` segments ([S_i, kv heads, E]); kv head
     `h / (heads / kv heads)`. The result is [T, heads, E]. A segment is what was computed before or what is new: nothing has
     to be concatenated. `mask` is added before softmax (floats) or says which s may be seen (i1); its shape is [T, S] or
-    [heads, T, S], S the sum of the segments. With `causal`, row t sees the rows up to S - T + t. A row that sees nothing
-    gives zeros.
+    [heads, T, S], S the sum of the segments. With `causal`, row t sees the rows up to S - T + t, with a `window` the last
+    `window` of them. A row that sees nothing gives zeros.
   }];
   let arguments = (ins TensorRankOf<[F32, F16, BF16], [3]>:$query,
                        Variadic<TensorRankOf<[F32, F16, BF16], [3]>>:$keys,
                        Variadic<TensorRankOf<[F32, F16, BF16], [3]>>:$values,
-                       Optional<RankedTensorOf<[F32, F16, BF16, I1]>>:$mask, F32Attr:$scale, UnitAttr:$causal);
+                       Optional<RankedTensorOf<[F32, F16, BF16, I1]>>:$mask, F32Attr:$scale, UnitAttr:$causal,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs TensorRankOf<[F32, F16, BF16], [3]>:$result);
   let assemblyFormat = [{
-    $query `over` `[` $keys `]` `,` `[` $values `]` (`mask` $mask^)? `scale` $scale (`causal` $causal^)? attr-dict `:`
-    type($query) `,` `[` type($keys) `]` `,` `[` type($values) `]` (`,` type($mask)^)? `->` type($result)
+    $query `over` `[` $keys `]` `,` `[` $values `]` (`mask` $mask^)? `scale` $scale (`causal` $causal^)? (`window` $window^)?
+    attr-dict `:` type($query) `,` `[` type($keys) `]` `,` `[` type($values) `]` (`,` type($mask)^)? `->` type($result)
   }];
 }
 
