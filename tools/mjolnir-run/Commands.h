@@ -19,7 +19,7 @@ enum ExitCode : int { ExitOk = 0, ExitFailure = 1, ExitUsage = 2 };
 struct Options {
   std::string package;
   uint32_t threads = 0, kvPages = 0;
-  bool stats = false;
+  bool stats = false, noRunAhead = false;
 
   // The prompt: one of these.
   std::optional<std::string> prompt, promptFile;

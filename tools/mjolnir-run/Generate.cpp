@@ -47,7 +47,9 @@ Result<std::vector<int32_t>> promptTokens(const Generator &generator, const Opti
 
 int generate(const Package &package, const Options &options) {
   auto start = std::chrono::steady_clock::now();
-  auto generator = Generator::create(package, options.threads, options.kvPages);
+  const uint32_t flags =
+      (options.noRunAhead ? MJ_GENERATOR_NO_RUN_AHEAD : 0) | (options.stats ? MJ_GENERATOR_TIME_DEVICE : 0);
+  auto generator = Generator::create(package, options.threads, options.kvPages, flags);
   if (!generator)
     return fail(generator.error().message);
   double loadMs = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

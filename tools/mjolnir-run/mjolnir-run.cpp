@@ -181,6 +181,9 @@ int main(int argc, char **argv) {
       ->type_name("N")
       ->capture_default_str();
   app.add_flag("--stats", options.stats, "Print times and speeds to stderr");
+  app.add_flag("--no-run-ahead", options.noRunAhead,
+               "Wait for each token before the next step starts; the text is the same")
+      ->group("Generation");
   addGeneration(app, options);
   addScoring(app, options);
   addEntry(app, options);

@@ -210,7 +210,7 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
                        "; set it to sizeof(mj_session_options), ", sizeof(known));
       std::memcpy(&known, options, std::min(options->struct_size, sizeof(known)));
     }
-    constexpr uint32_t KnownFlags = MJ_SESSION_NO_GRAPHS | MJ_SESSION_NO_DEPENDENT_LAUNCHES;
+    constexpr uint32_t KnownFlags = MJ_SESSION_NO_GRAPHS | MJ_SESSION_NO_DEPENDENT_LAUNCHES | MJ_SESSION_EAGER_GRAPHS;
     if (known.flags & ~KnownFlags)
       return failure(MJ_ERROR_INVALID_ARGUMENT,
                      "mj_session_options.flags has bits that this runtime does not know: ", known.flags & ~KnownFlags);
@@ -220,6 +220,7 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
     wanted.kvPages = known.kv_pages;
     wanted.useGraphs = !(known.flags & MJ_SESSION_NO_GRAPHS);
     wanted.useDependentLaunches = !(known.flags & MJ_SESSION_NO_DEPENDENT_LAUNCHES);
+    wanted.eagerGraphs = known.flags & MJ_SESSION_EAGER_GRAPHS;
     if (Status status = package->package->device().createSession(*package->package, wanted, handle->session))
       return status;
     *session = handle.release();
@@ -240,11 +241,39 @@ mj_status mj_session_run(mj_session *session, size_t entry, const DLTensor *cons
   });
 }
 
-mj_status mj_session_set_profiling(mj_session *session, int on) {
+mj_status mj_session_start(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
+                           const DLTensor *const *outputs, size_t output_count, uint32_t flags) {
   return guard([&]() -> Status {
     if (!session)
       return invalid("the session is null");
-    session->session->setProfiling(on != 0);
+    if (flags & ~uint32_t(MJ_RUN_CONTINUE))
+      return failure(MJ_ERROR_INVALID_ARGUMENT, "the flags of a run have bits that this runtime does not know: ",
+                     flags & ~uint32_t(MJ_RUN_CONTINUE));
+    return session->session->start(entry, inputs, input_count, outputs, output_count, flags & MJ_RUN_CONTINUE);
+  });
+}
+
+mj_status mj_session_wait(mj_session *session) {
+  return guard([&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->wait();
+  });
+}
+
+uint32_t mj_session_under_way(const mj_session *session) { return session ? session->session->underWay() : 0; }
+
+int mj_session_is_asynchronous(const mj_session *session) {
+  return session && session->session->isAsynchronous() ? 1 : 0;
+}
+
+mj_status mj_session_set_profiling(mj_session *session, int what) {
+  return guard([&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    if (what < MJ_PROFILE_OFF || what > MJ_PROFILE_RUNS)
+      return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no profiling ", what, "; see mj_profiling");
+    session->session->setProfiling(static_cast<mj_profiling>(what));
     return Status::ok();
   });
 }

@@ -19,6 +19,7 @@ struct SessionOptions {
   uint32_t kvPages = 0;
   bool useGraphs = true;
   bool useDependentLaunches = true;
+  bool eagerGraphs = false;
 };
 
 class Device {

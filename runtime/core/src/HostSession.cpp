@@ -68,24 +68,53 @@ Status HostSession::allocate() {
     memory.pools.push_back(pools_.back().data());
   }
   plans_.reserve(package_.entryCount());
-  for (size_t i = 0; i < package_.entryCount(); ++i)
+  for (size_t i = 0; i < package_.entryCount(); ++i) {
     plans_.emplace_back(package_, i, memory);
+    if (feedsItself(i))
+      fedTokens_.resize(std::max<size_t>(fedTokens_.size(), package_.entry(i).tokens()));
+  }
   inputAddresses_.resize(inputs_.size());
-  outputAddresses_.resize(outputs_.size());
+  outputAddresses_.resize(outputs_[0].size());
   return Status::ok();
 }
 
-Status HostSession::execute(size_t index) {
-  const EntryBindings &bindings = package_.bindings(index);
+Status HostSession::startRun(const Run &run) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
   for (size_t i = 0; i < bindings.inputs.size(); ++i)
     inputAddresses_[i] = inputs_[i].address;
+  if (run.continues) {
+    if (Status status = checkFedTokens(run.entry))
+      return status;
+    inputAddresses_[tokensInput(run.entry)] = reinterpret_cast<uint8_t *>(fedTokens_.data());
+  }
   uint8_t *scratch = scratch_.data();
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
-    outputAddresses_[i] = outputs_[i].address ? outputs_[i].address : scratch;
+    uint8_t *wanted = outputs_[run.lane][i].address;
+    outputAddresses_[i] = wanted ? wanted : scratch;
     scratch += format::alignUp(bindings.outputs[i].bytes, format::DataAlignment);
   }
-  SessionPlan &plan = plans_[index];
+  SessionPlan &plan = plans_[run.entry];
   plan.bind(inputAddresses_.data(), outputAddresses_.data());
+  if (Status status = runSteps(plan))
+    return status;
+  if (feedsItself(run.entry)) {
+    const Binding &next = bindings.outputs[nextTokensOutput(run.entry)];
+    std::memcpy(fedTokens_.data(), outputAddresses_[nextTokensOutput(run.entry)], next.bytes);
+  }
+  return Status::ok();
+}
+
+/// What a program draws is looked at before it is read as an index, as what a caller gives is.
+Status HostSession::checkFedTokens(size_t index) const {
+  for (uint32_t i = 0; i < package_.entry(index).tokens(); ++i)
+    if (fedTokens_[i] < 0 || fedTokens_[i] >= vocabulary(index))
+      return failure(MJ_ERROR_INTERNAL, "entry ", quote(package_.entry(index).name()->string_view()),
+                     " cannot continue the run before it, which drew the token ", fedTokens_[i], " for sequence ", i,
+                     "; the vocabulary has ", vocabulary(index), " tokens");
+  return Status::ok();
+}
+
+Status HostSession::runSteps(SessionPlan &plan) {
   if (observer_) {
     for (size_t step = 0; step < plan.steps().size(); ++step) {
       runStep(plan.steps()[step]);
@@ -93,7 +122,7 @@ Status HostSession::execute(size_t index) {
     }
     return Status::ok();
   }
-  if (!profiling_) {
+  if (profiling_ != MJ_PROFILE_STEPS) {
     for (const PlannedStep &step : plan.steps())
       runStep(step);
     return Status::ok();

@@ -26,7 +26,10 @@ public:
 private:
   HostSession(const Package &package, const HostDevice &device) : Session(package, kDLCPU), device_(device) {}
   Status allocate();
-  Status execute(size_t index) override;
+  Status startRun(const Run &run) override;
+  Status finishRun(const Run &) override { return Status::ok(); }
+  Status runSteps(SessionPlan &plan);
+  Status checkFedTokens(size_t index) const;
   void runStep(const PlannedStep &step);
 
   const HostDevice &device_;
@@ -35,6 +38,7 @@ private:
   std::vector<Memory> pools_;
   std::vector<SessionPlan> plans_; // by entry
   std::vector<uint8_t *> inputAddresses_, outputAddresses_;
+  std::vector<int32_t> fedTokens_; // next_tokens of the last run of a ragged entry that can be continued
   StepObserver observer_;
 };
 

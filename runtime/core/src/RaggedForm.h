@@ -49,7 +49,8 @@ inline constexpr RaggedBinding RaggedInputs[RaggedInputCount] = {
     {"seeds", fb::DType::i64, {RaggedExtent::Sequences, RaggedExtent::None}},
 };
 
-inline constexpr size_t RaggedOutputCount = 2;
+enum RaggedOutput : size_t { RaggedNextTokens, RaggedLogits, RaggedOutputCount };
+
 inline constexpr RaggedBinding RaggedOutputs[RaggedOutputCount] = {
     {"next_tokens", fb::DType::i32, {RaggedExtent::Sequences, RaggedExtent::None}},
     {"logits", fb::DType::f32, {RaggedExtent::Sequences, RaggedExtent::Vocabulary}},

@@ -51,8 +51,9 @@ Status Session::prepare(uint32_t wanted) {
     steps = std::max<size_t>(steps, package_.entry(i).steps()->size());
   }
   inputs_.resize(inputs);
-  outputs_.resize(outputs);
-  profile_ = std::make_unique<mj_step_profile[]>(steps);
+  for (std::vector<Place> &places : outputs_)
+    places.resize(outputs);
+  profile_ = std::make_unique<mj_step_profile[]>(std::max<size_t>(steps, 1));
   describeEntries();
   return Status::ok();
 }
@@ -119,6 +120,11 @@ void Session::describeEntries() {
       for (size_t index = 0; index < inputs.size(); ++index)
         if (std::string_view(inputs[index].name) == RaggedInputs[which].name)
           entry.raggedInputs[which] = static_cast<uint32_t>(index);
+    const std::vector<Binding> &outputs = package_.bindings(i).outputs;
+    while (std::string_view(outputs[entry.nextTokens].name) != RaggedOutputs[RaggedNextTokens].name)
+      ++entry.nextTokens; // the program is verified: it is there
+    entry.feedsItself = source.tokens() == source.sequences();
+    anyTokens_.resize(std::max<size_t>(anyTokens_.size(), source.tokens()));
   }
 }
 
@@ -150,41 +156,79 @@ Status Session::checkTensor(const char *role, const Binding &binding, const DLTe
   return Status::ok();
 }
 
-Status Session::bindTensors(size_t entry, const DLTensor *const *inputs, const DLTensor *const *outputs) {
-  const EntryBindings &bindings = package_.bindings(entry);
+Status Session::bindTensors(const Run &run, const DLTensor *const *inputs, const DLTensor *const *outputs) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
   for (size_t i = 0; i < bindings.inputs.size(); ++i) {
+    if (run.continues && i == tokensInput(run.entry)) {
+      inputs_[i] = {};
+      continue;
+    }
     if (!inputs[i])
       return failure(MJ_ERROR_INVALID_ARGUMENT, "input ", quote(bindings.inputs[i].name), " is null");
     if (Status status = checkTensor("input", bindings.inputs[i], *inputs[i], inputs_[i]))
       return status;
   }
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
-    outputs_[i] = {};
+    Place &place = outputs_[run.lane][i];
+    place = {};
     if (outputs[i])
-      if (Status status = checkTensor("output", bindings.outputs[i], *outputs[i], outputs_[i]))
+      if (Status status = checkTensor("output", bindings.outputs[i], *outputs[i], place))
         return status;
   }
   return Status::ok();
 }
 
-Status Session::checkRagged(size_t index) const {
-  const Entry &entry = entries_[index];
+Status Session::checkRagged(const Run &run) {
+  const Entry &entry = entries_[run.entry];
   RaggedPointers pointers;
   for (size_t which = 0; which < RaggedInputCount; ++which) {
     const Place &place = inputs_[entry.raggedInputs[which]];
+    if (run.continues && which == RaggedTokens) {
+      pointers[which] = anyTokens_.data();
+      continue;
+    }
     // What lies on a device was put there by a kernel or by somebody who vouches for it: reading it back would stall.
     if (place.onDevice)
       return Status::ok();
     pointers[which] = place.address;
   }
   if (Status status = checkRaggedInputs(entry.limits, pointers))
-    return failure(status.code(), "entry ", quote(package_.entry(index).name()->string_view()), ": ", status.message());
+    return failure(status.code(), "entry ", quote(package_.entry(run.entry).name()->string_view()), ": ",
+                   status.message());
+  return Status::ok();
+}
+
+Status Session::checkContinues(size_t index) const {
+  auto refuse = [&](const auto &...why) {
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "entry ", quote(package_.entry(index).name()->string_view()),
+                   " cannot continue the run before it: ", why...);
+  };
+  if (!feedsItself(index))
+    return refuse("only a ragged entry with as many tokens as sequences can");
+  if (!canBeContinued_)
+    return refuse("there is none, or it failed");
+  if (last_.entry != index)
+    return refuse("that was of entry ", quote(package_.entry(last_.entry).name()->string_view()));
+  if (outputs_[last_.lane][nextTokensOutput(index)].onDevice)
+    return refuse("its next_tokens went to the caller's memory on the device");
   return Status::ok();
 }
 
 Status Session::run(size_t index, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
                     size_t outputCount) {
+  if (underWay_ > 0)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "runs that were started are under way: ", underWay_,
+                   "; wait for them before mj_session_run");
+  if (Status status = start(index, inputs, inputCount, outputs, outputCount, /*continues=*/false))
+    return status;
+  return wait();
+}
+
+Status Session::start(size_t index, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
+                      size_t outputCount, bool continues) {
   profiledSteps_ = 0;
+  if (underWay_ == Lanes)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "two runs are under way; wait for the first of them");
   if (index >= entries_.size())
     return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no entry ", index, "; the package has ", entries_.size());
   const EntryBindings &bindings = package_.bindings(index);
@@ -194,16 +238,38 @@ Status Session::run(size_t index, const DLTensor *const *inputs, size_t inputCou
                    outputCount, " were given");
   if ((inputCount && !inputs) || (outputCount && !outputs))
     return failure(MJ_ERROR_INVALID_ARGUMENT, "the list of ", inputs ? "outputs" : "inputs", " is null");
-  if (Status status = bindTensors(index, inputs, outputs))
+  if (continues)
+    if (Status status = checkContinues(index))
+      return status;
+  const Run run = {index, underWay_ > 0 || continues ? 1 - last_.lane : 0, continues};
+  canBeContinued_ = false;
+  if (Status status = bindTensors(run, inputs, outputs))
     return status;
   if (entries_[index].ragged)
-    if (Status status = checkRagged(index))
+    if (Status status = checkRagged(run))
       return status;
-  return execute(index);
+  if (Status status = startRun(run))
+    return status;
+  last_ = run;
+  canBeContinued_ = true;
+  runs_[underWay_++] = run;
+  return Status::ok();
 }
 
-void Session::setProfiling(bool on) {
-  profiling_ = on;
+Status Session::wait() {
+  if (underWay_ == 0)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no run to wait for");
+  const Run run = runs_[0];
+  runs_[0] = runs_[1];
+  --underWay_;
+  Status status = finishRun(run);
+  if (status)
+    canBeContinued_ = false;
+  return status;
+}
+
+void Session::setProfiling(mj_profiling what) {
+  profiling_ = what;
   profiledSteps_ = 0;
 }
 

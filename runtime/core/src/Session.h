@@ -24,14 +24,20 @@ public:
   /// As mj_session_run.
   Status run(size_t entry, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
              size_t outputCount);
+  /// As mj_session_start and mj_session_wait.
+  Status start(size_t entry, const DLTensor *const *inputs, size_t inputCount, const DLTensor *const *outputs,
+               size_t outputCount, bool continues);
+  Status wait();
+  uint32_t underWay() const { return underWay_; }
+  virtual bool isAsynchronous() const { return false; }
 
-  /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a run.
-  /// Only sessions on device `host` take one; false from the others.
+  /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a
+  /// run. Only sessions on device `host` take one; false from the others.
   using StepObserver = std::function<void(size_t step, void *const *operands)>;
   virtual bool observe(StepObserver) { return false; }
 
   uint32_t kvPages() const { return kvPages_; }
-  void setProfiling(bool on);
+  void setProfiling(mj_profiling what);
   size_t profile(const mj_step_profile **steps) const {
     *steps = profile_.get();
     return profiledSteps_;
@@ -55,30 +61,56 @@ protected:
   /// The largest arena of all entries, bytes.
   uint64_t arenaBytes() const;
 
-  /// Runs entry `index` on inputs_ and outputs_, whose tensors have been checked.
-  virtual Status execute(size_t index) = 0;
+  /// A run that was started. Two are under way at most, and each has a lane: what it does not share with the other.
+  /// The one that continues another, or is queued behind it, has the other lane; any other run has lane 0.
+  static constexpr unsigned Lanes = 2;
+  struct Run {
+    size_t entry = 0;
+    unsigned lane = 0;
+    bool continues = false;
+  };
+
+  /// Starts a run on inputs_ and the lane's outputs, whose tensors have been checked.
+  virtual Status startRun(const Run &run) = 0;
+  /// Waits for a run that was started and fills its outputs.
+  virtual Status finishRun(const Run &run) = 0;
+
+  /// Whether a run of this entry can be continued without the host: it draws one token for each that it takes.
+  bool feedsItself(size_t entry) const { return entries_[entry].feedsItself; }
+  size_t tokensInput(size_t entry) const { return entries_[entry].raggedInputs[RaggedTokens]; }
+  size_t nextTokensOutput(size_t entry) const { return entries_[entry].nextTokens; }
+  int64_t vocabulary(size_t entry) const { return entries_[entry].limits.vocabulary; }
+  bool isRagged(size_t entry) const { return entries_[entry].ragged; }
 
   const Package &package_;
-  std::vector<Place> inputs_, outputs_; // of the current run, by index
+  std::vector<Place> inputs_;         // of the run that is being started, by index
+  std::vector<Place> outputs_[Lanes]; // of the lane's run, by index
   std::unique_ptr<mj_step_profile[]> profile_;
   size_t profiledSteps_ = 0;
-  bool profiling_ = false;
+  mj_profiling profiling_ = MJ_PROFILE_OFF;
 
 private:
   struct Entry {
-    bool ragged = false;
+    bool ragged = false, feedsItself = false;
     RaggedLimits limits;
+    size_t nextTokens = 0;                                 // the output's index
     std::array<uint32_t, RaggedInputCount> raggedInputs{}; // the input's index, by RaggedInput
   };
   Status decidePages(uint32_t wanted);
   void describeEntries();
-  Status bindTensors(size_t entry, const DLTensor *const *inputs, const DLTensor *const *outputs);
+  Status checkContinues(size_t entry) const;
+  Status bindTensors(const Run &run, const DLTensor *const *inputs, const DLTensor *const *outputs);
   Status checkTensor(const char *role, const Binding &binding, const DLTensor &tensor, Place &place) const;
-  Status checkRagged(size_t index) const;
+  Status checkRagged(const Run &run);
 
   const DLDeviceType deviceType_;
   uint32_t kvPages_ = 0;
   std::vector<Entry> entries_;
+  Run runs_[Lanes]; // under way, the first started first
+  uint32_t underWay_ = 0;
+  Run last_;                       // the run started last, if it
+  bool canBeContinued_ = false;    // was started at all
+  std::vector<int32_t> anyTokens_; // stands for tokens that the host does not know yet
 };
 
 /// The monotonic clock.

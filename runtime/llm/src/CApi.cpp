@@ -153,10 +153,18 @@ mj_status mj_generator_create(const mj_package *package, const mj_generator_opti
     *generator = nullptr;
     mj_session_options session = {};
     session.struct_size = sizeof(session);
+    uint32_t flags = 0;
     if (options) {
       mj_generator_options given = copied(options, "mj_generator_options");
       session.threads = given.threads;
       session.kv_pages = given.kv_pages;
+      session.flags = given.session_flags;
+      flags = given.flags;
+      constexpr uint32_t KnownFlags =
+          MJ_GENERATOR_NO_RUN_AHEAD | MJ_GENERATOR_ALWAYS_RUN_AHEAD | MJ_GENERATOR_TIME_DEVICE;
+      if (flags & ~KnownFlags)
+        throw Error(MJ_ERROR_INVALID_ARGUMENT, "mj_generator_options.flags has bits that this runtime does not know: " +
+                                                   std::to_string(flags & ~KnownFlags));
     }
     auto made = std::make_unique<mj_generator>();
     std::string_view json = memberOf(package, "tokenizer.json");
@@ -174,9 +182,9 @@ mj_status mj_generator_create(const mj_package *package, const mj_generator_opti
     }
     std::string_view settings = memberOf(package, "generation_config.json");
     GenerationConfig config = settings.empty() ? GenerationConfig() : GenerationConfig::parse(settings);
-    made->implementation =
-        std::make_unique<Generator>(std::make_unique<PackageProgram>(package, session),
-                                    made->tokenizer ? &made->tokenizer->implementation : nullptr, std::move(config));
+    made->implementation = std::make_unique<Generator>(
+        std::make_unique<PackageProgram>(package, session, flags & MJ_GENERATOR_TIME_DEVICE),
+        made->tokenizer ? &made->tokenizer->implementation : nullptr, std::move(config), flags);
     *generator = made.release();
   });
 }

@@ -10,9 +10,20 @@
 #include "mjolnir/format/KvPlan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace mjolnir::llm {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+uint64_t nanosecondsSince(Clock::time_point begin) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
+}
+
+} // namespace
 
 struct Generator::Request : Sequence {
   uint64_t id = 0;
@@ -29,15 +40,16 @@ struct Generator::Request : Sequence {
   Clock::time_point submitted = Clock::now();
   uint64_t firstTokenNanoseconds = 0;
 
-  uint64_t age() const {
-    return static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - submitted).count());
-  }
+  uint64_t age() const { return nanosecondsSince(submitted); }
 };
 
-Generator::Generator(std::unique_ptr<Program> programToRun, const Tokenizer *tokenizer, GenerationConfig config)
-    : program(std::move(programToRun)), tokenizer(tokenizer), defaults(std::move(config)), scheduler(program->info()) {
-  batch.items.reserve(scheduler.maxActive());
+Generator::Generator(std::unique_ptr<Program> programToRun, const Tokenizer *tokenizer, GenerationConfig config,
+                     uint32_t flags)
+    : program(std::move(programToRun)), tokenizer(tokenizer), defaults(std::move(config)), scheduler(program->info()),
+      runsAhead(!(flags & MJ_GENERATOR_NO_RUN_AHEAD) &&
+                ((flags & MJ_GENERATOR_ALWAYS_RUN_AHEAD) || program->gainsFromRunningAhead())) {
+  for (Flight &flight : flights)
+    flight.batch.items.reserve(scheduler.maxActive());
   text.reserve(1024);
 }
 
@@ -200,10 +212,8 @@ void Generator::cancel(uint64_t id) {
 
 void Generator::drop(uint64_t id) {
   for (auto &request : requests)
-    if (request->id == id && !request->finished) {
-      scheduler.remove(request.get());
-      request->finished = true;
-    }
+    if (request->id == id && !request->finished)
+      leave(*request);
   sweep();
 }
 
@@ -222,30 +232,114 @@ size_t Generator::step() {
       finish(*requests[i], MJ_FINISH_CANCELLED, {});
   sweep();
 
-  auto start = Clock::now();
-  if (!scheduler.next(batch))
-    return requests.size();
-  RaggedStep &ragged = program->step(batch.entry);
-  ragged.clear();
-  bool wantLogits = false;
-  uint64_t rows = 0;
-  for (const Batch::Item &item : batch.items) {
-    const Sequence &sequence = *item.sequence;
-    ragged.add(&sequence.tokens[sequence.cached], item.count, sequence.cached, sequence.pages, sequence.sampling);
-    wantLogits |= sequence.cached + item.count == sequence.nextWantedRow + 1;
-    rows += item.count;
-  }
-  ragged.finish();
+  const auto begin = Clock::now();
+  uint64_t waited = 0;
   try {
-    program->run(batch.entry, wantLogits);
+    // What was run ahead for requests that have all ended tells nobody anything.
+    if (flying == 1 && flights[first].batch.isEmpty()) {
+      waited += waitForFirst();
+      totals.dropped_tokens += flights[first].batch.items.size();
+      land();
+    }
+    if (flying == 0) {
+      if (!scheduler.next(flights[first].batch))
+        return requests.size();
+      start(flights[first]);
+      flying = 1;
+    }
+    if (canRunAhead(flights[first])) {
+      startAhead(flights[first], flights[1 - first]);
+      flying = 2;
+    }
+    waited += waitForFirst();
   } catch (...) {
-    failBatch();
+    failFlights();
     sweep();
     throw;
   }
-  for (size_t i = 0; i < batch.items.size(); ++i) {
-    Request &request = static_cast<Request &>(*batch.items[i].sequence);
-    request.cached += batch.items[i].count;
+  Flight &flight = flights[first];
+  const uint64_t rows = takeResults(flight);
+  const bool decode = flight.batch.decode;
+  totals.ahead_steps += flight.ahead;
+  land();
+  const uint64_t nanoseconds = nanosecondsSince(begin);
+  (decode ? totals.decode_steps : totals.prefill_steps) += 1;
+  (decode ? totals.decode_tokens : totals.prefill_tokens) += rows;
+  (decode ? totals.decode_nanoseconds : totals.prefill_nanoseconds) += nanoseconds;
+  (decode ? totals.decode_host_nanoseconds : totals.prefill_host_nanoseconds) += nanoseconds - waited;
+  (decode ? totals.decode_device_nanoseconds : totals.prefill_device_nanoseconds) += program->deviceNanoseconds();
+  sweep();
+  if (!invalidTokens.empty())
+    throw Error(MJ_ERROR_INTERNAL, std::exchange(invalidTokens, {}));
+  return requests.size();
+}
+
+/// Whether the next step is decided but for the tokens that this one draws: the same requests, none of which ends for
+/// having enough.
+bool Generator::canRunAhead(const Flight &flight) const {
+  if (!runsAhead || flying == 2 || !scheduler.repeats(flight.batch))
+    return false;
+  for (const Batch::Item &item : flight.batch.items) {
+    const auto *request = static_cast<const Request *>(item.sequence);
+    if (!request || request->scoring || request->cancelled || request->cached + 1 != request->tokens.size() ||
+        request->tokens.size() + 1 >= request->limit)
+      return false;
+  }
+  return true;
+}
+
+void Generator::start(Flight &flight) {
+  RaggedStep &ragged = program->step(flight.batch.entry, first);
+  ragged.clear();
+  bool wantLogits = false;
+  for (const Batch::Item &item : flight.batch.items) {
+    const Sequence &sequence = *item.sequence;
+    ragged.add(&sequence.tokens[sequence.cached], item.count, sequence.cached, sequence.pages, sequence.sampling);
+    wantLogits |= sequence.cached + item.count == sequence.nextWantedRow + 1;
+  }
+  ragged.finish();
+  flight.ahead = false;
+  program->start(flight.batch.entry, first, wantLogits, /*continues=*/false);
+}
+
+/// Pages of a request are taken for all of it when it joins, so that one more step of its finds room. Should it have
+/// ended by then, that step stores a row into pages that are given back already: whoever gets them stores later, in the
+/// order of the device.
+void Generator::startAhead(const Flight &before, Flight &flight) {
+  const unsigned turn = 1 - first;
+  RaggedStep &ragged = program->step(before.batch.entry, turn);
+  ragged.clear();
+  const int32_t drawnByThen = 0;
+  for (const Batch::Item &item : before.batch.items)
+    ragged.add(&drawnByThen, 1, item.sequence->cached + 1, item.sequence->pages, item.sequence->sampling);
+  ragged.finish();
+  flight.batch.entry = before.batch.entry;
+  flight.batch.decode = true;
+  flight.batch.items.assign(before.batch.items.begin(), before.batch.items.end());
+  flight.ahead = true;
+  program->start(before.batch.entry, turn, /*wantLogits=*/false, /*continues=*/true);
+}
+
+/// Nanoseconds that it took.
+uint64_t Generator::waitForFirst() {
+  const auto begin = Clock::now();
+  program->wait();
+  return nanosecondsSince(begin);
+}
+
+/// Hands on what the step brought; its rows.
+uint64_t Generator::takeResults(Flight &flight) {
+  RaggedStep &ragged = program->step(flight.batch.entry, first);
+  uint64_t rows = 0;
+  for (size_t i = 0; i < flight.batch.items.size(); ++i) {
+    const Batch::Item item = flight.batch.items[i];
+    if (!item.sequence) {
+      ++totals.dropped_tokens;
+      continue;
+    }
+    Request &request = static_cast<Request &>(*item.sequence);
+    request.cached += item.count;
+    rows += item.count;
     if (request.scoring) {
       if (request.cached == request.nextWantedRow + 1)
         takeLogits(request, &ragged.logits[i * ragged.vocabulary]);
@@ -253,15 +347,25 @@ size_t Generator::step() {
       takeToken(request, ragged.nextTokens[i]);
     }
   }
-  auto nanoseconds =
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
-  (batch.decode ? totals.decode_steps : totals.prefill_steps) += 1;
-  (batch.decode ? totals.decode_tokens : totals.prefill_tokens) += rows;
-  (batch.decode ? totals.decode_nanoseconds : totals.prefill_nanoseconds) += nanoseconds;
-  sweep();
-  if (!invalidTokens.empty())
-    throw Error(MJ_ERROR_INTERNAL, std::exchange(invalidTokens, {}));
-  return requests.size();
+  return rows;
+}
+
+void Generator::land() {
+  flights[first].batch.items.clear();
+  first = 1 - first;
+  --flying;
+}
+
+/// Ends the requests of all steps under way, and waits until nothing is.
+void Generator::failFlights() {
+  for (Flight &flight : flights)
+    for (size_t i = 0; i < flight.batch.items.size(); ++i)
+      if (Sequence *sequence = flight.batch.items[i].sequence)
+        finish(static_cast<Request &>(*sequence), MJ_FINISH_ERROR, {});
+  program->drain();
+  for (Flight &flight : flights)
+    flight.batch.items.clear();
+  first = flying = 0;
 }
 
 void Generator::takeToken(Request &request, int32_t token) {
@@ -315,8 +419,7 @@ void Generator::notify(Request &request, mj_event &event) {
 }
 
 void Generator::finish(Request &request, mj_finish reason, mj_event event) {
-  request.finished = true;
-  scheduler.remove(&request);
+  leave(request);
   if (event.token_count == 0)
     text.clear();
   if (request.stream)
@@ -328,9 +431,14 @@ void Generator::finish(Request &request, mj_finish reason, mj_event event) {
   notify(request, event);
 }
 
-void Generator::failBatch() {
-  for (size_t i = 0; i < batch.items.size(); ++i)
-    finish(static_cast<Request &>(*batch.items[i].sequence), MJ_FINISH_ERROR, {});
+/// Out of the scheduler, and out of what is under way.
+void Generator::leave(Request &request) {
+  request.finished = true;
+  scheduler.remove(&request);
+  for (Flight &flight : flights)
+    for (Batch::Item &item : flight.batch.items)
+      if (item.sequence == &request)
+        item.sequence = nullptr;
 }
 
 void Generator::sweep() {

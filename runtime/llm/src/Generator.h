@@ -11,7 +11,6 @@
 
 #include "mjolnir/llm.h"
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,8 +20,8 @@ namespace mjolnir::llm {
 
 class Generator {
 public:
-  /// `tokenizer` may be null; requests with text or stop strings are then refused.
-  Generator(std::unique_ptr<Program> program, const Tokenizer *tokenizer, GenerationConfig config);
+  /// `tokenizer` may be null; requests with text or stop strings are then refused. `flags`: of mj_generator_flags.
+  Generator(std::unique_ptr<Program> program, const Tokenizer *tokenizer, GenerationConfig config, uint32_t flags = 0);
   ~Generator();
 
   mj_generator_info info() const;
@@ -52,7 +51,6 @@ public:
   void resetStats() { totals = {}; }
 
 private:
-  using Clock = std::chrono::steady_clock;
   struct Request;
 
   /// What a sequence of `tokens` tokens gets: pages, and how many rows a step may give it. Pages are more than the pool
@@ -64,20 +62,34 @@ private:
   Room roomFor(uint64_t tokens) const;
   std::string windowText() const;
   void checkTokens(const std::vector<int32_t> &tokens, const char *what) const;
+  /// A step that was started, and is not known yet.
+  struct Flight {
+    Batch batch;
+    bool ahead = false; // started before the step before it was known
+  };
+  bool canRunAhead(const Flight &flight) const;
+  void start(Flight &flight);
+  void startAhead(const Flight &first, Flight &second);
+  uint64_t waitForFirst();
+  uint64_t takeResults(Flight &flight);
+  void land();
+  void failFlights();
   uint64_t take(std::unique_ptr<Request> request);
   void takeToken(Request &request, int32_t token);
   void takeLogits(Request &request, const float *logits);
   void notify(Request &request, mj_event &event);
   void finish(Request &request, mj_finish reason, mj_event event);
+  void leave(Request &request);
   void sweep();
-  void failBatch();
 
   std::unique_ptr<Program> program;
   const Tokenizer *tokenizer;
   GenerationConfig defaults;
   Scheduler scheduler;
   std::vector<std::unique_ptr<Request>> requests; // in the order they came
-  Batch batch;
+  Flight flights[Program::Turns];                 // by turn
+  unsigned first = 0, flying = 0;                 // the oldest of those under way, and how many there are
+  const bool runsAhead;
   std::string text;          // of the event at hand
   std::string invalidTokens; // what a step's program did wrong
   uint64_t lastId = 0;

@@ -21,7 +21,7 @@ void check(mj_status status) {
 
 } // namespace
 
-PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options) {
+PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options, bool timeDevice) {
   mj_kv_info kv;
   check(mj_package_kv(package, &kv));
   Info info;
@@ -34,8 +34,10 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
       continue;
     info.entries.push_back({entry.tokens, entry.sequences, entry.pages_per_sequence});
     raggedEntries.push_back(entry);
-    entries.emplace_back();
-    entries.back().index = i;
+    for (unsigned turn = 0; turn < Turns; ++turn) {
+      entries.emplace_back();
+      entries.back().index = i;
+    }
     maxContext = std::min(maxContext, uint64_t(entry.pages_per_sequence) * kv.page_size);
   }
   if (entries.empty() || kv.pools == 0)
@@ -43,6 +45,8 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
                 "the package holds no language model: it has no ragged entries; run its entries with "
                 "mj_session_run, or mjolnir-run --entry");
   check(mj_session_create(package, &options, &session));
+  if (timeDevice)
+    check(mj_session_set_profiling(session, MJ_PROFILE_RUNS));
   info.pageSize = kv.page_size;
   info.pages = mj_session_kv_pages(session);
   info.vocabulary = kv.vocabulary;
@@ -50,7 +54,7 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
   info.window = kv.window;
   describe(std::move(info));
   for (size_t i = 0; i < entries.size(); ++i)
-    bind(package, raggedEntries[i], entries[i], step(i));
+    bind(package, raggedEntries[i / Turns], entries[i], step(i / Turns, i % Turns));
 }
 
 PackageProgram::~PackageProgram() { mj_session_destroy(session); }
@@ -105,13 +109,25 @@ void PackageProgram::bind(const mj_package *package, const mj_entry_info &info, 
   }
 }
 
-void PackageProgram::execute(size_t index, RaggedStep &step, bool wantLogits) {
-  Entry &entry = entries[index];
+void PackageProgram::launch(size_t index, unsigned turn, bool wantLogits, bool continues) {
+  Entry &entry = entries[index * Turns + turn];
   DLTensor &logits = entry.tensors[entry.inputs.size() + entry.logits];
-  logits.data = step.logits.data();
+  logits.data = step(index, turn).logits.data();
   entry.outputs[entry.logits] = wantLogits ? &logits : nullptr; // the session has scratch memory for what is not wanted
-  check(mj_session_run(session, entry.index, entry.inputs.data(), entry.inputs.size(), entry.outputs.data(),
-                       entry.outputs.size()));
+  check(mj_session_start(session, entry.index, entry.inputs.data(), entry.inputs.size(), entry.outputs.data(),
+                         entry.outputs.size(), continues ? MJ_RUN_CONTINUE : 0));
+}
+
+void PackageProgram::wait() { check(mj_session_wait(session)); }
+
+uint64_t PackageProgram::deviceNanoseconds() const {
+  const mj_step_profile *run = nullptr;
+  return mj_session_profile(session, &run) == 1 ? run->nanoseconds : 0;
+}
+
+void PackageProgram::drain() {
+  while (mj_session_under_way(session) > 0)
+    (void)mj_session_wait(session);
 }
 
 } // namespace mjolnir::llm

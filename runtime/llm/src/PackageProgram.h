@@ -12,14 +12,21 @@ namespace mjolnir::llm {
 
 class PackageProgram : public Program {
 public:
-  /// Makes a session. `package` must live longer. Throws Error: no ragged entries, or what mj_session_create says.
-  PackageProgram(const mj_package *package, const mj_session_options &options);
+  /// Makes a session. `package` must live longer. `timeDevice`: measure deviceNanoseconds(). Throws Error: no ragged
+  /// entries, or what mj_session_create says.
+  PackageProgram(const mj_package *package, const mj_session_options &options, bool timeDevice = false);
   ~PackageProgram() override;
 
+  void wait() override;
+  void drain() override;
+  uint64_t deviceNanoseconds() const override;
+  bool gainsFromRunningAhead() const override { return mj_session_is_asynchronous(session) != 0; }
+
 protected:
-  void execute(size_t entry, RaggedStep &step, bool wantLogits) override;
+  void launch(size_t entry, unsigned turn, bool wantLogits, bool continues) override;
 
 private:
+  /// The tensors of an entry's step of one turn.
   struct Entry {
     size_t index; // in the package
     std::vector<DLTensor> tensors;
@@ -30,7 +37,7 @@ private:
   void bind(const mj_package *package, const mj_entry_info &info, Entry &entry, RaggedStep &step);
 
   mj_session *session = nullptr;
-  std::vector<Entry> entries;
+  std::vector<Entry> entries; // by ragged entry, then turn
 };
 
 } // namespace mjolnir::llm

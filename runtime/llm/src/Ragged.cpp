@@ -65,14 +65,15 @@ void Program::describe(Info info) {
   description = std::move(info);
   steps.clear();
   for (RaggedShape shape : description.entries)
-    steps.push_back(std::make_unique<RaggedStep>(shape, description.pageSize, description.vocabulary));
+    for (unsigned turn = 0; turn < Turns; ++turn)
+      steps.push_back(std::make_unique<RaggedStep>(shape, description.pageSize, description.vocabulary));
 }
 
-void Program::run(size_t entry, bool wantLogits) {
-  RaggedStep &step = *steps[entry];
-  if (wantLogits && step.logits.empty())
-    step.logits.resize(size_t(step.shape.sequences) * step.vocabulary);
-  execute(entry, step, wantLogits);
+void Program::start(size_t entry, unsigned turn, bool wantLogits, bool continues) {
+  RaggedStep &ragged = step(entry, turn);
+  if (wantLogits && ragged.logits.empty())
+    ragged.logits.resize(size_t(ragged.shape.sequences) * ragged.vocabulary);
+  launch(entry, turn, wantLogits, continues);
 }
 
 } // namespace mjolnir::llm

@@ -92,19 +92,31 @@ public:
   };
 
   const Info &info() const { return description; }
-  RaggedStep &step(size_t entry) { return *steps[entry]; }
+  /// Two steps of an entry can be under way; each has memory of its own, `turn` 0 or 1.
+  static constexpr unsigned Turns = 2;
+  RaggedStep &step(size_t entry, unsigned turn) { return *steps[entry * Turns + turn]; }
 
-  /// Runs the entry on what its step holds. `wantLogits`: fill `logits` as well. Throws Error.
-  void run(size_t entry, bool wantLogits);
+  /// Starts the entry on what its step of this turn holds. `wantLogits`: fill `logits` as well. `continues`: the step's
+  /// tokens are those that the step started before it draws, of the same decoding entry. At most two are under way.
+  /// Throws Error.
+  void start(size_t entry, unsigned turn, bool wantLogits, bool continues);
+  /// Waits for the step that was started first of those under way; then its outputs are there. Throws Error.
+  virtual void wait() = 0;
+  /// Waits until nothing is under way, whatever comes of it.
+  virtual void drain() = 0;
+  /// What the device worked for the step that was waited for last; 0 where that is not measured.
+  virtual uint64_t deviceNanoseconds() const { return 0; }
+  /// Whether starting a step before the one before it is known gains anything.
+  virtual bool gainsFromRunningAhead() const = 0;
 
 protected:
   /// To be called by constructors: makes the steps.
   void describe(Info info);
-  virtual void execute(size_t entry, RaggedStep &step, bool wantLogits) = 0;
+  virtual void launch(size_t entry, unsigned turn, bool wantLogits, bool continues) = 0;
 
 private:
   Info description;
-  std::vector<std::unique_ptr<RaggedStep>> steps;
+  std::vector<std::unique_ptr<RaggedStep>> steps; // by entry, then turn
 };
 
 } // namespace mjolnir::llm

@@ -47,6 +47,12 @@ void Scheduler::admit() {
   }
 }
 
+bool Scheduler::repeats(const Batch &batch) const {
+  const bool someoneJoins =
+      !waiting.empty() && active.size() < activeLimit && waiting.front()->pagesNeeded <= blocks.available();
+  return batch.decode && shapes[batch.entry].isDecode() && batch.items.size() == active.size() && !someoneJoins;
+}
+
 size_t Scheduler::smallestEntry(const std::vector<size_t> &entries, uint64_t rows, size_t sequences) const {
   for (size_t entry : entries)
     if (shapes[entry].tokens >= rows && shapes[entry].sequences >= sequences)

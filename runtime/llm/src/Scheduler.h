@@ -36,12 +36,17 @@ struct Sequence {
 
 struct Batch {
   struct Item {
-    Sequence *sequence;
-    uint32_t count; // tokens
+    Sequence *sequence; // null: it has left since
+    uint32_t count;     // tokens
   };
   size_t entry = 0;
   bool decode = false; // one token a sequence, and no sequence in the middle of its prompt
   std::vector<Item> items;
+
+  /// Whether all its sequences have left.
+  bool isEmpty() const {
+    return std::all_of(items.begin(), items.end(), [](const Item &item) { return !item.sequence; });
+  }
 };
 
 class Scheduler {
@@ -63,6 +68,8 @@ public:
 
   /// What to run next; false if there is nothing. The caller then advances `cached` and `tokens` of those in the batch.
   bool next(Batch &batch);
+  /// Whether next() would give a batch of one token a sequence again once each of its sequences has one more.
+  bool repeats(const Batch &batch) const;
 
 private:
   void admit();

@@ -65,10 +65,20 @@ Program::Info toyInfo(uint32_t pages = 64, uint32_t pageSize = 4, uint32_t maxCo
   return info;
 }
 
+/// Every test is run with steps that start when the one before them is known, and with steps that start before.
+bool runsAhead = false;
+class Generation : public testing::TestWithParam<bool> {
+protected:
+  void SetUp() override { runsAhead = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Generator, Generation, testing::Bool(),
+                         [](const auto &info) { return info.param ? "RunningAhead" : "StepByStep"; });
+
 struct Toy {
   explicit Toy(Program::Info info = toyInfo(), GenerationConfig config = {}) {
     auto owned = std::make_unique<ToyProgram>(std::move(info));
     program = owned.get();
+    program->isAsynchronous = runsAhead;
     generator = std::make_unique<Generator>(std::move(owned), &tokenizer(), std::move(config));
   }
   uint64_t submit(Outcome &outcome, std::vector<int32_t> prompt, Generator::Options options) {
@@ -101,6 +111,12 @@ std::vector<int32_t> randomPrompt(std::mt19937 &random, size_t length) {
   return prompt;
 }
 
+void expectTokens(const std::vector<Outcome> &outcomes, const std::vector<int32_t> &expected,
+                  const std::vector<size_t> &counts) {
+  for (size_t i = 0; i < outcomes.size(); ++i)
+    EXPECT_EQ(outcomes[i].tokens, std::vector<int32_t>(expected.begin(), expected.begin() + counts[i])) << i;
+}
+
 std::string errorOf(const std::function<void()> &body, mj_status status) {
   try {
     body();
@@ -114,7 +130,7 @@ std::string errorOf(const std::function<void()> &body, mj_status status) {
 
 // ---- what a request gets ----
 
-TEST(Generator, ContinuesPromptsOfAllLengths) {
+TEST_P(Generation, ContinuesPromptsOfAllLengths) {
   std::mt19937 random(1);
   for (size_t length = 1; length <= 70; ++length) {
     Toy toy;
@@ -133,7 +149,7 @@ TEST(Generator, ContinuesPromptsOfAllLengths) {
   }
 }
 
-TEST(Generator, RequestsDoNotInfluenceEachOther) {
+TEST_P(Generation, RequestsDoNotInfluenceEachOther) {
   std::mt19937 random(2);
   for (int round = 0; round < 20; ++round) {
     Toy toy(toyInfo(/*pages=*/random() % 2 ? 64 : 26)); // with few pages, requests wait for each other
@@ -159,7 +175,7 @@ TEST(Generator, RequestsDoNotInfluenceEachOther) {
 
 // Pages of 4, a window of 10: steps of 32 rows touch 11 pages at most, single rows 4. With fewer pages than steps of 32
 // rows want, steps are smaller; what requests get is the same.
-TEST(Generator, KeepsNoMoreThanTheWindow) {
+TEST_P(Generation, KeepsNoMoreThanTheWindow) {
   std::mt19937 random(4);
   for (uint32_t pages : {4u, 5u, 7u, 11u, 24u, 60u}) {
     Program::Info info = toyInfo(pages);
@@ -190,7 +206,7 @@ TEST(Generator, KeepsNoMoreThanTheWindow) {
   EXPECT_EQ(outcome.tokens, ToyModel::continuation({1, 2}, 11, vocabularySize(), {}, info.window));
 }
 
-TEST(Generator, ScoresBeyondTheWindow) {
+TEST_P(Generation, ScoresBeyondTheWindow) {
   std::mt19937 random(5);
   std::vector<int32_t> tokens = randomPrompt(random, 80);
   Program::Info info = toyInfo(/*pages=*/5);
@@ -206,7 +222,7 @@ TEST(Generator, ScoresBeyondTheWindow) {
   }
 }
 
-TEST(Generator, WorksWithEntriesOfOneKind) {
+TEST_P(Generation, WorksWithEntriesOfOneKind) {
   std::mt19937 random(3);
   for (bool decodeOnly : {true, false}) {
     Program::Info info = toyInfo();
@@ -224,7 +240,7 @@ TEST(Generator, WorksWithEntriesOfOneKind) {
   }
 }
 
-TEST(Generator, ChoosesTheSmallestEntryThatFits) {
+TEST_P(Generation, ChoosesTheSmallestEntryThatFits) {
   Toy toy;
   Outcome outcome;
   // 43 tokens: 32 through T=32, then 11 through T=32, since T=8 is too small; then one by one.
@@ -243,7 +259,7 @@ TEST(Generator, ChoosesTheSmallestEntryThatFits) {
   EXPECT_EQ(toy.program->rowsRan, (std::vector<uint32_t>{6, 3}));
 }
 
-TEST(Generator, DecodingIsNotStarvedByPrompts) {
+TEST_P(Generation, DecodingIsNotStarvedByPrompts) {
   Toy toy;
   Outcome first;
   toy.submit(first, {1}, newTokens(6));
@@ -251,12 +267,14 @@ TEST(Generator, DecodingIsNotStarvedByPrompts) {
   Outcome second;
   toy.submit(second, std::vector<int32_t>(90, 3), newTokens(1)); // three steps of prefill
   toy.run();
-  EXPECT_EQ(toy.program->ran, (std::vector<size_t>{0, 4, 0, 4, 0, 4, 0, 0, 0}));
+  // Who runs ahead had started the second step of the first request when the other came.
+  EXPECT_EQ(toy.program->ran, runsAhead ? (std::vector<size_t>{0, 0, 4, 0, 4, 0, 4, 0, 0})
+                                        : (std::vector<size_t>{0, 4, 0, 4, 0, 4, 0, 0, 0}));
 }
 
 // ---- how requests end ----
 
-TEST(Generator, StopsAtEndOfText) {
+TEST_P(Generation, StopsAtEndOfText) {
   std::vector<int32_t> prompt = {5, 6, 7};
   std::vector<int32_t> expected = ToyModel::continuation(prompt, 10, vocabularySize());
   GenerationConfig config;
@@ -275,7 +293,7 @@ TEST(Generator, StopsAtEndOfText) {
   EXPECT_EQ(ignoring.tokens, expected);
 }
 
-TEST(Generator, StopsAtStopTokens) {
+TEST_P(Generation, StopsAtStopTokens) {
   std::vector<int32_t> prompt = {9};
   std::vector<int32_t> expected = ToyModel::continuation(prompt, 10, vocabularySize());
   Toy toy;
@@ -288,7 +306,7 @@ TEST(Generator, StopsAtStopTokens) {
   EXPECT_EQ(outcome.tokens.size(), 3u);
 }
 
-TEST(Generator, StopsAtStopTextsWhereverTheyLie) {
+TEST_P(Generation, StopsAtStopTextsWhereverTheyLie) {
   std::vector<int32_t> prompt = {11, 12};
   std::vector<int32_t> expected = ToyModel::continuation(prompt, 24, vocabularySize());
   std::string whole = tokenizer().decode(expected.data(), expected.size(), true);
@@ -309,7 +327,7 @@ TEST(Generator, StopsAtStopTextsWhereverTheyLie) {
   }
 }
 
-TEST(Generator, EndsWhenTheContextIsFull) {
+TEST_P(Generation, EndsWhenTheContextIsFull) {
   Toy toy;
   Outcome limited, unlimited;
   std::vector<int32_t> prompt(90, 2);
@@ -322,7 +340,7 @@ TEST(Generator, EndsWhenTheContextIsFull) {
   }
 }
 
-TEST(Generator, EndsWhenPagesAreFullIfNoLengthWasAskedFor) {
+TEST_P(Generation, EndsWhenPagesAreFullIfNoLengthWasAskedFor) {
   Toy toy(toyInfo(/*pages=*/5)); // 20 tokens
   Outcome outcome;
   toy.submit(outcome, {1, 2, 3}, newTokens(0));
@@ -331,7 +349,7 @@ TEST(Generator, EndsWhenPagesAreFullIfNoLengthWasAskedFor) {
   EXPECT_EQ(outcome.tokens, ToyModel::continuation({1, 2, 3}, 18, vocabularySize())); // the last one needs no room
 }
 
-TEST(Generator, CallbacksCancelAndSubmit) {
+TEST_P(Generation, CallbacksCancelAndSubmit) {
   Toy toy;
   Outcome first, second, third;
   first.goOn = [&](const mj_event &) {
@@ -353,7 +371,7 @@ TEST(Generator, CallbacksCancelAndSubmit) {
             "there is no unfinished request " + std::to_string(id));
 }
 
-TEST(Generator, CallbacksCannotStep) {
+TEST_P(Generation, CallbacksCannotStep) {
   Toy toy;
   Outcome outcome;
   std::string message;
@@ -366,7 +384,7 @@ TEST(Generator, CallbacksCannotStep) {
   EXPECT_EQ(message, "a callback cannot step the generator that called it");
 }
 
-TEST(Generator, FailuresEndTheirRequestsOnly) {
+TEST_P(Generation, FailuresEndTheirRequestsOnly) {
   Toy toy;
   Outcome failing, later;
   toy.submit(failing, {1, 2}, newTokens(5));
@@ -380,7 +398,7 @@ TEST(Generator, FailuresEndTheirRequestsOnly) {
   EXPECT_EQ(later.tokens, ToyModel::continuation({1, 2}, 90, vocabularySize()));
 }
 
-TEST(Generator, RefusesTokensThatTheProgramMakesUp) {
+TEST_P(Generation, RefusesTokensThatTheProgramMakesUp) {
   Toy toy;
   Outcome outcome;
   uint64_t id = toy.submit(outcome, {1, 2}, newTokens(5));
@@ -394,7 +412,7 @@ TEST(Generator, RefusesTokensThatTheProgramMakesUp) {
 
 // ---- what is refused ----
 
-TEST(Generator, RefusesWhatCannotBeDone) {
+TEST_P(Generation, RefusesWhatCannotBeDone) {
   Toy toy(toyInfo(/*pages=*/5));
   Outcome outcome;
   auto refused = [&](std::vector<int32_t> prompt, Generator::Options options, mj_status status) {
@@ -435,7 +453,7 @@ TEST(Generator, RefusesWhatCannotBeDone) {
 
 // ---- scoring ----
 
-TEST(Generator, ScoresChosenRows) {
+TEST_P(Generation, ScoresChosenRows) {
   std::mt19937 random(4);
   for (int round = 0; round < 20; ++round) {
     Toy toy;
@@ -466,7 +484,7 @@ TEST(Generator, ScoresChosenRows) {
   }
 }
 
-TEST(Generator, RefusesToScoreWrongRows) {
+TEST_P(Generation, RefusesToScoreWrongRows) {
   Toy toy(toyInfo(/*pages=*/5));
   Outcome outcome;
   auto refused = [&](size_t length, std::vector<size_t> rows, mj_status status) {
@@ -487,7 +505,7 @@ TEST(Generator, RefusesToScoreWrongRows) {
 
 // ---- cost ----
 
-TEST(Generator, StepsDoNotAllocate) {
+TEST_P(Generation, StepsDoNotAllocate) {
   Toy toy(toyInfo(/*pages=*/200));
   size_t counted = 0;
   auto count = [](void *user, const mj_event *event) {
@@ -511,7 +529,7 @@ TEST(Generator, StepsDoNotAllocate) {
   EXPECT_EQ(counted - tokensBefore, 240u);
 }
 
-TEST(Generator, CountsWork) {
+TEST_P(Generation, CountsWork) {
   Toy toy;
   Outcome outcome;
   toy.submit(outcome, std::vector<int32_t>(40, 1), newTokens(5));
@@ -523,6 +541,60 @@ TEST(Generator, CountsWork) {
   EXPECT_EQ(stats.decode_tokens, 4u);
   EXPECT_GT(stats.prefill_nanoseconds, 0u);
   EXPECT_GT(stats.decode_nanoseconds, 0u);
+  EXPECT_LE(stats.decode_host_nanoseconds, stats.decode_nanoseconds);
+  // Whoever runs ahead knows that the last step is the last: it ends for having enough.
+  EXPECT_EQ(stats.ahead_steps, runsAhead ? 3u : 0u);
+  EXPECT_EQ(stats.dropped_tokens, 0u);
+}
+
+TEST_P(Generation, DropsWhatWasDrawnAfterTheEnd) {
+  std::vector<int32_t> prompt = {9}, expected = ToyModel::continuation({9}, 30, vocabularySize());
+  Toy toy;
+  std::vector<Outcome> outcomes(3);
+  for (size_t i = 0; i < 3; ++i) {
+    Generator::Options options = newTokens(30);
+    if (i == 1)
+      options.stopTokens = {expected[7]};
+    toy.submit(outcomes[i], prompt, options);
+  }
+  toy.run();
+  expectTokens(outcomes, expected, {30, 8, 30});
+  EXPECT_EQ(toy.generator->stats().dropped_tokens, runsAhead ? 1u : 0u);
+  // The step that was run ahead for nobody is dropped when somebody comes.
+  Toy alone;
+  Outcome first, second;
+  Generator::Options options = newTokens(30);
+  options.stopTokens = {expected[7]};
+  alone.submit(first, prompt, options);
+  alone.run();
+  EXPECT_EQ(first.tokens.size(), 8u);
+  EXPECT_EQ(alone.program->underWay, runsAhead ? 1u : 0u);
+  alone.submit(second, prompt, newTokens(30));
+  alone.run();
+  EXPECT_EQ(second.tokens, expected);
+  EXPECT_EQ(alone.program->underWay, 0u);
+  EXPECT_EQ(alone.generator->stats().dropped_tokens, runsAhead ? 1u : 0u);
+}
+
+// A step that fails takes with it what was started behind it, and nothing else.
+TEST_P(Generation, FailuresShowWhenTheyAreWaitedFor) {
+  Toy toy;
+  std::vector<Outcome> failing(2);
+  Outcome later;
+  for (Outcome &outcome : failing)
+    toy.submit(outcome, {1, 2}, newTokens(20));
+  for (int i = 0; i < 4; ++i)
+    toy.generator->step();
+  toy.program->failNextWait = true;
+  EXPECT_EQ(errorOf([&] { toy.generator->step(); }, MJ_ERROR_IO), "the toy was told to fail late");
+  for (const Outcome &outcome : failing) {
+    EXPECT_EQ(outcome.finish, MJ_FINISH_ERROR);
+    EXPECT_EQ(outcome.tokens.size(), 4u);
+  }
+  EXPECT_EQ(toy.program->underWay, 0u);
+  toy.submit(later, {1, 2}, newTokens(90));
+  toy.run();
+  EXPECT_EQ(later.tokens, ToyModel::continuation({1, 2}, 90, vocabularySize()));
 }
 
 } // namespace

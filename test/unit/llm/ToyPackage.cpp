@@ -93,11 +93,13 @@ std::unique_ptr<fb::EntryT> increment() {
   return entry;
 }
 
-fb::ProgramT program(bool languageModel) {
+fb::ProgramT program(bool languageModel, const std::string &target) {
   fb::ProgramT program;
   program.producer = "test";
   program.target = std::make_unique<fb::TargetT>();
-  program.target->kind = "host";
+  program.target->kind = target;
+  if (target == "cuda")
+    program.target->features = {"sm_90a"};
 #if defined(__aarch64__)
   program.target->triple = "aarch64-unknown-linux-gnu";
 #else
@@ -108,6 +110,8 @@ fb::ProgramT program(bool languageModel) {
   program.kernels.push_back(kernel("toy_append", 5));
   program.kernels.push_back(kernel("toy_predict", 7));
   program.kernels.push_back(kernel("toy_increment", 2));
+  for (auto &kernel : program.kernels)
+    kernel->threads = target == "cuda" ? 32 : 0;
   program.entries.push_back(increment());
   if (!languageModel)
     return program;
@@ -149,10 +153,10 @@ struct TemporaryFolder {
 } // namespace
 
 void writeToyPackage(const std::string &path, const std::vector<std::pair<std::string, std::string>> &members,
-                     bool languageModel) {
+                     bool languageModel, const std::string &target) {
   std::string image = readTestFile(MJOLNIR_TOY_IMAGE);
   package::PackageContents contents;
-  contents.program = program(languageModel);
+  contents.program = program(languageModel, target);
   contents.images = {image};
   for (const auto &[name, bytes] : members)
     contents.members.push_back({name, bytes});

@@ -16,8 +16,9 @@ constexpr uint32_t toyPageSize = 4, toyPagesPerSequence = 24, toyContext = 96, t
 
 /// Writes the package to `path`. Entries: prefill (T, B) = (8, 2), (32, 4); decode 1, 2, 4 (none of these unless
 /// `languageModel`); and the plain entry "increment", in f32[2,3] -> out f32[2,3]. Throws std::runtime_error.
+/// `target`: "host", or "cuda", which is for the stand-in of the driver.
 void writeToyPackage(const std::string &path, const std::vector<std::pair<std::string, std::string>> &members,
-                     bool languageModel = true);
+                     bool languageModel = true, const std::string &target = "host");
 
 /// The goldens' tokenizer, which has toyVocabulary tokens.
 std::string toyTokenizer();

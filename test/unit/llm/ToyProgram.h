@@ -56,13 +56,48 @@ public:
   bool failNext = false;         // the next run throws
   int32_t forceToken = -2;       // draw this instead, unless -2
   bool quiet = false;            // do not record
+  bool failNextWait = false;     // the next wait throws
+  bool isAsynchronous = false;   // what it says of itself
+  size_t underWay = 0;
+
+  /// A step's tokens show when it has been waited for, not before.
+  void wait() override {
+    check(underWay > 0, "something is under way");
+    RaggedStep &step = *flights[0];
+    flights[0] = flights[1];
+    --underWay;
+    step.nextTokens = drawn[0];
+    drawn[0] = drawn[1];
+    if (failNextWait) {
+      failNextWait = false;
+      throw Error(MJ_ERROR_IO, "the toy was told to fail late");
+    }
+  }
+  void drain() override { underWay = 0; }
+  bool gainsFromRunningAhead() const override { return isAsynchronous; }
 
 protected:
-  void execute(size_t entry, RaggedStep &step, bool wantLogits) override {
+  void launch(size_t entry, unsigned turn, bool wantLogits, bool continues) override {
     if (failNext) {
       failNext = false;
       throw Error(MJ_ERROR_IO, "the toy was told to fail");
     }
+    RaggedStep &ragged = step(entry, turn);
+    check(underWay < Turns, "no more than two are under way");
+    check(underWay == 0 || flights[0] != &ragged, "each has a turn of its own");
+    if (continues) {
+      check(ragged.shape.isDecode() && entry == last, "a step continues one of its own decoding entry");
+      std::copy_n(lastDrawn.begin(), ragged.usedRows(), ragged.tokens.begin());
+    }
+    execute(entry, ragged, wantLogits);
+    last = entry;
+    lastDrawn = drawn[underWay] = ragged.nextTokens;
+    std::fill(ragged.nextTokens.begin(), ragged.nextTokens.end(), -7);
+    flights[underWay++] = &ragged;
+  }
+
+private:
+  void execute(size_t entry, RaggedStep &step, bool wantLogits) {
     if (!quiet) {
       ran.push_back(entry);
       rowsRan.push_back(step.usedRows());
@@ -83,7 +118,6 @@ protected:
         predict(step, i, P, wantLogits);
   }
 
-private:
   static void check(bool holds, const char *rule) {
     if (!holds)
       throw Error(MJ_ERROR_INTERNAL, std::string("the toy program was fed wrongly: ") + rule);
@@ -131,6 +165,10 @@ private:
   }
 
   std::vector<int32_t> tokens, places; // by slot
+  RaggedStep *flights[Turns] = {};     // under way
+  std::vector<int32_t> drawn[Turns];   // what they drew
+  std::vector<int32_t> lastDrawn;
+  size_t last = SIZE_MAX;
 };
 
 } // namespace mjolnir::llm

@@ -146,7 +146,11 @@ TEST(Allocation, RunsAllocateNothingAndLockNothing) {
       for (int i = 0; i < 200; ++i) {
         mj_session_set_profiling(session->get(), i >= 100);
         failures += mj_session_run(session->get(), Affine, affineIn, 2, i % 2 ? affineOut : unwanted, 2) != MJ_OK;
-        failures += mj_session_run(session->get(), Step, stepInputs.data(), stepInputs.size(), stepOut, 2) != MJ_OK;
+        failures +=
+            mj_session_start(session->get(), Step, stepInputs.data(), stepInputs.size(), stepOut, 2, 0) != MJ_OK;
+        failures += mj_session_start(session->get(), Affine, affineIn, 2, unwanted, 2, 0) != MJ_OK;
+        failures += mj_session_wait(session->get()) != MJ_OK;
+        failures += mj_session_wait(session->get()) != MJ_OK;
       }
     });
     EXPECT_EQ(failures, 0) << mj_last_error();

@@ -3,19 +3,23 @@
 // A stand-in for the CUDA driver (libcuda.so.1) that tests load where there is no device: device memory is memory of
 // the process, an image is an ELF shared object with the host's kernels, a launch runs its blocks one after the other,
 // a graph is a list of what was captured. It is strict where the driver is: everything needs a current context, what is
-// captured does not run, memory that is freed twice or not at all is an error.
+// captured does not run, memory that is freed twice or not at all is an error. And it is as late as a driver may be:
+// what a stream is given runs when somebody waits for it.
 //
 // Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
-// of a function that fails).
+// of a function that fails), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at once, as early as they
+// may).
 #include "cuda/DriverApi.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <dlfcn.h>
 #include <elf.h>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -39,6 +43,22 @@ struct FakeFunction {
 struct FakeStream {
   std::vector<Work> captured;
   bool isCapturing = false;
+  std::deque<Work> pending;
+  uint64_t submitted = 0, finished = 0; // works
+
+  void runUntil(uint64_t count) {
+    while (finished < count) {
+      Work work = std::move(pending.front());
+      pending.pop_front();
+      ++finished;
+      work();
+    }
+  }
+};
+struct FakeEvent {
+  FakeStream *stream = nullptr;
+  uint64_t position = 0; // of the stream's works, when it was recorded
+  uint64_t ticks = 0;
 };
 struct FakeModule {
   void *handle;
@@ -47,6 +67,7 @@ struct FakeModule {
 
 std::vector<int> contexts; // of this process; tests use one thread
 std::map<void *, size_t> allocations;
+std::set<FakeStream *> streams;
 size_t allocatedBytes = 0;
 uint64_t ticks = 0; // what events record
 
@@ -63,17 +84,23 @@ Result enter(const char *function) {
   return contexts.empty() ? ErrorInvalidContext : Success;
 }
 
-void submit(Stream stream, Work work) {
+void submit(Stream stream, Work work, bool isHasty = false) {
   auto *fake = reinterpret_cast<FakeStream *>(stream);
-  if (fake->isCapturing)
+  if (fake->isCapturing) {
     fake->captured.push_back(std::move(work));
-  else
-    work();
+    return;
+  }
+  const bool wasIdle = fake->pending.empty();
+  fake->pending.push_back(std::move(work));
+  ++fake->submitted;
+  if (isHasty && wasIdle && setting("FAKE_CUDA_HASTE", 0))
+    fake->runUntil(fake->submitted);
 }
 
 /// The kernels of the tests' image and how many operands each has: a launch does not say.
 const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_scale", 3},  {"test_count", 3},
-                                                     {"test_stack", 1}, {"test_append", 4}, {"test_sum", 5}};
+                                                     {"test_stack", 1}, {"test_append", 4}, {"test_sum", 5},
+                                                     {"toy_append", 5}, {"toy_predict", 7}, {"toy_increment", 2}};
 
 } // namespace
 
@@ -137,6 +164,8 @@ EXPORT Result cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
 }
 static Result release(void *memory) {
   ENTER("cuMemFree");
+  for (FakeStream *stream : streams) // freeing waits for the device
+    stream->runUntil(stream->submitted);
   auto found = allocations.find(memory);
   if (found == allocations.end())
     abort();
@@ -156,7 +185,7 @@ EXPORT Result cuMemFreeHost(void *pointer) { return release(pointer); }
 
 static Result copy(void *to, const void *from, size_t bytes, Stream stream) {
   ENTER("cuMemcpyAsync");
-  submit(stream, [=] { memmove(to, from, bytes); });
+  submit(stream, [=] { memmove(to, from, bytes); }, true);
   return Success;
 }
 EXPORT Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from, size_t bytes, Stream stream) {
@@ -224,16 +253,34 @@ EXPORT Result cuLaunchKernelEx(const LaunchConfig *config, Function function, vo
 
 EXPORT Result cuStreamCreate(Stream *stream, unsigned) {
   ENTER("cuStreamCreate");
-  *stream = reinterpret_cast<Stream>(new FakeStream);
+  auto *fake = new FakeStream;
+  streams.insert(fake);
+  *stream = reinterpret_cast<Stream>(fake);
   return Success;
 }
 EXPORT Result cuStreamDestroy_v2(Stream stream) {
-  delete reinterpret_cast<FakeStream *>(stream);
+  auto *fake = reinterpret_cast<FakeStream *>(stream);
+  fake->runUntil(fake->submitted);
+  streams.erase(fake);
+  delete fake;
   return Success;
 }
 EXPORT Result cuStreamSynchronize(Stream stream) {
   ENTER("cuStreamSynchronize");
-  return reinterpret_cast<FakeStream *>(stream)->isCapturing ? ErrorInvalidValue : Success;
+  auto *fake = reinterpret_cast<FakeStream *>(stream);
+  if (fake->isCapturing)
+    return ErrorInvalidValue;
+  fake->runUntil(fake->submitted);
+  return Success;
+}
+EXPORT Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
+  ENTER("cuStreamWaitEvent");
+  const FakeEvent recorded = *reinterpret_cast<FakeEvent *>(event);
+  submit(stream, [recorded] {
+    if (recorded.stream)
+      recorded.stream->runUntil(recorded.position);
+  });
+  return Success;
 }
 EXPORT Result cuStreamBeginCapture_v2(Stream stream, int) {
   ENTER("cuStreamBeginCapture");
@@ -267,19 +314,30 @@ EXPORT Result cuGraphDestroy(Graph graph) {
   return Success;
 }
 EXPORT Result cuEventCreate(Event *event, unsigned) {
-  *event = reinterpret_cast<Event>(new uint64_t(0));
+  *event = reinterpret_cast<Event>(new FakeEvent);
   return Success;
 }
 EXPORT Result cuEventDestroy_v2(Event event) {
-  delete reinterpret_cast<uint64_t *>(event);
+  delete reinterpret_cast<FakeEvent *>(event);
   return Success;
 }
-EXPORT Result cuEventRecord(Event event, Stream) {
-  *reinterpret_cast<uint64_t *>(event) = ticks;
+EXPORT Result cuEventRecord(Event event, Stream stream) {
+  ENTER("cuEventRecord");
+  auto *fake = reinterpret_cast<FakeEvent *>(event);
+  submit(stream, [fake] { fake->ticks = ticks; });
+  fake->stream = reinterpret_cast<FakeStream *>(stream);
+  fake->position = fake->stream->submitted;
+  return Success;
+}
+EXPORT Result cuEventSynchronize(Event event) {
+  ENTER("cuEventSynchronize");
+  auto *fake = reinterpret_cast<FakeEvent *>(event);
+  if (fake->stream)
+    fake->stream->runUntil(fake->position);
   return Success;
 }
 /// A launch takes a millisecond.
 EXPORT Result cuEventElapsedTime(float *milliseconds, Event start, Event end) {
-  *milliseconds = float(*reinterpret_cast<uint64_t *>(end) - *reinterpret_cast<uint64_t *>(start));
+  *milliseconds = float(reinterpret_cast<FakeEvent *>(end)->ticks - reinterpret_cast<FakeEvent *>(start)->ticks);
   return Success;
 }

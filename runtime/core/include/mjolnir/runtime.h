@@ -7,7 +7,8 @@
 //    person, valid until the next call on the same thread.
 //  - Handles are opaque. A package is immutable and may be shared by threads; a session belongs to one thread at a
 //    time; sessions of one package are independent of each other.
-//  - mj_session_run neither allocates nor locks (one that fails allocates its message).
+//  - mj_session_run, mj_session_start and mj_session_wait neither allocate nor lock (one that fails allocates its
+//    message; a CUDA session makes an entry's graph when it first runs).
 //  - Strings are UTF-8; those returned live as long as the handle they came from.
 #ifndef MJOLNIR_RUNTIME_H
 #define MJOLNIR_RUNTIME_H
@@ -114,6 +115,7 @@ typedef struct mj_session_options {
 typedef enum mj_session_flags {
   MJ_SESSION_NO_GRAPHS = 1,             // launch each kernel instead of replaying a captured graph
   MJ_SESSION_NO_DEPENDENT_LAUNCHES = 2, // start no kernel before the one before it has ended
+  MJ_SESSION_EAGER_GRAPHS = 4,          // capture the graphs of all entries now, not when they first run
 } mj_session_flags;
 
 /// Makes a session: threads, arena, KV pages. `options` may be null. MJ_ERROR_OUT_OF_MEMORY says what wanted how much.
@@ -125,24 +127,47 @@ MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
 
 /// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major tensor of
 /// exactly the binding's dtype and shape, at an address aligned to its element, in the memory of the CPU or of the
-/// device that the package runs on. On that device nothing is copied: kernels read and write the caller's memory (a CUDA
-/// session captures anew when addresses change: keep them). An output may be null when the caller does not want it (the session then provides scratch
-/// memory). Index inputs of ragged entries that lie in the CPU's memory are checked before anything runs: tokens below the vocabulary, offsets
-/// ascending and at most T, slots and pages inside the pool, context lengths inside the block table. Of a block table
-/// only the pages that the context length needs are looked at. Padding: a sequence without tokens has context length 0
-/// and an empty range of offsets; tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may
-/// be -1, which stores nothing.
+/// device that the package runs on. On that device nothing is copied: kernels read and write the caller's memory (a
+/// CUDA session captures anew when addresses change: keep them). An output may be null when the caller does not want it
+/// (the session then provides scratch memory). Index inputs of ragged entries that lie in the CPU's memory are checked
+/// before anything runs: tokens below the vocabulary, offsets ascending and at most T, slots and pages inside the pool,
+/// context lengths inside the block table. Of a block table only the pages that the context length needs are looked at.
+/// Padding: a sequence without tokens has context length 0 and an empty range of offsets; tokens from
+/// sequence_offsets[B] on are valid tokens at valid positions whose slot may be -1, which stores nothing.
 MJ_API mj_status mj_session_run(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
                                 const DLTensor *const *outputs, size_t output_count);
 
-/// Time and work of the steps of the last mj_session_run, when profiling is on (it costs two clock reads a step). A
-/// copy has the kernel "copy". The list lives until the next run; it is empty when profiling was off or the run failed.
+/// Starts a run and returns; mj_session_wait waits for it. Two runs may be under way, the second queued behind the
+/// first, so that a device need not wait for its host. What inputs hold in the CPU's memory is taken before the call
+/// returns; outputs must stay where they are until the run has been waited for. Where mj_session_is_asynchronous says 0
+/// the run is over when this returns.
+/// With MJ_RUN_CONTINUE the run's `tokens` are the `next_tokens` of the run that was started before it, which the
+/// caller need not know yet: both are of one ragged entry with as many tokens as sequences, and neither of those
+/// tensors lies on the device. The tensor given for `tokens` is not looked at and may be null.
+typedef enum mj_run_flags { MJ_RUN_CONTINUE = 1 } mj_run_flags;
+MJ_API mj_status mj_session_start(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
+                                  const DLTensor *const *outputs, size_t output_count, uint32_t flags);
+/// Waits for the run that was started first of those under way and fills its outputs; MJ_ERROR_INVALID_ARGUMENT if
+/// there is none. A failure is the run's: it is under way no longer.
+MJ_API mj_status mj_session_wait(mj_session *session);
+/// Runs that were started and not waited for: 0, 1 or 2. mj_session_run wants 0.
+MJ_API uint32_t mj_session_under_way(const mj_session *session);
+/// Whether runs go on while the host does something else.
+MJ_API int mj_session_is_asynchronous(const mj_session *session);
+
+/// What is timed: nothing; the steps of a run, one after the other (two clock reads a step; no graphs); on a device of
+/// its own clock, the run as a whole, as it is without timing (the host has the steps only).
+typedef enum mj_profiling { MJ_PROFILE_OFF = 0, MJ_PROFILE_STEPS = 1, MJ_PROFILE_RUNS = 2 } mj_profiling;
+
+/// Time and work of the steps of the last run that was waited for, when profiling is on. A copy has the kernel "copy";
+/// a whole run has the kernel "run" and no tiles. The list lives until the next run is started; it is empty when
+/// profiling was off or the run failed.
 typedef struct mj_step_profile {
   const char *kernel;
   uint32_t tiles;
   uint64_t nanoseconds;
 } mj_step_profile;
-MJ_API mj_status mj_session_set_profiling(mj_session *session, int on);
+MJ_API mj_status mj_session_set_profiling(mj_session *session, int what); // an mj_profiling
 MJ_API size_t mj_session_profile(const mj_session *session, const mj_step_profile **steps);
 
 #ifdef __cplusplus

@@ -190,7 +190,20 @@ public:
     return run(entry, in.data(), in.size(), out.data(), out.size());
   }
 
-  void setProfiling(bool on) { (void)mj_session_set_profiling(get(), on ? 1 : 0); }
+  /// Starts a run, and waits for the first that was started; as mj_session_start and mj_session_wait.
+  std::optional<Error> start(size_t entry, const DLTensor *const *inputs, size_t inputCount,
+                             const DLTensor *const *outputs, size_t outputCount, uint32_t flags = 0) {
+    if (mj_status code = mj_session_start(get(), entry, inputs, inputCount, outputs, outputCount, flags))
+      return detail::lastError(code);
+    return std::nullopt;
+  }
+  std::optional<Error> wait() {
+    if (mj_status code = mj_session_wait(get()))
+      return detail::lastError(code);
+    return std::nullopt;
+  }
+
+  void setProfiling(bool on) { (void)mj_session_set_profiling(get(), on ? MJ_PROFILE_STEPS : MJ_PROFILE_OFF); }
   /// The steps of the last run; valid until the next.
   std::pair<const mj_step_profile *, size_t> profile() const {
     const mj_step_profile *steps = nullptr;

@@ -12,16 +12,6 @@ namespace mjolnir::runtime {
 
 using namespace cuda;
 
-namespace {
-
-/// Outputs up to this size come back inside the graph, by way of page-locked memory; larger ones go straight to the
-/// caller's memory, if it wants them.
-constexpr uint64_t SmallOutputBytes = 64 * 1024;
-/// What every input and output in a staging area is aligned to: the driver's own alignment of memory.
-constexpr uint64_t StagingAlignment = 256;
-
-} // namespace
-
 Status CudaSession::create(const Package &package, const CudaDevice &device, const SessionOptions &options,
                            std::unique_ptr<Session> &result) {
   std::unique_ptr<CudaSession> session(new CudaSession(package, device, options));
@@ -30,7 +20,11 @@ Status CudaSession::create(const Package &package, const CudaDevice &device, con
   Scope scope(device.driver(), device.context());
   if (Status status = session->allocateMemory())
     return status;
-  if (Status status = session->captureEntries())
+  if (options.eagerGraphs && options.useGraphs)
+    if (Status status = session->captureAll())
+      return status;
+  if (Status status =
+          session->driver_.check(session->driver_.streamSynchronize(session->stream_), "preparing the session"))
     return status;
   result = std::move(session);
   return Status::ok();
@@ -38,43 +32,86 @@ Status CudaSession::create(const Package &package, const CudaDevice &device, con
 
 CudaSession::~CudaSession() {
   Scope scope(driver_, device_.context());
-  if (stream_)
-    driver_.streamSynchronize(stream_);
+  for (Stream stream : {stream_, uploadStream_})
+    if (stream)
+      driver_.streamSynchronize(stream);
   for (Entry &entry : entries_)
-    if (entry.graph)
-      driver_.graphExecDestroy(entry.graph);
+    for (Replay &replay : entry.replays)
+      if (replay.graph)
+        driver_.graphExecDestroy(replay.graph);
   for (Event event : events_)
     driver_.eventDestroy(event);
-  if (stream_)
-    driver_.streamDestroy(stream_);
-  // Freed while the context is current.
-  for (DeviceMemory *memory : {&arena_, &inputArea_, &outputArea_})
+  for (Lane &lane : lanes_) {
+    for (Event event : {lane.begun, lane.uploaded, lane.done})
+      if (event)
+        driver_.eventDestroy(event);
+    // Freed while the context is current.
+    lane.inputs.free();
+    lane.pinnedInputs.free();
+    lane.pinnedOutputs.free();
+  }
+  for (Stream stream : {stream_, uploadStream_})
+    if (stream)
+      driver_.streamDestroy(stream);
+  for (DeviceMemory *memory : {&arena_, &outputArea_})
     memory->free();
   for (DeviceMemory &pool : pools_)
     pool.free();
-  pinnedInputs_.free();
-  pinnedOutputs_.free();
 }
 
 Status CudaSession::allocateMemory() {
   uint64_t inputBytes = 0, outputBytes = 0, smallBytes = 0;
   size_t operands = 0;
-  auto place = [](const std::vector<Binding> &bindings, std::vector<uint64_t> &offsets) {
-    uint64_t bytes = 0;
-    for (const Binding &binding : bindings) {
-      offsets.push_back(bytes);
-      bytes += format::alignUp(binding.bytes, StagingAlignment);
-    }
-    return bytes;
+  auto place = [](const Binding &binding, uint64_t &offset, uint64_t &bytes) {
+    offset = bytes;
+    bytes += format::alignUp(binding.bytes, StagingAlignment);
   };
-  if (Status status = driver_.check(driver_.streamCreate(&stream_, StreamNonBlocking), "making the session's stream"))
-    return status;
+  for (Stream *stream : {&stream_, &uploadStream_})
+    if (Status status = driver_.check(driver_.streamCreate(stream, StreamNonBlocking), "making the session's streams"))
+      return status;
   if (Status status = DeviceMemory::allocate(driver_, arenaBytes(), "the session's arena", arena_))
     return status;
-
   SessionMemory memory;
   memory.arena = arena_.data();
   memory.weights = device_.weights();
+  if (Status status = allocatePools(memory))
+    return status;
+  entries_.reserve(package_.entryCount());
+  for (size_t i = 0; i < package_.entryCount(); ++i) {
+    const EntryBindings &bindings = package_.bindings(i);
+    entries_.emplace_back(SessionPlan(package_, i, memory));
+    Entry &entry = entries_.back();
+    entry.inputOffsets.resize(bindings.inputs.size());
+    entry.outputOffsets.resize(bindings.outputs.size());
+    const size_t first = isRagged(i) ? tokensInput(i) : SIZE_MAX;
+    if (isRagged(i)) {
+      place(bindings.inputs[first], entry.inputOffsets[first], entry.inputBytes);
+      entry.tokenBytes = entry.inputBytes;
+    }
+    for (size_t k = 0; k < bindings.inputs.size(); ++k)
+      if (k != first)
+        place(bindings.inputs[k], entry.inputOffsets[k], entry.inputBytes);
+    uint64_t bytes = 0, small = 0;
+    for (size_t k = 0; k < bindings.outputs.size(); ++k) {
+      place(bindings.outputs[k], entry.outputOffsets[k], bytes);
+      small += comesBackInGraph(i, k) ? format::alignUp(bindings.outputs[k].bytes, StagingAlignment) : 0;
+    }
+    inputBytes = std::max(inputBytes, entry.inputBytes);
+    outputBytes = std::max(outputBytes, bytes);
+    smallBytes = std::max(smallBytes, small);
+    for (const PlannedStep &step : entry.plan.steps())
+      operands = std::max<size_t>(operands, step.operandCount);
+    for (Replay &replay : entry.replays)
+      replay.addresses.reserve(bindings.inputs.size() + bindings.outputs.size());
+  }
+  parameters_.resize(operands);
+  addresses_.reserve(inputs_.size() + outputs_[0].size());
+  if (Status status = DeviceMemory::allocate(driver_, outputBytes, "the outputs of a run", outputArea_))
+    return status;
+  return allocateLanes(inputBytes, smallBytes);
+}
+
+Status CudaSession::allocatePools(SessionMemory &memory) {
   for (uint32_t i = 0; i < package_.program().kv_pools()->size(); ++i) {
     uint64_t bytes = 0;
     std::string purpose;
@@ -89,218 +126,162 @@ Status CudaSession::allocateMemory() {
       return status;
     memory.pools.push_back(pools_.back().data());
   }
-  entries_.reserve(package_.entryCount());
-  for (size_t i = 0; i < package_.entryCount(); ++i) {
-    const EntryBindings &bindings = package_.bindings(i);
-    entries_.emplace_back(SessionPlan(package_, i, memory));
-    Entry &entry = entries_.back();
-    entry.inputBytes = place(bindings.inputs, entry.inputOffsets);
-    inputBytes = std::max(inputBytes, entry.inputBytes);
-    outputBytes = std::max(outputBytes, place(bindings.outputs, entry.outputOffsets));
-    uint64_t small = 0;
-    for (const Binding &output : bindings.outputs)
-      small += output.bytes <= SmallOutputBytes ? format::alignUp(output.bytes, StagingAlignment) : 0;
-    smallBytes = std::max(smallBytes, small);
-    for (const PlannedStep &step : entry.plan.steps())
-      operands = std::max<size_t>(operands, step.operandCount);
-    entry.captured.reserve(bindings.inputs.size() + bindings.outputs.size());
-  }
-  parameters_.resize(operands);
-  addresses_.reserve(inputs_.size() + outputs_.size());
-  if (Status status = DeviceMemory::allocate(driver_, inputBytes, "the inputs of a run", inputArea_))
-    return status;
-  if (Status status = DeviceMemory::allocate(driver_, outputBytes, "the outputs of a run", outputArea_))
-    return status;
-  if (Status status = pinnedInputs_.allocate(driver_, inputBytes, "the inputs of a run"))
-    return status;
-  return pinnedOutputs_.allocate(driver_, smallBytes, "the small outputs of a run");
-}
-
-Status CudaSession::captureEntries() {
-  // Graphs of the caller's usual way, tensors of the CPU, are captured here: the first run is as fast as any.
-  if (!useGraphs_)
-    return Status::ok();
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    if (!package_.entry(i).graph())
-      continue;
-    const EntryBindings &bindings = package_.bindings(i);
-    Entry &entry = entries_[i];
-    addresses_.clear();
-    for (size_t k = 0; k < bindings.inputs.size(); ++k)
-      addresses_.push_back(inputArea_.data() + entry.inputOffsets[k]);
-    for (size_t k = 0; k < bindings.outputs.size(); ++k)
-      addresses_.push_back(outputArea_.data() + entry.outputOffsets[k]);
-    if (Status status = capture(i, entry))
-      return status;
-  }
-  return driver_.check(driver_.streamSynchronize(stream_), "preparing the session");
-}
-
-Status CudaSession::execute(size_t index) {
-  Scope scope(driver_, device_.context());
-  const EntryBindings &bindings = package_.bindings(index);
-  Entry &entry = entries_[index];
-  addresses_.clear();
-  for (size_t i = 0; i < bindings.inputs.size(); ++i) {
-    if (!inputs_[i].onDevice)
-      std::memcpy(pinnedInputs_.data() + entry.inputOffsets[i], inputs_[i].address, bindings.inputs[i].bytes);
-    addresses_.push_back(inputs_[i].onDevice ? inputs_[i].address : inputArea_.data() + entry.inputOffsets[i]);
-  }
-  for (size_t i = 0; i < bindings.outputs.size(); ++i)
-    addresses_.push_back(outputs_[i].onDevice ? outputs_[i].address : outputArea_.data() + entry.outputOffsets[i]);
-
-  Status status;
-  if (profiling_) {
-    status = enqueueProfiled(index, entry);
-  } else if (!useGraphs_ || !package_.entry(index).graph()) {
-    status = enqueue(index, entry);
-  } else {
-    if (addresses_ != entry.captured)
-      status = capture(index, entry);
-    if (!status)
-      status = driver_.check(driver_.graphLaunch(entry.graph, stream_), "replaying the graph");
-  }
-  if (!status)
-    status = takeOutputs(index, entry);
-  if (status)
-    return failure(status.code(), "entry ", quote(package_.entry(index).name()->string_view()), ": ", status.message());
   return Status::ok();
 }
 
-Status CudaSession::capture(size_t index, Entry &entry) {
-  if (entry.graph)
-    driver_.graphExecDestroy(entry.graph);
-  entry.graph = nullptr;
-  entry.captured.clear();
-  if (Status status = driver_.check(driver_.streamBeginCapture(stream_, CaptureModeThreadLocal), "starting to capture"))
-    return status;
-  Status enqueued = enqueue(index, entry);
-  Graph graph = nullptr;
-  Status ended = driver_.check(driver_.streamEndCapture(stream_, &graph), "capturing the graph");
-  Status made;
-  if (!enqueued && !ended)
-    made = driver_.check(driver_.graphInstantiate(&entry.graph, graph, 0), "making the graph ready to run");
-  if (graph)
-    driver_.graphDestroy(graph);
-  for (Status *status : {&enqueued, &ended, &made})
-    if (*status)
-      return std::move(*status);
-  entry.captured = addresses_;
-  return Status::ok();
-}
-
-Status CudaSession::enqueue(size_t index, Entry &entry) {
-  entry.plan.bind(addresses_.data(), addresses_.data() + package_.bindings(index).inputs.size());
-  if (Status status = enqueueInputs(entry))
-    return status;
-  for (const PlannedStep &step : entry.plan.steps())
-    if (Status status = enqueueStep(step))
+Status CudaSession::allocateLanes(uint64_t inputBytes, uint64_t smallBytes) {
+  for (Lane &lane : lanes_) {
+    if (Status status = DeviceMemory::allocate(driver_, inputBytes, "the inputs of a run", lane.inputs))
       return status;
-  return enqueueSmallOutputs(index);
-}
-
-/// As enqueue, with an event between any two steps.
-Status CudaSession::enqueueProfiled(size_t index, Entry &entry) {
-  const std::vector<PlannedStep> &steps = entry.plan.steps();
-  while (events_.size() < steps.size() + 1) {
-    Event event = nullptr;
-    if (Status status = driver_.check(driver_.eventCreate(&event, EventDefault), "making an event"))
-      return status;
-    events_.push_back(event);
-  }
-  entry.plan.bind(addresses_.data(), addresses_.data() + package_.bindings(index).inputs.size());
-  if (Status status = enqueueInputs(entry))
-    return status;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (Status status = driver_.check(driver_.eventRecord(events_[i], stream_), "recording an event"))
-      return status;
-    if (Status status = enqueueStep(steps[i]))
-      return status;
-  }
-  if (Status status = driver_.check(driver_.eventRecord(events_[steps.size()], stream_), "recording an event"))
-    return status;
-  if (Status status = enqueueSmallOutputs(index))
-    return status;
-  if (Status status = driver_.check(driver_.streamSynchronize(stream_), "running the steps"))
-    return status;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    float milliseconds = 0;
-    if (Status status = driver_.check(driver_.eventElapsed(&milliseconds, events_[i], events_[i + 1]),
-                                      "reading the time of a step"))
-      return status;
-    profile_[i] = {steps[i].name, steps[i].tiles, static_cast<uint64_t>(milliseconds * 1e6f)};
-  }
-  profiledSteps_ = steps.size();
-  return Status::ok();
-}
-
-Status CudaSession::enqueueInputs(const Entry &entry) {
-  if (entry.inputBytes == 0)
-    return Status::ok();
-  return driver_.check(driver_.copyToDevice(inputArea_.pointer(), pinnedInputs_.data(), entry.inputBytes, stream_),
-                       "copying the inputs");
-}
-
-Status CudaSession::enqueueStep(const PlannedStep &step) {
-  if (step.kernel == PlannedStep::Copy)
-    return driver_.check(driver_.copyOnDevice(reinterpret_cast<DevicePointer>(step.operands[0]),
-                                              reinterpret_cast<DevicePointer>(step.operands[1]), step.copyBytes,
-                                              stream_),
-                         "copying ", step.copyBytes, " bytes");
-  const CudaKernel &kernel = device_.kernel(step.kernel);
-  for (uint32_t i = 0; i < step.operandCount; ++i)
-    parameters_[i] = &step.operands[i];
-  LaunchAttribute dependent = {};
-  dependent.id = LaunchAttributeProgrammaticStreamSerialization;
-  dependent.value.programmaticStreamSerializationAllowed = 1;
-  LaunchConfig config = {};
-  config.gridX = step.tiles;
-  config.gridY = config.gridZ = config.blockY = config.blockZ = 1;
-  config.blockX = kernel.threads;
-  config.sharedBytes = kernel.sharedBytes;
-  config.stream = stream_;
-  config.attributes = &dependent;
-  config.attributeCount = step.isDependent && useDependentLaunches_ ? 1 : 0;
-  return driver_.check(driver_.launchKernel(&config, kernel.function, parameters_.data(), nullptr), "launching kernel ",
-                       step.name);
-}
-
-Status CudaSession::enqueueSmallOutputs(size_t index) {
-  const EntryBindings &bindings = package_.bindings(index);
-  uint64_t small = 0;
-  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
-    if (bindings.outputs[i].bytes > SmallOutputBytes)
-      continue;
-    DevicePointer from = reinterpret_cast<DevicePointer>(addresses_[bindings.inputs.size() + i]);
-    if (Status status =
-            driver_.check(driver_.copyToHost(pinnedOutputs_.data() + small, from, bindings.outputs[i].bytes, stream_),
-                          "copying output ", quote(bindings.outputs[i].name)))
-      return status;
-    small += format::alignUp(bindings.outputs[i].bytes, StagingAlignment);
-  }
-  return Status::ok();
-}
-
-Status CudaSession::takeOutputs(size_t index, const Entry &entry) {
-  const EntryBindings &bindings = package_.bindings(index);
-  for (size_t i = 0; i < bindings.outputs.size(); ++i)
-    if (bindings.outputs[i].bytes > SmallOutputBytes && outputs_[i].address && !outputs_[i].onDevice)
-      if (Status status =
-              driver_.check(driver_.copyToHost(outputs_[i].address, outputArea_.pointer() + entry.outputOffsets[i],
-                                               bindings.outputs[i].bytes, stream_),
-                            "copying output ", quote(bindings.outputs[i].name)))
+    // Tokens that no run has drawn are still valid ones.
+    if (inputBytes)
+      if (Status status = driver_.check(driver_.memorySet(lane.inputs.pointer(), 0, inputBytes, stream_),
+                                        "clearing the inputs of a run"))
         return status;
-  if (Status status = driver_.check(driver_.streamSynchronize(stream_), "running"))
+    if (Status status = lane.pinnedInputs.allocate(driver_, inputBytes, "the inputs of a run"))
+      return status;
+    if (Status status = lane.pinnedOutputs.allocate(driver_, smallBytes, "the small outputs of a run"))
+      return status;
+    const std::pair<Event *, unsigned> events[] = {
+        {&lane.begun, EventDefault}, {&lane.uploaded, EventDisableTiming}, {&lane.done, EventDefault}};
+    for (auto [event, flags] : events)
+      if (Status status = driver_.check(driver_.eventCreate(event, flags), "making an event"))
+        return status;
+  }
+  return Status::ok();
+}
+
+/// The graphs of the caller's usual way: tensors of the CPU, and a second lane for what may be continued.
+Status CudaSession::captureAll() {
+  for (size_t i = 0; i < entries_.size(); ++i)
+    for (unsigned lane = 0; lane < (feedsItself(i) ? Lanes : 1) && package_.entry(i).graph(); ++lane) {
+      const Run run = {i, lane, false};
+      for (Place &place : inputs_)
+        place = {};
+      for (Place &place : outputs_[lane])
+        place = {};
+      placeTensors(run);
+      if (Status status = capture(run))
+        return status;
+    }
+  return Status::ok();
+}
+
+void CudaSession::placeTensors(const Run &run) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
+  const Entry &entry = entries_[run.entry];
+  const std::vector<Place> &outputs = outputs_[run.lane];
+  addresses_.clear();
+  for (size_t i = 0; i < bindings.inputs.size(); ++i)
+    addresses_.push_back(inputs_[i].onDevice ? inputs_[i].address
+                                             : lanes_[run.lane].inputs.data() + entry.inputOffsets[i]);
+  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
+    if (outputs[i].onDevice)
+      addresses_.push_back(outputs[i].address);
+    else if (feedsItself(run.entry) && i == nextTokensOutput(run.entry))
+      addresses_.push_back(lanes_[1 - run.lane].inputs.data() + entry.inputOffsets[tokensInput(run.entry)]);
+    else
+      addresses_.push_back(outputArea_.data() + entry.outputOffsets[i]);
+  }
+}
+
+/// Logits are wanted rarely, whatever their size.
+bool CudaSession::comesBackInGraph(size_t entry, size_t output) const {
+  return package_.bindings(entry).outputs[output].bytes <= SmallOutputBytes &&
+         (!isRagged(entry) || output == nextTokensOutput(entry));
+}
+
+Status CudaSession::startRun(const Run &run) {
+  Scope scope(driver_, device_.context());
+  if (Status status = startOnDevice(run)) {
+    // What was queued before the failure still uses this run's memory.
+    driver_.streamSynchronize(uploadStream_);
+    driver_.streamSynchronize(stream_);
+    return failure(status.code(), "entry ", quote(package_.entry(run.entry).name()->string_view()), ": ",
+                   status.message());
+  }
+  return Status::ok();
+}
+
+Status CudaSession::startOnDevice(const Run &run) {
+  Lane &lane = lanes_[run.lane];
+  bool fromHost = false;
+  placeTensors(run);
+  if (Status status = uploadInputs(run, fromHost))
     return status;
+  if (profiling_ == MJ_PROFILE_RUNS)
+    if (Status status = driver_.check(driver_.eventRecord(lane.begun, stream_), "recording an event"))
+      return status;
+  if (run.continues && fromHost)
+    if (Status status = driver_.check(driver_.streamWaitEvent(stream_, lane.uploaded, 0), "queueing behind the inputs"))
+      return status;
+  if (profiling_ == MJ_PROFILE_STEPS) {
+    if (Status status = enqueueProfiled(run))
+      return status;
+  } else if (!useGraphs_ || !package_.entry(run.entry).graph()) {
+    if (Status status = enqueue(run))
+      return status;
+  } else {
+    Replay &replay = entries_[run.entry].replays[run.lane];
+    if (addresses_ != replay.addresses)
+      if (Status status = capture(run))
+        return status;
+    if (Status status = driver_.check(driver_.graphLaunch(replay.graph, stream_), "replaying the graph"))
+      return status;
+  }
+  if (Status status = enqueueLargeOutputs(run))
+    return status;
+  return driver_.check(driver_.eventRecord(lane.done, stream_), "recording an event");
+}
+
+Status CudaSession::finishRun(const Run &run) {
+  Scope scope(driver_, device_.context());
+  const EntryBindings &bindings = package_.bindings(run.entry);
+  Lane &lane = lanes_[run.lane];
+  Status status = driver_.check(driver_.eventSynchronize(lane.done), "running");
+  float milliseconds = 0;
+  if (!status && profiling_ == MJ_PROFILE_RUNS)
+    status = driver_.check(driver_.eventElapsed(&milliseconds, lane.begun, lane.done), "reading the time of a run");
+  if (status)
+    return failure(status.code(), "entry ", quote(package_.entry(run.entry).name()->string_view()), ": ",
+                   status.message());
+  if (profiling_ == MJ_PROFILE_RUNS) {
+    profile_[0] = {"run", 0, static_cast<uint64_t>(milliseconds * 1e6f)};
+    profiledSteps_ = 1;
+  }
   uint64_t small = 0;
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
-    if (bindings.outputs[i].bytes > SmallOutputBytes)
+    if (!comesBackInGraph(run.entry, i))
       continue;
-    if (outputs_[i].address && !outputs_[i].onDevice)
-      std::memcpy(outputs_[i].address, pinnedOutputs_.data() + small, bindings.outputs[i].bytes);
+    const Place &output = outputs_[run.lane][i];
+    if (output.address && !output.onDevice)
+      std::memcpy(output.address, lane.pinnedOutputs.data() + small, bindings.outputs[i].bytes);
     small += format::alignUp(bindings.outputs[i].bytes, StagingAlignment);
   }
   return Status::ok();
+}
+
+/// Inputs that lie in the CPU's memory. What this run's lane held belongs to a run that has been waited for, but for
+/// the tokens, which the run under way may still write: so a run that does not take those queues behind it.
+Status CudaSession::uploadInputs(const Run &run, bool &fromHost) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
+  const Entry &entry = entries_[run.entry];
+  Lane &lane = lanes_[run.lane];
+  for (size_t i = 0; i < bindings.inputs.size(); ++i)
+    if (inputs_[i].address && !inputs_[i].onDevice) {
+      std::memcpy(lane.pinnedInputs.data() + entry.inputOffsets[i], inputs_[i].address, bindings.inputs[i].bytes);
+      fromHost = true;
+    }
+  if (!fromHost)
+    return Status::ok();
+  const uint64_t begin = run.continues ? entry.tokenBytes : 0;
+  Stream stream = run.continues ? uploadStream_ : stream_;
+  if (Status status =
+          driver_.check(driver_.copyToDevice(lane.inputs.pointer() + begin, lane.pinnedInputs.data() + begin,
+                                             entry.inputBytes - begin, stream),
+                        "copying the inputs"))
+    return status;
+  return run.continues ? driver_.check(driver_.eventRecord(lane.uploaded, stream), "recording an event") : Status::ok();
 }
 
 } // namespace mjolnir::runtime

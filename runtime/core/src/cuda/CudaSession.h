@@ -1,7 +1,12 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A session on device `cuda`: a stream, device memory, and for each entry a captured graph that a run replays: the
-// caller's inputs to the device in one copy, the launches, small outputs back.
+// A session on device `cuda`: a stream, device memory, and for each entry a captured graph that a run replays. A run is
+// the caller's inputs to the device in one copy, the graph with the launches and small outputs back, an event.
+//
+// A run that continues another is queued while that one runs. Each has a lane: inputs of its own here and on the
+// device, a graph of its own, and `next_tokens` of one lane's run is where `tokens` of the other lane's are read. So
+// nothing but the launch of the next graph stands between two steps: its other inputs have long come by a stream of
+// their own.
 #ifndef MJOLNIR_RUNTIME_CUDA_CUDASESSION_H
 #define MJOLNIR_RUNTIME_CUDA_CUDASESSION_H
 
@@ -16,41 +21,62 @@ public:
   static Status create(const Package &package, const CudaDevice &device, const SessionOptions &options,
                        std::unique_ptr<Session> &session);
   ~CudaSession() override;
+  bool isAsynchronous() const override { return true; }
 
 private:
   CudaSession(const Package &package, const CudaDevice &device, const SessionOptions &options)
       : Session(package, kDLCUDA), device_(device), driver_(device.driver()), useGraphs_(options.useGraphs),
         useDependentLaunches_(options.useDependentLaunches) {}
 
+  /// Outputs up to this size come back inside the graph, by way of page-locked memory; larger ones, and logits, go
+  /// straight to the caller's memory, if it wants them.
+  static constexpr uint64_t SmallOutputBytes = 64 * 1024;
+  /// What every input and output in a staging area is aligned to: the driver's own alignment of memory.
+  static constexpr uint64_t StagingAlignment = 256;
+
+  struct Replay {
+    std::vector<uint8_t *> addresses; ///< of inputs and outputs that the graph has; empty: no graph
+    cuda::GraphExec graph = nullptr;
+  };
   struct Entry {
     explicit Entry(SessionPlan plan) : plan(std::move(plan)) {}
     SessionPlan plan;
     std::vector<uint64_t> inputOffsets, outputOffsets; ///< in the staging areas
-    uint64_t inputBytes = 0;
-    std::vector<uint8_t *> captured; ///< addresses of inputs and outputs that the graph has; empty: no graph
-    cuda::GraphExec graph = nullptr;
+    uint64_t inputBytes = 0, tokenBytes = 0;           ///< tokens, where there are any, come first
+    Replay replays[Lanes];
+  };
+  struct Lane {
+    cuda::DeviceMemory inputs;
+    cuda::PinnedMemory pinnedInputs, pinnedOutputs;
+    cuda::Event begun = nullptr, uploaded = nullptr, done = nullptr;
   };
 
   Status allocateMemory();
-  Status captureEntries();
-  Status execute(size_t index) override;
-  Status capture(size_t index, Entry &entry);
-  Status enqueue(size_t index, Entry &entry);
-  Status enqueueProfiled(size_t index, Entry &entry);
-  Status enqueueInputs(const Entry &entry);
+  Status allocatePools(SessionMemory &memory);
+  Status allocateLanes(uint64_t inputBytes, uint64_t smallBytes);
+  Status captureAll();
+  Status startRun(const Run &run) override;
+  Status finishRun(const Run &run) override;
+  Status startOnDevice(const Run &run);
+  void placeTensors(const Run &run);
+  bool comesBackInGraph(size_t entry, size_t output) const;
+  Status uploadInputs(const Run &run, bool &fromHost);
+  Status capture(const Run &run);
+  Status enqueue(const Run &run);
+  Status enqueueProfiled(const Run &run);
   Status enqueueStep(const PlannedStep &step);
-  Status enqueueSmallOutputs(size_t index);
-  Status takeOutputs(size_t index, const Entry &entry);
+  Status enqueueSmallOutputs(const Run &run);
+  Status enqueueLargeOutputs(const Run &run);
 
   const CudaDevice &device_;
   const cuda::Driver &driver_;
   const bool useGraphs_, useDependentLaunches_;
-  cuda::Stream stream_ = nullptr;
-  cuda::DeviceMemory arena_, inputArea_, outputArea_;
-  cuda::PinnedMemory pinnedInputs_, pinnedOutputs_;
+  cuda::Stream stream_ = nullptr, uploadStream_ = nullptr;
+  cuda::DeviceMemory arena_, outputArea_;
+  Lane lanes_[Lanes];
   std::vector<cuda::DeviceMemory> pools_;
   std::vector<Entry> entries_;
-  std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the current run, on the device
+  std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the run that is being started, on the device
   std::vector<void *> parameters_;   // of one launch: where its operands are
   std::vector<cuda::Event> events_;  // of profiled runs
 };

@@ -35,7 +35,7 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int { FunctionMaxDynamicSharedSize = 8 };
 
 inline constexpr unsigned StreamNonBlocking = 1;
-inline constexpr unsigned EventDefault = 0;
+inline constexpr unsigned EventDefault = 0, EventDisableTiming = 2;
 inline constexpr int CaptureModeThreadLocal = 1;
 
 /// CUlaunchAttribute: 4 bytes id, 4 bytes of padding, 64 bytes of value.
@@ -102,6 +102,7 @@ enum JitOption : int {
   X(streamCreate, "cuStreamCreate", (Stream * stream, unsigned flags))                                                 \
   X(streamDestroy, "cuStreamDestroy_v2", (Stream stream))                                                              \
   X(streamSynchronize, "cuStreamSynchronize", (Stream stream))                                                         \
+  X(streamWaitEvent, "cuStreamWaitEvent", (Stream stream, Event event, unsigned flags))                                \
   X(streamBeginCapture, "cuStreamBeginCapture_v2", (Stream stream, int mode))                                          \
   X(streamEndCapture, "cuStreamEndCapture", (Stream stream, Graph * graph))                                            \
   X(graphInstantiate, "cuGraphInstantiateWithFlags", (GraphExec * exec, Graph graph, unsigned long long flags))        \
@@ -111,6 +112,7 @@ enum JitOption : int {
   X(eventCreate, "cuEventCreate", (Event * event, unsigned flags))                                                     \
   X(eventDestroy, "cuEventDestroy_v2", (Event event))                                                                  \
   X(eventRecord, "cuEventRecord", (Event event, Stream stream))                                                        \
+  X(eventSynchronize, "cuEventSynchronize", (Event event))                                                             \
   X(eventElapsed, "cuEventElapsedTime", (float *milliseconds, Event start, Event end))
 
 } // namespace mjolnir::runtime::cuda

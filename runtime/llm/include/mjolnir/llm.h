@@ -47,10 +47,21 @@ MJ_LLM_API mj_status mj_tokenizer_decode(const mj_tokenizer *tokenizer, const in
 typedef struct mj_generator mj_generator;
 
 typedef struct mj_generator_options {
-  size_t struct_size; // sizeof(mj_generator_options)
-  uint32_t threads;   // as in mj_session_options; 0: one for each core
-  uint32_t kv_pages;  // as in mj_session_options; 0: enough for one sequence of the longest context
+  size_t struct_size;     // sizeof(mj_generator_options)
+  uint32_t threads;       // as in mj_session_options; 0: one for each core
+  uint32_t kv_pages;      // as in mj_session_options; 0: enough for one sequence of the longest context
+  uint32_t flags;         // of mj_generator_flags
+  uint32_t session_flags; // of mj_session_flags
 } mj_generator_options;
+
+// A generator runs ahead where that gains something: it starts the next step of decoding before it has read the tokens
+// that the step under way draws. Whether a request has ended is then known one step late, and what that step drew for
+// it is dropped. Tokens, text and the order of events are the same either way.
+typedef enum mj_generator_flags {
+  MJ_GENERATOR_NO_RUN_AHEAD = 1,     // never
+  MJ_GENERATOR_ALWAYS_RUN_AHEAD = 2, // also where steps do not overlap with the host's work, which costs time
+  MJ_GENERATOR_TIME_DEVICE = 4,      // measure what the device takes for each step
+} mj_generator_flags;
 
 /// Makes a generator with its own session. `options` may be null. The package must outlive it and hold ragged entries.
 /// If the package has no tokenizer.json, or one that is not supported, the generator works with token ids only.
@@ -166,6 +177,12 @@ MJ_LLM_API mj_status mj_generator_score(mj_generator *generator, const int32_t *
 typedef struct mj_generator_stats {
   uint64_t prefill_steps, prefill_tokens, prefill_nanoseconds; // steps that read prompts
   uint64_t decode_steps, decode_tokens, decode_nanoseconds;    // steps with one token a request
+  // Of those nanoseconds, what the host worked; the rest it waited for the device. What the device worked in the same
+  // steps, with MJ_GENERATOR_TIME_DEVICE (on device host: 0).
+  uint64_t prefill_host_nanoseconds, decode_host_nanoseconds;
+  uint64_t prefill_device_nanoseconds, decode_device_nanoseconds;
+  uint64_t ahead_steps;    // steps that were started before the one before them was known
+  uint64_t dropped_tokens; // drawn for requests that had ended
 } mj_generator_stats;
 MJ_LLM_API mj_status mj_generator_get_stats(const mj_generator *generator, mj_generator_stats *stats);
 MJ_LLM_API mj_status mj_generator_reset_stats(mj_generator *generator);

@@ -89,12 +89,16 @@ struct Generated {
 /// Generates text with a package, which must outlive it. One thread at a time.
 class Generator {
 public:
-  /// `threads` 0: one for each core; `kvPages` 0: enough for one sequence of the longest context.
-  static Result<Generator> create(const Package &package, uint32_t threads = 0, uint32_t kvPages = 0) {
+  /// `threads` 0: one for each core; `kvPages` 0: enough for one sequence of the longest context; `flags`: of
+  /// mj_generator_flags; `sessionFlags`: of mj_session_flags.
+  static Result<Generator> create(const Package &package, uint32_t threads = 0, uint32_t kvPages = 0,
+                                  uint32_t flags = 0, uint32_t sessionFlags = 0) {
     mj_generator_options options = {};
     options.struct_size = sizeof(options);
     options.threads = threads;
     options.kv_pages = kvPages;
+    options.flags = flags;
+    options.session_flags = sessionFlags;
     mj_generator *handle = nullptr;
     if (mj_status code = mj_generator_create(package.get(), &options, &handle))
       return detail::lastError(code);

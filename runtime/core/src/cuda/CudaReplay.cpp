@@ -1,0 +1,133 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What a session's stream is given for a run: launches, captured or one by one, and copies of outputs.
+#include "CudaSession.h"
+
+#include "mjolnir/format/Format.h"
+
+namespace mjolnir::runtime {
+
+using namespace cuda;
+
+Status CudaSession::capture(const Run &run) {
+  Replay &replay = entries_[run.entry].replays[run.lane];
+  if (replay.graph)
+    driver_.graphExecDestroy(replay.graph);
+  replay.graph = nullptr;
+  replay.addresses.clear();
+  if (Status status = driver_.check(driver_.streamBeginCapture(stream_, CaptureModeThreadLocal), "starting to capture"))
+    return status;
+  Status enqueued = enqueue(run);
+  Graph graph = nullptr;
+  Status ended = driver_.check(driver_.streamEndCapture(stream_, &graph), "capturing the graph");
+  Status made;
+  if (!enqueued && !ended)
+    made = driver_.check(driver_.graphInstantiate(&replay.graph, graph, 0), "making the graph ready to run");
+  if (graph)
+    driver_.graphDestroy(graph);
+  for (Status *status : {&enqueued, &ended, &made})
+    if (*status)
+      return std::move(*status);
+  replay.addresses = addresses_;
+  return Status::ok();
+}
+
+Status CudaSession::enqueue(const Run &run) {
+  Entry &entry = entries_[run.entry];
+  entry.plan.bind(addresses_.data(), addresses_.data() + package_.bindings(run.entry).inputs.size());
+  for (const PlannedStep &step : entry.plan.steps())
+    if (Status status = enqueueStep(step))
+      return status;
+  return enqueueSmallOutputs(run);
+}
+
+/// As enqueue, with an event between any two steps.
+Status CudaSession::enqueueProfiled(const Run &run) {
+  Entry &entry = entries_[run.entry];
+  const std::vector<PlannedStep> &steps = entry.plan.steps();
+  while (events_.size() < steps.size() + 1) {
+    Event event = nullptr;
+    if (Status status = driver_.check(driver_.eventCreate(&event, EventDefault), "making an event"))
+      return status;
+    events_.push_back(event);
+  }
+  entry.plan.bind(addresses_.data(), addresses_.data() + package_.bindings(run.entry).inputs.size());
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (Status status = driver_.check(driver_.eventRecord(events_[i], stream_), "recording an event"))
+      return status;
+    if (Status status = enqueueStep(steps[i]))
+      return status;
+  }
+  if (Status status = driver_.check(driver_.eventRecord(events_[steps.size()], stream_), "recording an event"))
+    return status;
+  if (Status status = enqueueSmallOutputs(run))
+    return status;
+  if (Status status = driver_.check(driver_.streamSynchronize(stream_), "running the steps"))
+    return status;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    float milliseconds = 0;
+    if (Status status = driver_.check(driver_.eventElapsed(&milliseconds, events_[i], events_[i + 1]),
+                                      "reading the time of a step"))
+      return status;
+    profile_[i] = {steps[i].name, steps[i].tiles, static_cast<uint64_t>(milliseconds * 1e6f)};
+  }
+  profiledSteps_ = steps.size();
+  return Status::ok();
+}
+
+Status CudaSession::enqueueStep(const PlannedStep &step) {
+  if (step.kernel == PlannedStep::Copy)
+    return driver_.check(driver_.copyOnDevice(reinterpret_cast<DevicePointer>(step.operands[0]),
+                                              reinterpret_cast<DevicePointer>(step.operands[1]), step.copyBytes,
+                                              stream_),
+                         "copying ", step.copyBytes, " bytes");
+  const CudaKernel &kernel = device_.kernel(step.kernel);
+  for (uint32_t i = 0; i < step.operandCount; ++i)
+    parameters_[i] = &step.operands[i];
+  LaunchAttribute dependent = {};
+  dependent.id = LaunchAttributeProgrammaticStreamSerialization;
+  dependent.value.programmaticStreamSerializationAllowed = 1;
+  LaunchConfig config = {};
+  config.gridX = step.tiles;
+  config.gridY = config.gridZ = config.blockY = config.blockZ = 1;
+  config.blockX = kernel.threads;
+  config.sharedBytes = kernel.sharedBytes;
+  config.stream = stream_;
+  config.attributes = &dependent;
+  config.attributeCount = step.isDependent && useDependentLaunches_ ? 1 : 0;
+  return driver_.check(driver_.launchKernel(&config, kernel.function, parameters_.data(), nullptr), "launching kernel ",
+                       step.name);
+}
+
+Status CudaSession::enqueueSmallOutputs(const Run &run) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
+  uint64_t small = 0;
+  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
+    if (!comesBackInGraph(run.entry, i))
+      continue;
+    DevicePointer from = reinterpret_cast<DevicePointer>(addresses_[bindings.inputs.size() + i]);
+    if (Status status = driver_.check(
+            driver_.copyToHost(lanes_[run.lane].pinnedOutputs.data() + small, from, bindings.outputs[i].bytes, stream_),
+            "copying output ", quote(bindings.outputs[i].name)))
+      return status;
+    small += format::alignUp(bindings.outputs[i].bytes, StagingAlignment);
+  }
+  return Status::ok();
+}
+
+Status CudaSession::enqueueLargeOutputs(const Run &run) {
+  const EntryBindings &bindings = package_.bindings(run.entry);
+  const Entry &entry = entries_[run.entry];
+  for (size_t i = 0; i < bindings.outputs.size(); ++i) {
+    const Place &output = outputs_[run.lane][i];
+    if (comesBackInGraph(run.entry, i) || !output.address || output.onDevice)
+      continue;
+    if (Status status = driver_.check(driver_.copyToHost(output.address, outputArea_.pointer() + entry.outputOffsets[i],
+                                                         bindings.outputs[i].bytes, stream_),
+                                      "copying output ", quote(bindings.outputs[i].name)))
+      return status;
+  }
+  return Status::ok();
+}
+
+} // namespace mjolnir::runtime
