@@ -193,9 +193,10 @@ struct SpecializeBuckets : mjolnir::impl::SpecializeBucketsBase<SpecializeBucket
       buckets.push_back({"decode_b" + llvm::itostr(sequences), sequences, sequences, pages});
     }
     for (int64_t tokens : prefill) {
-      if (tokens < maxBatch)
-        return entry.emitError() << "prefill size " << tokens << " is below max-batch " << int64_t(maxBatch)
-                                 << ": each sequence needs a row";
+      // As many rows as sequences are a decode step, where each sequence has one.
+      if (tokens <= maxBatch)
+        return entry.emitError() << "prefill size " << tokens << " is not above max-batch " << int64_t(maxBatch)
+                                 << ": some sequence needs more than one row";
       buckets.push_back({"prefill_t" + llvm::itostr(tokens), tokens, maxBatch, pages});
     }
     return buckets;

@@ -34,6 +34,12 @@ public:
   LogicalResult printPrefill();
 
 private:
+  LogicalResult printPlainDecode();
+  LogicalResult printReductions();
+  LogicalResult printQueries(StringRef scale);
+  LogicalResult printOwnRows(mj::KvAppendOp append);
+  void printPadding(StringRef condition);
+
   /// The result of the region is the attention's, perhaps in another shape.
   LogicalResult checkResult() {
     Value value = context.block().getTerminator()->getOperand(0);
@@ -55,19 +61,21 @@ private:
   }
 
   /// The cache as the templates want it, for sequence `sequence`.
-  void printCache(StringRef sequence) {
-    printer.line(formatv("const PagedCache<{0}, {1}, {2}, {3}, {4}> cache{{pool, block_tables + {5} * {6}};",
-                         elementTypeName(kv.getElementType()), context.pool.getPageSize(), size, kv.getHeads(),
-                         context.pool.getBytesPerPage(), sequence, batch.getPages()));
+  std::string cacheType() {
+    return formatv("PagedCache<{0}, {1}, {2}, {3}, {4}>", elementTypeName(kv.getElementType()),
+                   context.pool.getPageSize(), size, kv.getHeads(), context.pool.getBytesPerPage());
+  }
+  std::string cacheOf(StringRef sequence) {
+    return formatv("{0}{{pool, block_tables + {1} * {2}}", cacheType(), sequence, batch.getPages());
   }
 
   /// Declares `start` and `stop`: the positions that row `row` of sequence `sequence` sees.
-  void printVisible() {
-    printer.line("const int stop = context_lengths[sequence] - (sequence_offsets[sequence + 1] - 1 - row);");
+  void printVisible(ElementPrinter &out) {
+    out.line("const int stop = context_lengths[sequence] - (sequence_offsets[sequence + 1] - 1 - row);");
     if (auto window = attention.getWindow())
-      printer.line(formatv("const int start = max(stop - {0}, 0);", int64_t(*window)));
+      out.line(formatv("const int start = max(stop - {0}, 0);", int64_t(*window)));
     else
-      printer.line("const int start = 0;");
+      out.line("const int start = 0;");
   }
 
   /// keyScale and valueScale of kv head `head`.
@@ -100,30 +108,13 @@ private:
 
 } // namespace
 
-/// A block for a row and a kv head. Its warps take 32 positions each in turn.
-LogicalResult AttentionPrinter::printDecode() {
-  if (failed(checkResult()))
-    return failure();
-  constexpr int64_t threads = 512;
-  source.threads = threads;
-  source.sharedBytes = threads / 32 * group * (size + 2) * 4;
-  std::string out = context.result(resultIndex());
-  printer.line(formatv("const int row = blockIdx.x / {0}, head = blockIdx.x % {0};", kv.getHeads()));
-  printer.line(formatv("if (row >= {0})", rows));
-  printer.line("  return;");
-  printer.line(formatv("const int sequence = sequenceOf<{0}>(sequence_offsets, row);", batch.getSequences()));
-  printer.line("if (sequence < 0) {");
-  printer.line(formatv("  for (int i = threadIdx.x; i < {0}; i += {1})", group * size, threads));
-  printer.line(formatv("    store({0}, (int64_t(row) * {1} + head * {2}) * {3} + i, 0.0f);", out, heads, group, size));
-  printer.line("  return;");
-  printer.line("}");
-
-  auto append = context.block().getOps<mj::KvAppendOp>();
+/// The reductions of queries, keys and values of a row that a block for kv head `head` needs.
+LogicalResult AttentionPrinter::printReductions() {
   SmallVector<Value> roots{attention.getQuery()};
-  for (mj::KvAppendOp op : append)
+  for (mj::KvAppendOp op : context.block().getOps<mj::KvAppendOp>())
     llvm::append_range(roots, ValueRange{op.getKey(), op.getValue()});
-  Reductions reductions(printer, threads);
-  auto ranges = [&](Operation *op) {
+  Reductions reductions(printer, source.threads);
+  return reductions.print(roots, [&](Operation *op) {
     SmallVector<AxisRange> result{{"row", 1}};
     ArrayRef<int64_t> inner = tensorOf(op->getOperand(0)).getShape().drop_front().drop_back();
     for (int64_t axis : inner)
@@ -132,26 +123,132 @@ LogicalResult AttentionPrinter::printDecode() {
                        : inner.size() == 1 && axis == kv.getHeads() ? AxisRange{"head", 1}
                                                                     : AxisRange{"0", axis});
     return result;
-  };
-  if (failed(reductions.print(roots, ranges)))
-    return failure();
+  });
+}
+
+/// Declares `queries`: the heads of `row` that share kv head `head`, multiplied by `scale`.
+LogicalResult AttentionPrinter::printQueries(StringRef scale) {
   printer.line(formatv("__shared__ float queries[{0}];", group * size));
-  printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", group * size, threads));
+  printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", group * size, source.threads));
   printer.indentBy(2);
   printer.startBlock();
   printer.line(formatv("const int h = head * {0} + i / {1}, d = i % {1};", group, size));
   FailureOr<std::string> query = printer.print(attention.getQuery(), {"row", "h", "d"});
   if (failed(query))
     return failure();
-  printer.line("queries[i] = " + *query + " * " + exponentScale() + ";");
+  printer.line("queries[i] = " + *query + (scale.empty() ? "" : " * " + scale) + ";");
   printer.startBlock();
   printer.indentBy(-2);
   printer.line("}");
+  return success();
+}
+
+/// Zeros for a row without a sequence.
+void AttentionPrinter::printPadding(StringRef condition) {
+  printer.line(formatv("if ({0})", condition));
+  printer.line(formatv("  for (int i = threadIdx.x; i < {0}; i += {1})", group * size, source.threads));
+  printer.line(formatv("    store({0}, (int64_t(row) * {1} + head * {2}) * {3} + i, 0.0f);",
+                       context.result(resultIndex()), heads, group, size));
+}
+
+/// The row's own key and value to the block's memory, and from there to the cache.
+LogicalResult AttentionPrinter::printOwnRows(mj::KvAppendOp append) {
+  printer.line(formatv("for (int d = threadIdx.x; d < {0}; d += {1}) {{", size, source.threads));
+  printer.indentBy(2);
+  printer.startBlock();
+  for (auto [rows, name, isValue] :
+       {std::tuple(append.getKey(), "keyScale", "false"), std::tuple(append.getValue(), "valueScale", "true")}) {
+    FailureOr<std::string> value = printer.print(rows, {"row", "head", "d"});
+    if (failed(value))
+      return failure();
+    printer.line(formatv("store(attention.ownRow({0}), d, {1}{2});", isValue, *value,
+                         append.getScales() ? " / " + std::string(name) : ""));
+  }
+  printer.startBlock();
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
+/// A cluster for a row and a kv head: its blocks divide the context, their warps the tiles of it.
+LogicalResult AttentionPrinter::printDecode() {
+  if (failed(checkResult()))
+    return failure();
+  auto appends = context.block().getOps<mj::KvAppendOp>();
+  mj::KvAppendOp append = appends.empty() ? mj::KvAppendOp() : *appends.begin();
+  int64_t splits = context.parameter("splits"), stages = context.parameter("stages");
+  int64_t elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8, warps = context.parameter("threads") / 32;
+  if (stages == 0)
+    return printPlainDecode();
+  source.threads = warps * 32;
+  source.cluster = splits;
+  int64_t stageBytes = 2 * 16 * size * elementBytes; // as DecodeAttention::SharedBytes says
+  source.sharedBytes = (warps * stages + 1) * stageBytes + (warps + 1) * group * (size + 2) * 4;
+
+  llvm::raw_string_ostream early(context.beforeWait);
+  ElementPrinter start(early, 2);
+  start.line(formatv("using Attention = DecodeAttention<{0}, {1}, {2}, {3}, {4}, {5}, {6}>;", cacheType(),
+                     elementTypeName(kv.getElementType()), group, size, warps, stages, splits));
+  start.line("static_assert(Attention::SharedBytes == " + Twine(source.sharedBytes) + ");");
+  start.line(formatv("const int row = blockIdx.x / {0}, head = blockIdx.x / {1} % {2}, rank = blockIdx.x % {1};",
+                     kv.getHeads() * splits, splits, kv.getHeads()));
+  // The batch was there before the first kernel began, and so were the keys and values of earlier steps.
+  start.line(formatv("const int sequence = sequenceOf<{0}>(sequence_offsets, row);", batch.getSequences()));
+  start.line(formatv("Attention attention{{shared, {0}, head, rank};", cacheOf("max(sequence, 0)")));
+  auto printBegin = [&](ElementPrinter &out, StringRef last) {
+    out.line("if (sequence >= 0) {");
+    out.indentBy(2);
+    printVisible(out);
+    out.line(formatv("attention.begin(start, {0});", last));
+    out.indentBy(-2);
+    out.line("} else {");
+    out.line("  attention.begin(0, 0);");
+    out.line("}");
+  };
+  if (append) {
+    start.line("attention.clearOwn();");
+    printBegin(start, "stop - 1");
+  } else {
+    printBegin(printer, "stop");
+  }
+  if (failed(printScales("head")) || failed(printReductions()) || failed(printQueries("")))
+    return failure();
+  printer.line("__syncthreads();");
+  if (append) {
+    if (failed(printOwnRows(append)))
+      return failure();
+    printer.line("__syncthreads();");
+    printer.line("if (const int slot = slots[row]; rank == 0 && sequence >= 0 && slot >= 0)");
+    printer.line(formatv("  attention.storeOwn(pool + int64_t(slot / {0}) * {1}, slot % {0});",
+                         context.pool.getPageSize(), context.pool.getBytesPerPage()));
+  }
+  printer.line(formatv("attention.run(queries, {0} * keyScale, valueScale, {1});", exponentScale(),
+                       append ? "sequence >= 0" : "false"));
+  printer.line("attention.finish([&](int h, int d, float y) {");
+  printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);",
+                       context.result(resultIndex()), heads, group, size));
+  printer.line("});");
+  return success();
+}
+
+/// The same without tensor cores, for f32 and for heads whose elements they do not divide: a block for a row and a kv
+/// head, whose warps take 32 positions each in turn.
+LogicalResult AttentionPrinter::printPlainDecode() {
+  constexpr int64_t threads = 512;
+  source.threads = threads;
+  source.sharedBytes = threads / 32 * group * (size + 2) * 4;
+  printer.line(formatv("const int row = blockIdx.x / {0}, head = blockIdx.x % {0};", kv.getHeads()));
+  printer.line(formatv("const int sequence = sequenceOf<{0}>(sequence_offsets, row);", batch.getSequences()));
+  printPadding("sequence < 0");
+  printer.line("if (sequence < 0)");
+  printer.line("  return;");
+  if (failed(printReductions()) || failed(printQueries(exponentScale())))
+    return failure();
   if (failed(context.printAppends(printer, "row", "head", 1, "threadIdx.x", threads)))
     return failure();
   printer.line("__syncthreads();");
-  printCache("sequence");
-  printVisible();
+  printer.line("const auto cache = " + cacheOf("sequence") + ";");
+  printVisible(printer);
   if (failed(printScales("head")))
     return failure();
   printer.line(formatv("Partial<{0}, {1}> part;", group, size));
@@ -161,7 +258,8 @@ LogicalResult AttentionPrinter::printDecode() {
               group, size, threads));
   printer.line(formatv("combine<{0}, {1}, {2}>(part, reinterpret_cast<float *>(shared), [&](int h, int d, float y) {{",
                        group, size, threads / 32));
-  printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);", out, heads, group, size));
+  printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);",
+                       context.result(resultIndex()), heads, group, size));
   printer.line("});");
   return success();
 }
@@ -201,8 +299,8 @@ LogicalResult AttentionPrinter::printPrefill() {
   printer.line(
       formatv("  queries[d] = load({0}, place + d) * {1};", context.argument(attention.getQuery()), exponentScale()));
   printer.line("__syncwarp();");
-  printCache("sequence");
-  printVisible();
+  printer.line("const auto cache = " + cacheOf("sequence") + ";");
+  printVisible(printer);
   printer.line(formatv("Partial<1, {0}> part;", size));
   printer.line(formatv("attend<1, {0}>(queries, cache, head, start, stop, 32, keyScale, valueScale, part);", size));
   printer.line("for (int e = 0; e < Partial<1, " + Twine(size) + ">::Elements; ++e)");

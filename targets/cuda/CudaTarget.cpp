@@ -47,10 +47,6 @@ public:
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
-  int64_t scratchBytes(mj::ScheduleAttr schedule, Block &body) const override {
-    return cuda::scratchBytes(schedule, body);
-  }
-
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
     return cuda::generateCode(module, profile);
   }

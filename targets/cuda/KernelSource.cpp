@@ -130,10 +130,13 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
-  os << "#include \"attention.cuh\"\n#include \"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include "
+  os << "#include \"decode_attention.cuh\"\n#include \"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include "
         "\"small_matmul.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
-  os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads << ")\n" << kernel.getSymName() << "(";
+  os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads << ")";
+  if (source.cluster > 1)
+    os << " __cluster_dims__(" << source.cluster << ")";
+  os << "\n" << kernel.getSymName() << "(";
   llvm::interleave(
       context.operands, os,
       [&](const exec::KernelOperand &operand) {
@@ -143,7 +146,8 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
         os << (isWritten ? "" : "const ") << element << " *" << context.nameOf(operand);
       },
       ",\n    ");
-  os << ") {\n  extern __shared__ __align__(128) uint8_t shared[];\n  waitForInputs();\n  letNextStart();\n"
+  os << ") {\n  extern __shared__ __align__(128) uint8_t shared[];\n  letNextStart();\n"
+     << context.beforeWait << "  waitForInputs();\n"
      << context.body << "}\n";
   return source;
 }

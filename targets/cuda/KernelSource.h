@@ -17,6 +17,7 @@ struct KernelSource {
   std::string text;
   int64_t threads = 0;
   int64_t sharedBytes = 0; ///< dynamic
+  int64_t cluster = 1;     ///< blocks that read each other's shared memory
 };
 
 /// The source of `kernel`, or an error on it. `pool` is the KV pool of the program, null if it has none.
@@ -28,6 +29,7 @@ struct KernelContext {
   exec::KvPoolOp pool;
   const CudaProfile &profile;
   llvm::SmallVector<exec::KernelOperand> operands;
+  std::string beforeWait; ///< statements that touch nothing but weights
   std::string body;
   llvm::raw_string_ostream os{body};
 

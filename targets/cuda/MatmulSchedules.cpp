@@ -68,35 +68,48 @@ static MatmulShape getShape(ArrayRef<MatmulColumns> sets) {
   return shape;
 }
 
-/// A block on every multiprocessor, with as many columns as that takes. The whole slice of weights goes to shared
-/// memory at once if it fits: that was the fastest of the measured designs. Else rows of it do, and else pieces of
-/// rows.
+/// A block on every multiprocessor, with as many columns as that takes. Rows of x that are many are divided among the
+/// blocks of a cluster along K, so that not every block reads all of them.
 static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile) {
-  constexpr int64_t columnsOfInstruction = 8; // n of mma.m16n8k16
+  constexpr int64_t octet = 8;      // columns that half an mma.m16n8k16 takes
+  constexpr int64_t mostWarps = 12; // measured: enough to hide each other's latency, few enough to add up
+  constexpr int64_t shortestSlice = 128;
+  constexpr int64_t xBytes = 64 << 10; // of a block, so that the next kernel's blocks fit beside
+  constexpr int64_t stageBytes = 8 << 10;
+  auto divides = [&](int64_t parts) { return shape.k % (parts * 32) == 0; };
+  int64_t splits = 1;
+  while (profile.hasClusters && splits < 8 && shape.rows * (shape.k / splits) * 2 > xBytes && divides(2 * splits))
+    splits *= 2;
   int64_t blocks = profile.processors * profile.smallMatmulBlocks;
-  int64_t columns = llvm::alignTo(llvm::divideCeil(shape.columns, blocks), columnsOfInstruction);
-  // A quarter is left to x, to what the epilogue keeps and to the next kernel's first stage.
+  int64_t columns = llvm::alignTo(llvm::divideCeil(shape.columns * splits, blocks), octet);
+  int64_t groupColumns = shape.widest == 1 && columns % 16 == 0 ? 16 : 8, groups = columns / groupColumns;
+  int64_t slices = 1;
+  for (int64_t candidate = 2; candidate * groups <= mostWarps; ++candidate)
+    if (divides(splits * candidate) && shape.k / splits / candidate >= shortestSlice)
+      slices = candidate;
+  int64_t warps = groups * slices <= mostWarps ? groups * slices : profile.smallMatmulThreads / 32;
+  // A quarter is left to the next kernel's first stage.
   int64_t budget =
-      std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks) * 3 / 4;
-  int64_t columnBytes = shape.k * shape.weightBytes * shape.widest;
-  if (columns * columnBytes <= budget)
-    return makeSchedule(context, kSmallMatmulSchedule,
-                        {{"columns", columns},
-                         {"stage_columns", columns},
-                         {"stage_k", shape.k},
-                         {"stages", 1},
-                         {"threads", profile.smallMatmulThreads}});
-  int64_t stageK = shape.k;
-  while (columnsOfInstruction * stageK * shape.weightBytes * shape.widest > budget / 2 && stageK % 32 == 0)
-    stageK /= 2;
-  int64_t stageBytes = columnsOfInstruction * stageK * shape.weightBytes * shape.widest;
-  int64_t stages = std::clamp<int64_t>(budget / stageBytes, 2, 8);
+      std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks) * 3 / 4 -
+      shape.rows * (shape.k / splits + 32) * 2;
+  int64_t sliceK = shape.k / splits / slices, stageK = sliceK, stages = 1;
+  int64_t rowBytes = groupColumns * shape.widest * shape.weightBytes, warpBytes = budget / warps;
+  auto bytesOf = [&](int64_t k) { return rowBytes * (k + 32); };
+  if (sliceK % 32 || bytesOf(sliceK) > std::min(warpBytes, 2 * stageBytes) || groups * slices > warps) {
+    stageK = std::min<int64_t>(llvm::alignTo(sliceK, 32), std::max<int64_t>(stageBytes / rowBytes / 32 * 32, 32));
+    while (2 * bytesOf(stageK) > warpBytes && stageK > 32)
+      stageK = llvm::alignTo(stageK / 2, 32);
+    int64_t items = llvm::divideCeil(sliceK, stageK) * llvm::divideCeil(groups * slices, warps);
+    stages = std::min<int64_t>({warpBytes / bytesOf(stageK), items, 8}); // none: rows of x that leave no room
+  }
   return makeSchedule(context, kSmallMatmulSchedule,
                       {{"columns", columns},
-                       {"stage_columns", columnsOfInstruction},
+                       {"group_columns", groupColumns},
+                       {"slices", slices},
+                       {"splits", splits},
                        {"stage_k", stageK},
                        {"stages", stages},
-                       {"threads", profile.smallMatmulThreads}});
+                       {"threads", warps * 32}});
 }
 
 static StringRef nameOf(MatrixUnit unit) {
@@ -224,5 +237,6 @@ int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
     rows = tensorOf(first.getX()).getDimSize(0);
     blocks += llvm::divideCeil(set.columns(), getParameter(schedule, isSmall ? "columns" : "tile_n"));
   }
-  return isSmall ? blocks : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
+  return isSmall ? blocks * getParameter(schedule, "splits")
+                 : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
 }

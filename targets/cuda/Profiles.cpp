@@ -86,6 +86,7 @@ static CudaProfile makeSm120f() {
   chip.multipliesF8 = true;    // mma.sync on f8 is native
   chip.matrixUnit = MatrixUnit::mmaSync;
   chip.matrixUnitF8 = MatrixUnit::mmaSync;
+  chip.hasClusters = true;
   return chip;
 }
 

@@ -40,22 +40,25 @@ template <typename Op> static Op firstOf(Block &body) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// Blocks for every multiprocessor, but no part of a context that is shorter than 256 tokens: combining costs as much.
+/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one.
 static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
                                               const CudaProfile &profile) {
-  constexpr int64_t shortestPart = 256;
   mj::BatchType batch = attention.getBatch().getType();
-  int64_t pageSize = 16;
-  if (auto stated = fusion->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(mj::kPageSizeAttr))
-    pageSize = stated.getInt();
-  int64_t context = batch.getPages() * pageSize;
-  if (auto window = attention.getWindow())
-    context = std::min<int64_t>(context, *window);
-  int64_t blocks = batch.getSequences() * attention.getKv().getType().getHeads();
-  int64_t wanted = llvm::divideCeil(profile.processors * profile.attentionBlocks, blocks);
-  int64_t splits = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(context / shortestPart, 1));
+  mj::KvType kv = attention.getKv().getType();
+  int64_t size = kv.getHeadDim(), elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8;
+  bool isDivided = size % (elementBytes == 1 ? 32 : 16) == 0;
+  if (elementBytes > 2 || kv.getElementType().isF16() || !isDivided)
+    return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
+                        {{"splits", 1}, {"stages", 0}, {"threads", 512}});
+  int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
+  while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
+    splits *= 2;
+  constexpr int64_t warps = 4, bytesInFlight = 96 << 10;
+  int64_t stages = std::clamp<int64_t>(std::min(bytesInFlight, profile.sharedBytesPerProcessor / 2 - (12 << 10)) /
+                                           (warps * 2 * 16 * size * elementBytes),
+                                       2, 6);
   return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                      {{"keys", 64}, {"splits", splits}, {"threads", 128}});
+                      {{"splits", splits}, {"stages", stages}, {"threads", warps * 32}});
 }
 
 /// 128 rows a block where the chip has the shared memory for them and enough blocks remain, else 64.
@@ -186,14 +189,6 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   if (firstOf<mj::BatchMatmulOp>(body))
     return chooseBatchMatmul(fusion, profile);
   return choosePlain(fusion);
-}
-
-int64_t cuda::scratchBytes(mj::ScheduleAttr schedule, Block &body) {
-  if (schedule.getName().getValue() != kDecodeAttentionSchedule)
-    return 0;
-  auto query = tensorOf(firstOf<mj::AttentionOp>(body).getQuery());
-  return splitDecodeBytes(query.getDimSize(0), query.getDimSize(1), getParameter(schedule, "splits"),
-                          query.getDimSize(2));
 }
 
 int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {

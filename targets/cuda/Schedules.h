@@ -55,9 +55,6 @@ inline constexpr llvm::StringLiteral kSampleSchedule = "cuda.sample";
 /// The schedule of a region on a chip, or a diagnostic on it that says what the target lacks.
 llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, const CudaProfile &profile);
 
-/// Bytes of the partial results that the parts of a decode attention leave to be combined; 0 for other schedules.
-int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body);
-
 /// Thread blocks of a launch of `body` under `schedule`.
 int64_t countBlocks(mj::ScheduleAttr schedule, mlir::Block &body);
 

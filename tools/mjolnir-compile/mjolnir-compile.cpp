@@ -37,8 +37,8 @@ static cl::list<int64_t>
           cl::value_desc("N,..."), cl::cat(category));
 static cl::list<int64_t>
     prefill("prefill", cl::CommaSeparated,
-            cl::desc("Token rows of prefill entries (default: those of 32, 128, 512 that have a row for each "
-                     "sequence)"),
+            cl::desc("Token rows of prefill entries (default: those of 32, 128, 512 with more rows than "
+                     "sequences)"),
             cl::value_desc("T,..."), cl::cat(category));
 static cl::opt<int64_t>
     maxContext("max-context", cl::desc("Tokens a sequence may hold (default: what the model allows, 4096 at most)"),
@@ -222,10 +222,10 @@ static void chooseSizes(PipelineOptions &options) {
     return;
   }
   for (int64_t rows : {32, 128, 512})
-    if (rows >= options.maxBatch)
+    if (rows > options.maxBatch)
       options.prefill.push_back(rows);
   if (options.prefill.empty())
-    options.prefill.push_back(options.maxBatch);
+    options.prefill.push_back(4 * options.maxBatch);
 }
 
 /// FP8 from the command line; a complaint or an empty string.

@@ -5,8 +5,6 @@
 #pragma once
 #include "small_matmul.cuh"
 
-__device__ inline uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
-
 /// 16 bytes to shared memory, zeros where `inside` is false.
 __device__ inline void copyAsync(void *to, const void *from, bool inside) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),

@@ -17,16 +17,17 @@
 // UNKNOWN: error: target 'cuda:sm_52': no such chip; there are cuda:sm_90a
 
 // A matmul of 4 rows: 4096 columns are 32 for each of 132 multiprocessors (31.03, in eights), 208 for each of 20, 64 for
-// each of 70. 32 columns of 1024 in bf16 are 64 KB and go to shared memory at once where it holds 227 KB; 208 columns are
-// 416 KB, and 64 are 128 KB where a block has 99 KB: steps of 8 columns, 16 KB.
+// each of 70. 32 columns are two groups of 16; four warps share each, a quarter of K is 8 KB of weights and goes to shared
+// memory at once. 13 groups are more than the warps: each takes a group after the other, 8 KB at a time. Four groups of
+// two slices are 8 warps; where a block has 99 KB, each brings 2 KB at a time.
 // CHECK-LABEL: func.func @matmuls
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, stage_columns = 32 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
-// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, stage_columns = 8 : i64, stage_k = 1024 : i64, stages = 8 : i64, threads = 256 : i64}>
-// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, stage_columns = 8 : i64, stage_k = 1024 : i64, stages = 4 : i64, threads = 256 : i64}>
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 16 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 1 : i64, threads = 256 : i64}>
+// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64, slices = 1 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 2 : i64, threads = 256 : i64}>
+// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 16 : i64, slices = 2 : i64, splits = 1 : i64, stage_k = 64 : i64, stages = 2 : i64, threads = 256 : i64}>
 // 2048 + 1024 + 1024 columns of three results in one grid: 64 + 32 + 32 blocks.
 // BLOCKS: exec.kernel @matmul_0 schedule <"cuda.small_matmul", {{.*}}> tiles 128
-// Gate and up meet: a column is one of both, 24 of 3072 a block, two weights of 48 KB.
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, stage_columns = 24 : i64, stage_k = 1024 : i64, stages = 1 : i64
+// Gate and up meet: a column is one of both, 24 of 3072 a block, three groups of 8 and two weights.
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 8 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 1 : i64, threads = 384 : i64}>
 // BLOCKS: exec.kernel @matmul_1 schedule <"cuda.small_matmul", {{.*}}> tiles 128
 // 512 rows of 3072 columns: 128 x 256 tiles are 48 blocks, 64 x 128 are 192 and two waves. 128 x 128 makes one wave of 96.
 // H200: schedule #mj.schedule<"cuda.large_matmul", {stages = 6 : i64, threads = 384 : i64, tile_k = 64 : i64, tile_m = 128 : i64, tile_n = 128 : i64, unit = "wgmma"}>
@@ -40,14 +41,13 @@
 // H200-SAME: {{{.*}}tile_m = 64 : i64, tile_n = 64 : i64
 // BLOCKS: exec.kernel @batch_matmul_4 schedule <"cuda.batch_matmul", {{.*}}> tiles 48
 
-// 4 sequences of 8 kv heads are 32 blocks; two for each of 132 multiprocessors are 9 parts, but 64 pages of 16 tokens are 4
-// parts of 256. 20 multiprocessors take 2 parts; 70 would take 5.
+// 4 sequences of 8 kv heads are 32 clusters: of 4 blocks for 132 multiprocessors, of 2 for 70, of 1 for 20. Four warps
+// have three tiles of 16 keys and values each on their way, 96 KB of bf16, or two where two blocks share 100 KB.
 // CHECK-LABEL: func.func @decode
-// H200: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64, threads = 128 : i64}>
-// THOR: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 2 : i64
-// RTX: schedule #mj.schedule<"cuda.decode_attention", {keys = 64 : i64, splits = 4 : i64
-// Scratch for the parts' results: 4 rows * 16 heads * 4 parts * (128 + 2) * 4 bytes.
-// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128 accesses [{{.*}}#exec.access<read_write>] scratch 133120
+// H200: schedule #mj.schedule<"cuda.decode_attention", {splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}>
+// THOR: schedule #mj.schedule<"cuda.decode_attention", {splits = 1 : i64, stages = 3 : i64
+// RTX: schedule #mj.schedule<"cuda.decode_attention", {splits = 2 : i64, stages = 2 : i64
+// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128
 // CHECK: schedule #mj.schedule<"cuda.sample", {threads = 1024 : i64}>
 // BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 4
 

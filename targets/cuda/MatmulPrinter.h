@@ -1,0 +1,46 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What the sources of matmuls of few and of many rows share: the sets of columns of a region, and the epilogue.
+#ifndef MJOLNIR_TARGETS_CUDA_MATMULPRINTER_H
+#define MJOLNIR_TARGETS_CUDA_MATMULPRINTER_H
+
+#include "targets/cuda/KernelSource.h"
+#include "targets/cuda/MatmulSchedules.h"
+
+namespace mjolnir::cuda {
+
+/// One set of columns of a region: its matmuls, and the results of the region that are computed from them.
+struct ColumnSet {
+  MatmulColumns columns;
+  llvm::SmallVector<unsigned> results;
+};
+
+class MatmulPrinter {
+public:
+  MatmulPrinter(KernelContext &context, KernelSource &source);
+
+  /// Finds the sets of columns, or says on the kernel why a GPU has no kernel for them.
+  llvm::LogicalResult collect();
+
+protected:
+  /// Elements that mma.sync multiplies here, in rows of whole 16 bytes (of weights, too).
+  bool usesTensorCores();
+  /// The pointers of a set's weights, separated by commas.
+  std::string weightsOf(const ColumnSet &set);
+  /// The most matmuls that a set has.
+  size_t widest();
+  /// Prints the stores of a set's results at (m, n); `accumulator(w)` is the product with its matmul w.
+  llvm::LogicalResult printEpilogue(const ColumnSet &set, llvm::function_ref<std::string(size_t)> accumulator);
+
+  KernelContext &context;
+  KernelSource &source;
+  ElementPrinter printer;
+  mj::MatmulOp first;
+  int64_t rows, k;
+  mlir::Type weightElement;
+  llvm::SmallVector<ColumnSet> sets;
+};
+
+} // namespace mjolnir::cuda
+
+#endif // MJOLNIR_TARGETS_CUDA_MATMULPRINTER_H

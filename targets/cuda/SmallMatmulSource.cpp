@@ -1,0 +1,254 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Matmuls of few rows by weights: the weights on their way before the kernel waits, then x, the products, the epilogue.
+#include "targets/cuda/MatmulPrinter.h"
+
+#include "mjolnir/Dialect/Mj/Tensors.h"
+#include "targets/cuda/Reductions.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+using llvm::formatv;
+using mj::tensorOf;
+
+namespace {
+class SmallMatmulPrinter : public MatmulPrinter {
+public:
+  using MatmulPrinter::MatmulPrinter;
+  LogicalResult print();
+
+private:
+  LogicalResult printOnTensorCores();
+  LogicalResult printPlain();
+  /// Prints what tells a block its set and columns, and calls `select` in the branch of each set.
+  void printSets(ElementPrinter &out, int64_t blockColumns,
+                 function_ref<void(size_t set, StringRef block, int64_t columns)> select);
+  LogicalResult printReductions();
+  /// Declares `x`, rows that the template loads.
+  LogicalResult printRows();
+  /// Declares `x`, a function of (m, k).
+  LogicalResult printFunction();
+  void printEarlyLoads(int64_t columns);
+  /// The stores of all sets in a lambda of (m, n, acc).
+  LogicalResult printEpilogues();
+};
+} // namespace
+
+LogicalResult SmallMatmulPrinter::print() {
+  source.threads = context.parameter("threads");
+  return usesTensorCores() && context.parameter("stages") > 0 ? printOnTensorCores() : printPlain();
+}
+
+void SmallMatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
+                                   function_ref<void(size_t set, StringRef block, int64_t columns)> select) {
+  int64_t firstBlock = 0;
+  for (auto [number, set] : llvm::enumerate(sets)) {
+    int64_t n = set.columns.columns(), blocks = llvm::divideCeil(n, blockColumns);
+    bool isLast = number + 1 == sets.size();
+    if (sets.size() > 1)
+      out.line(Twine(number ? "} else " : "") +
+               (isLast ? std::string("{") : formatv("if (block < {0}) {{", firstBlock + blocks).str()));
+    out.indentBy(sets.size() > 1 ? 2 : 0);
+    select(number, firstBlock ? formatv("(block - {0})", firstBlock).str() : std::string("block"), n);
+    out.indentBy(sets.size() > 1 ? -2 : 0);
+    firstBlock += blocks;
+  }
+  if (sets.size() > 1)
+    out.line("}");
+}
+
+LogicalResult SmallMatmulPrinter::printReductions() {
+  Reductions reductions(printer, source.threads);
+  int64_t allRows = rows;
+  return reductions.print({first.getX()}, [allRows](Operation *op) {
+    SmallVector<AxisRange> ranges{{"0", allRows}};
+    for (int64_t size : tensorOf(op->getOperand(0)).getShape().drop_front().drop_back())
+      ranges.push_back({"0", size});
+    return ranges;
+  });
+}
+
+LogicalResult SmallMatmulPrinter::printFunction() {
+  printer.line("const auto function = [&](int m, int k) -> float {");
+  printer.indentBy(2);
+  printer.startBlock();
+  FailureOr<std::string> x = printer.print(first.getX(), {"m", "k"});
+  if (failed(x))
+    return failure();
+  printer.line("return " + *x + ";");
+  printer.startBlock();
+  printer.indentBy(-2);
+  printer.line("};");
+  return success();
+}
+
+/// Whether `value` is bf16 rows in memory, and of which tensor, by which indices (null: all rows in order).
+static bool areStoredRows(Value value, Value &memory, Value &ids) {
+  if (auto gather = value.getDefiningOp<mj::GatherOp>()) {
+    value = gather.getTable();
+    ids = gather.getIndices();
+    if (!isa<BlockArgument>(ids) || !tensorOf(ids).getElementType().isInteger(32))
+      return false;
+  }
+  memory = value;
+  return isa<BlockArgument>(value) && tensorOf(value).getElementType().isBF16() && tensorOf(value).getRank() == 2;
+}
+
+LogicalResult SmallMatmulPrinter::printRows() {
+  auto norm = first.getX().getDefiningOp<mj::NormOp>();
+  Value rowsValue = norm ? norm.getX() : first.getX(), memory, ids;
+  bool isRms = norm && norm.getKind() == mj::NormKind::rms && !norm.getBias() &&
+               (!norm.getWeight() || isa<BlockArgument>(norm.getWeight()));
+  if (!areStoredRows(rowsValue, memory, ids) || (norm && !isRms)) {
+    if (failed(printReductions()) || failed(printFunction()))
+      return failure();
+    printer.line("const ComputedRows x{function};");
+    return success();
+  }
+  std::string stored = formatv("StoredRows<{0}>{{{1}, {2}}", k, context.argument(memory),
+                               ids ? context.argument(ids) : std::string("nullptr"));
+  if (!norm) {
+    printer.line("const auto x = " + stored + ";");
+    return success();
+  }
+  Value weight = norm.getWeight();
+  StringRef element = weight ? elementTypeName(tensorOf(weight).getElementType()) : "bf16";
+  printer.line(formatv("const NormedRows<{0}, {1}> x{{{2}, {3}, {4:e8}f};", k, element, stored,
+                       weight ? context.argument(weight) : std::string("nullptr"), norm.getEps().convertToDouble()));
+  return success();
+}
+
+/// Where each thread computes one element, what its epilogue reads is loaded before the products, which hide it.
+void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
+  ColumnSet &set = sets.front();
+  if (sets.size() > 1 || rows * columns > source.threads)
+    return;
+  llvm::SetVector<Value> read;
+  for (Operation &op : context.block().without_terminator())
+    for (Value operand : op.getOperands())
+      if (isa<BlockArgument>(operand) && OpTrait::hasElementwiseMappableTraits(&op) &&
+          tensorOf(operand).getShape() == ArrayRef<int64_t>({rows, set.columns.columns()}))
+        read.insert(operand);
+  if (read.empty())
+    return;
+  printer.line(
+      formatv("const int earlyRow = threadIdx.x / {0}, earlyColumn = matmul.column + threadIdx.x % {0};", columns));
+  printer.line(formatv("const bool isInside = earlyRow < {0} && earlyColumn < matmul.end;", rows));
+  for (Value value : read) {
+    std::string pointer = context.argument(value), early = "early_" + pointer;
+    printer.line(formatv("const auto {0} = isInside ? load({1}, earlyRow * {2} + earlyColumn) : 0;", early, pointer,
+                         set.columns.columns()));
+    printer.setLeaf(value, [early](ElementPrinter &, ArrayRef<std::string>) { return early; });
+  }
+}
+
+LogicalResult SmallMatmulPrinter::printEpilogues() {
+  printer.line(formatv("const auto epilogue = [&](int m, int n, const float (&acc)[{0}]) {{", widest()));
+  printer.indentBy(2);
+  for (auto [number, set] : llvm::enumerate(sets)) {
+    if (sets.size() > 1) {
+      printer.line(Twine(number ? "} else " : "") +
+                   (number + 1 == sets.size() ? std::string("{") : formatv("if (set == {0}) {{", number).str()));
+      printer.indentBy(2);
+    }
+    if (failed(printEpilogue(set, [&](size_t w) { return formatv("acc[{0}]", w).str(); })))
+      return failure();
+    if (sets.size() > 1)
+      printer.indentBy(-2);
+  }
+  if (sets.size() > 1)
+    printer.line("}");
+  printer.indentBy(-2);
+  printer.line("};");
+  return success();
+}
+
+LogicalResult SmallMatmulPrinter::printOnTensorCores() {
+  int64_t columns = context.parameter("columns"), groupColumns = context.parameter("group_columns");
+  int64_t slices = context.parameter("slices"), splits = context.parameter("splits");
+  int64_t stageK = context.parameter("stage_k"), stages = context.parameter("stages");
+  int64_t warps = source.threads / 32, groups = llvm::divideCeil(columns, groupColumns);
+  int64_t elementBytes = weightElement.getIntOrFloatBitWidth() / 8;
+  int64_t weights = widest(), partK = k / splits;
+  int64_t ringBytes = stages * groupColumns * weights * (stageK + 32) * elementBytes;
+  // As SmallMatmul::SharedBytes says.
+  int64_t partBytes = (groupColumns * weights + 4) * rows * 4;
+  bool isReduced = slices > 1 || splits > 1;
+  if (!isReduced || (groups * slices <= warps && partBytes <= ringBytes))
+    partBytes = 0;
+  source.sharedBytes = llvm::alignTo(warps * stages * 8, 128) + warps * (ringBytes + partBytes) +
+                       rows * (partK + 32) * 2 + rows * llvm::divideCeil(partK, 256) * 4;
+  source.cluster = splits;
+
+  llvm::raw_string_ostream early(context.beforeWait);
+  ElementPrinter start(early, 2);
+  StringRef element = elementTypeName(weightElement);
+  start.line(formatv("using Matmul = SmallMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}>;", rows, k,
+                     groupColumns, weights, groups, slices, splits, warps, stageK, stages, element));
+  start.line("static_assert(Matmul::SharedBytes == " + Twine(source.sharedBytes) + ");");
+  start.line("Matmul matmul;");
+  start.line("matmul.shared = shared;");
+  start.line(splits > 1 ? formatv("matmul.rank = blockIdx.x % {0};", splits).str() : "matmul.rank = 0;");
+  start.line(splits > 1 ? formatv("const int block = blockIdx.x / {0};", splits).str()
+                        : "const int block = blockIdx.x;");
+  if (sets.size() > 1)
+    start.line("int set;");
+  printSets(start, columns, [&](size_t set, StringRef block, int64_t n) {
+    if (sets.size() > 1)
+      start.line(formatv("set = {0};", set));
+    start.line(formatv("matmul.column = {0} * {1};", block, columns));
+    start.line(formatv("matmul.end = min(matmul.column + {0}, {1});", columns, n));
+    for (int64_t w = 0; w < weights; ++w) {
+      // A set with fewer matmuls computes its last one again.
+      ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
+      mj::MatmulOp matmul = matmuls[std::min<size_t>(w, matmuls.size() - 1)];
+      start.line(formatv("matmul.weights[{0}] = {1};", w, context.argument(matmul.getWeight())));
+    }
+  });
+  start.line("matmul.start();");
+
+  if (failed(printRows()))
+    return failure();
+  if (slices > 1 && splits == 1 && groups * slices <= warps)
+    printEarlyLoads(groups * groupColumns);
+  printer.line("matmul.stage(x);");
+  if (failed(printEpilogues()))
+    return failure();
+  printer.line("matmul.run(x, epilogue);");
+  return success();
+}
+
+LogicalResult SmallMatmulPrinter::printPlain() {
+  if (failed(printReductions()) || failed(printFunction()))
+    return failure();
+  int64_t columns = context.parameter("columns");
+  StringRef element = elementTypeName(weightElement);
+  printer.line("const int block = blockIdx.x;");
+  if (sets.size() > 1)
+    printer.line("int set;");
+  if (failed(printEpilogues()))
+    return failure();
+  printSets(printer, columns, [&](size_t set, StringRef block, int64_t n) {
+    if (sets.size() > 1)
+      printer.line(formatv("set = {0};", set));
+    ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
+    std::string names;
+    for (size_t w = 0; w < widest(); ++w)
+      names += (w ? ", " : "") + context.argument(mj::MatmulOp(matmuls[std::min(w, matmuls.size() - 1)]).getWeight());
+    printer.line(formatv("const {0} *const weights[{1}] = {{{2}};", element, widest(), names));
+    printer.line(formatv("const int column = {0} * {1};", block, columns));
+    printer.line(
+        formatv("plainMatmul<{0}, {1}, {2}, {3}>(weights, column, min(column + {4}, {5}), function, epilogue);", rows,
+                k, widest(), source.threads, columns, n));
+  });
+  return success();
+}
+
+LogicalResult cuda::printSmallMatmulKernel(KernelContext &context, KernelSource &source) {
+  SmallMatmulPrinter printer(context, source);
+  return failed(printer.collect()) ? failure() : printer.print();
+}

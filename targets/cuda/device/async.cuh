@@ -1,0 +1,62 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Copies that a barrier in shared memory waits for, and clusters of blocks that read each other's shared memory (compute
+// capability 9.0 and later).
+#pragma once
+#include "prelude.cuh"
+
+__device__ inline uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
+
+/// A barrier whose phase completes when `arrivals` threads have arrived and all bytes that were announced have come.
+__device__ inline void initBarrier(uint64_t *barrier, int arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(sharedAddress(barrier)), "r"(arrivals) : "memory");
+}
+/// Makes initialized barriers visible to the engine that copies.
+__device__ inline void fenceBarriers() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+
+/// Arrives, and announces `bytes` that copies will bring.
+__device__ inline void expectBytes(uint64_t *barrier, uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(sharedAddress(barrier)), "r"(bytes)
+               : "memory");
+}
+
+/// Waits for the end of the phase of that parity: 0 for the first, 1 for the second, ...
+__device__ inline void waitFor(uint64_t *barrier, uint32_t parity) {
+  asm volatile("{\n"
+               ".reg .pred done;\n"
+               "again:\n"
+               "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+               "@!done bra again;\n"
+               "}" ::"r"(sharedAddress(barrier)),
+               "r"(parity)
+               : "memory");
+}
+
+/// `bytes` neighbouring bytes, a multiple of 16 at addresses aligned to 16.
+__device__ inline void copyBulk(void *to, const void *from, uint32_t bytes, uint64_t *barrier) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   sharedAddress(to)),
+               "l"(from), "r"(bytes), "r"(sharedAddress(barrier))
+               : "memory");
+}
+
+//===--- Clusters ----------------------------------------------------------===//
+
+/// All threads of all blocks of the cluster; what each wrote to shared memory is visible to all.
+__device__ inline void syncCluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+/// A float in the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
+__device__ inline float loadRemote(const float *p, int rank) {
+  float value;
+  asm volatile("{\n"
+               ".reg .b32 place;\n"
+               "mapa.shared::cluster.u32 place, %1, %2;\n"
+               "ld.shared::cluster.f32 %0, [place];\n"
+               "}"
+               : "=f"(value)
+               : "r"(sharedAddress(p)), "r"(rank)
+               : "memory");
+  return value;
+}
