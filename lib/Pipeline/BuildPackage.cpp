@@ -32,6 +32,8 @@ static FailureOr<fb::DType> dtypeOf(Operation *op, Type type) {
     return fb::DType::i64;
   if (element.isInteger(8))
     return fb::DType::i8;
+  if (element.isInteger(1))
+    return fb::DType::boolean;
   return op->emitError() << "a package cannot hold elements of type " << element;
 }
 

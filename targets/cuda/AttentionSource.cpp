@@ -5,6 +5,7 @@
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "targets/cuda/Reductions.h"
+#include "targets/cuda/TiledAttention.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -116,7 +117,8 @@ LogicalResult AttentionPrinter::printReductions() {
   Reductions reductions(printer, source.threads);
   return reductions.print(roots, [&](Operation *op) {
     SmallVector<AxisRange> result{{"row", 1}};
-    ArrayRef<int64_t> inner = tensorOf(op->getOperand(0)).getShape().drop_front().drop_back();
+    SmallVector<int64_t> kept = getKeptSizes(op);
+    ArrayRef<int64_t> inner = ArrayRef(kept).drop_front();
     for (int64_t axis : inner)
       result.push_back(inner.size() == 1 && axis == heads && heads != kv.getHeads()
                            ? AxisRange{formatv("head * {0}", group), group}
@@ -264,50 +266,39 @@ LogicalResult AttentionPrinter::printPlainDecode() {
   return success();
 }
 
-/// A warp for a row and a query head.
+/// A block for a tile of query vectors of one sequence and kv head.
 LogicalResult AttentionPrinter::printPrefill() {
   if (failed(checkResult()))
     return failure();
   if (attention.getQuery().getDefiningOp())
     return context.kernel.emitOpError("computes the queries of an attention of many rows; the GPU's kernels read them");
-  constexpr int64_t warps = 8;
-  int64_t rowsOfBlock = context.parameter("rows");
-  source.threads = warps * 32;
-  std::string out = context.result(resultIndex());
-  printer.line(formatv("__shared__ float allQueries[{0}];", warps * size));
-  printer.line(formatv("float *const queries = allQueries + threadIdx.x / 32 * {0};", size));
+  TiledAttention tiled(attention);
+  mj::ScheduleAttr schedule = context.kernel.getSchedule();
+  int64_t sequences = batch.getSequences(), tiles = tiled.countTiles(schedule, sequences + 1);
+  source.threads = context.parameter("threads");
+  source.sharedBytes = tiled.sharedBytes(schedule);
+  source.blocks = 1; // registers before blocks: sums and queries stay in them
+  // Later rows see more keys: the longest tiles go first.
+  printer.line(formatv("const int head = blockIdx.x % {0}, tile = {1} - blockIdx.x / {0};", kv.getHeads(), tiles - 1));
+  printer.line(formatv("const flash::TilePlace at = flash::findTile<{0}, {1}, {2}>(sequence_offsets, {3}, tile);",
+                       sequences, context.parameter("rows"), group, rows));
+  printer.line("if (at.sequence < 0)");
+  printer.line("  return;");
+  printer.line(formatv("const bool isPadding = at.sequence == {0};", sequences));
+  printer.line("const int sequence = isPadding ? 0 : at.sequence, begin = sequence_offsets[at.sequence];");
+  printer.line(formatv("const int end = isPadding ? {0} : sequence_offsets[sequence + 1];", rows));
   printer.line(
-      formatv("const int tile = blockIdx.x / {0}, queryHead = blockIdx.x % {0}, head = queryHead / {1}, lane = "
-              "threadIdx.x % 32;",
-              heads, group));
+      formatv("const flash::PagedRows<{0}, {1}, {2}> tileRows{{head, at.first, begin, end - begin, isPadding ? "
+              "0 : context_lengths[sequence]};",
+              heads, group, attention.getWindow() ? int64_t(*attention.getWindow()) : 0));
+  printer.line("const auto cache = " + cacheOf("sequence") + ";");
   if (failed(printScales("head")))
     return failure();
-  printer.line(formatv("for (int r = threadIdx.x / 32; r < {0}; r += {1}) {{", rowsOfBlock, warps));
-  printer.indentBy(2);
-  printer.line(formatv("const int row = tile * {0} + r;", rowsOfBlock));
-  printer.line(formatv("if (row >= {0})", rows));
-  printer.line("  break;");
-  printer.line(formatv("const int64_t place = (int64_t(row) * {0} + queryHead) * {1};", heads, size));
-  printer.line(formatv("const int sequence = sequenceOf<{0}>(sequence_offsets, row);", batch.getSequences()));
-  printer.line("if (sequence < 0) {");
-  printer.line(formatv("  for (int d = lane; d < {0}; d += 32)", size));
-  printer.line(formatv("    store({0}, place + d, 0.0f);", out));
-  printer.line("  continue;");
-  printer.line("}");
-  printer.line("__syncwarp();");
-  printer.line(formatv("for (int d = lane; d < {0}; d += 32)", size));
-  printer.line(
-      formatv("  queries[d] = load({0}, place + d) * {1};", context.argument(attention.getQuery()), exponentScale()));
-  printer.line("__syncwarp();");
-  printer.line("const auto cache = " + cacheOf("sequence") + ";");
-  printVisible(printer);
-  printer.line(formatv("Partial<1, {0}> part;", size));
-  printer.line(formatv("attend<1, {0}>(queries, cache, head, start, stop, 32, keyScale, valueScale, part);", size));
-  printer.line("for (int e = 0; e < Partial<1, " + Twine(size) + ">::Elements; ++e)");
-  printer.line(formatv("  if (const int d = lane + 32 * e; d < {0})", size));
-  printer.line(formatv("    store({0}, place + d, part.sum[0] > 0.0f ? part.values[0][e] / part.sum[0] : 0.0f);", out));
-  printer.indentBy(-2);
-  printer.line("}");
+  printer.line(formatv("const flash::PagedKeys<decltype(cache), {0}> keys{{cache, head};",
+                       elementTypeName(kv.getElementType())));
+  printer.line(formatv("{0}({1}, tileRows, keys, flash::NoMask{{}, {2:e8}f * keyScale, valueScale, {3}, shared);",
+                       tiled.printCallee(schedule), context.argument(attention.getQuery()),
+                       attention.getScale().convertToFloat(), context.result(resultIndex())));
   return success();
 }
 

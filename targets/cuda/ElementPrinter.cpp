@@ -48,6 +48,17 @@ std::string cuda::linearize(ArrayRef<std::string> indices, ArrayRef<int64_t> sha
   return text.empty() ? "0" : text;
 }
 
+Indices cuda::delinearize(StringRef i, ArrayRef<int64_t> shape) {
+  Indices result;
+  int64_t inner = ShapedType::getNumElements(shape);
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    inner /= size;
+    std::string index = inner == 1 ? i.str() : formatv("{0} / {1}", i, inner).str();
+    result.push_back(size == 1 ? "0" : axis == 0 ? "(" + index + ")" : llvm::formatv("({0} % {1})", index, size).str());
+  }
+  return result;
+}
+
 /// The indices that `indices` of shape `from` are in shape `to` of as many elements. Axes are matched in groups of
 /// equal products, so that what a reshape leaves alone needs no arithmetic.
 static Indices reshapeIndices(ArrayRef<std::string> indices, ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
@@ -331,31 +342,77 @@ static StringRef formatOf(Operation *op) {
       .Case<arith::AddFOp, arith::AddIOp>([](auto) { return "{0} + {1}"; })
       .Case<arith::SubFOp, arith::SubIOp>([](auto) { return "{0} - {1}"; })
       .Case<arith::MulFOp, arith::MulIOp>([](auto) { return "{0} * {1}"; })
-      .Case<arith::DivFOp>([](auto) { return "{0} / {1}"; })
+      .Case<arith::DivFOp, arith::DivSIOp>([](auto) { return "{0} / {1}"; })
       .Case<arith::RemFOp>([](auto) { return "fmodf({0}, {1})"; })
+      .Case<arith::RemSIOp>([](auto) { return "{0} % {1}"; })
       .Case<arith::NegFOp>([](auto) { return "-{0}"; })
       .Case<arith::MaximumFOp>([](auto) { return "maximum({0}, {1})"; })
       .Case<arith::MinimumFOp>([](auto) { return "minimum({0}, {1})"; })
       .Case<arith::MaxNumFOp>([](auto) { return "fmaxf({0}, {1})"; })
       .Case<arith::MinNumFOp>([](auto) { return "fminf({0}, {1})"; })
+      .Case<arith::MaxSIOp>([](auto) { return "({0} > {1} ? {0} : {1})"; })
+      .Case<arith::MinSIOp>([](auto) { return "({0} < {1} ? {0} : {1})"; })
       .Case<arith::SelectOp>([](auto) { return "{0} ? {1} : {2}"; })
       .Case<arith::AndIOp>([](auto) { return "{0} & {1}"; })
       .Case<arith::OrIOp>([](auto) { return "{0} | {1}"; })
       .Case<arith::XOrIOp>([](auto) { return "{0} ^ {1}"; })
-      .Case<arith::SIToFPOp, arith::UIToFPOp>([](auto) { return "float({0})"; })
+      .Case<arith::ShLIOp>([](auto) { return "{0} << {1}"; })
+      .Case<arith::ShRSIOp>([](auto) { return "{0} >> {1}"; })
+      .Case<math::AbsIOp>([](auto) { return "({0} < 0 ? -{0} : {0})"; })
       .Case<math::ExpOp>([](auto) { return "expf({0})"; })
       .Case<math::Exp2Op>([](auto) { return "exp2f({0})"; })
+      .Case<math::ExpM1Op>([](auto) { return "expm1f({0})"; })
       .Case<math::LogOp>([](auto) { return "logf({0})"; })
+      .Case<math::Log2Op>([](auto) { return "log2f({0})"; })
+      .Case<math::Log10Op>([](auto) { return "log10f({0})"; })
+      .Case<math::Log1pOp>([](auto) { return "log1pf({0})"; })
       .Case<math::SqrtOp>([](auto) { return "sqrtf({0})"; })
+      .Case<math::CbrtOp>([](auto) { return "cbrtf({0})"; })
       .Case<math::RsqrtOp>([](auto) { return "1.0f / sqrtf({0})"; })
       .Case<math::TanhOp>([](auto) { return "tanhf({0})"; })
+      .Case<math::SinhOp>([](auto) { return "sinhf({0})"; })
+      .Case<math::CoshOp>([](auto) { return "coshf({0})"; })
+      .Case<math::AtanOp>([](auto) { return "atanf({0})"; })
+      .Case<math::Atan2Op>([](auto) { return "atan2f({0}, {1})"; })
+      .Case<math::AsinOp>([](auto) { return "asinf({0})"; })
+      .Case<math::AcosOp>([](auto) { return "acosf({0})"; })
+      .Case<math::TanOp>([](auto) { return "tanf({0})"; })
       .Case<math::ErfOp>([](auto) { return "erff({0})"; })
+      .Case<math::ErfcOp>([](auto) { return "erfcf({0})"; })
       .Case<math::SinOp>([](auto) { return "sinf({0})"; })
       .Case<math::CosOp>([](auto) { return "cosf({0})"; })
       .Case<math::AbsFOp>([](auto) { return "fabsf({0})"; })
+      .Case<math::FloorOp>([](auto) { return "floorf({0})"; })
+      .Case<math::CeilOp>([](auto) { return "ceilf({0})"; })
+      .Case<math::TruncOp>([](auto) { return "truncf({0})"; })
+      .Case<math::RoundOp>([](auto) { return "roundf({0})"; })
+      .Case<math::RoundEvenOp>([](auto) { return "rintf({0})"; })
+      .Case<math::CopySignOp>([](auto) { return "copysignf({0}, {1})"; })
       .Case<math::PowFOp>([](auto) { return "powf({0}, {1})"; })
+      .Case<math::FPowIOp>([](auto) { return "powf({0}, float({1}))"; })
       .Case<math::FmaOp>([](auto) { return "fmaf({0}, {1}, {2})"; })
       .Default([](Operation *) { return ""; });
+}
+
+/// The C++ of a conversion that involves integers: true is 1, or -1 where the one bit is the sign; empty if `op` is
+/// none.
+static std::string formatOfConversion(Operation *op) {
+  if (!isa<arith::SIToFPOp, arith::UIToFPOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp, arith::FPToSIOp,
+           arith::FPToUIOp>(op))
+    return "";
+  Type from = getElementTypeOrSelf(op->getOperand(0).getType()), to = getElementTypeOrSelf(op->getResult(0).getType());
+  if (isa<arith::TruncIOp>(op) && to.isInteger(1))
+    return "({0} & 1) != 0";
+  std::string operand = "{0}";
+  bool isUnsigned = isa<arith::UIToFPOp, arith::ExtUIOp>(op);
+  if (from.isInteger(1))
+    operand = isUnsigned ? "int32_t({0})" : "-int32_t({0})";
+  else if (isUnsigned)
+    operand = "uint" + std::to_string(from.getIntOrFloatBitWidth()) + "_t({0})";
+  if (isa<arith::FPToUIOp>(op))
+    operand = "uint64_t({0})";
+  StringRef spelled = isa<FloatType>(to) ? "float" : elementTypeName(to);
+  return (spelled + "(" + operand + ")").str();
 }
 
 FailureOr<std::string> ElementPrinter::printPointwise(Operation *op, ArrayRef<std::string> operands) {
@@ -372,6 +429,9 @@ FailureOr<std::string> ElementPrinter::printPointwise(Operation *op, ArrayRef<st
   StringRef format = formatOf(op);
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     format = spellComparison(compare.getPredicate());
+  std::string conversion = formatOfConversion(op);
+  if (!conversion.empty())
+    format = conversion;
   if (format.empty())
     return op->emitError() << "'" << op->getName()
                            << "' has no CUDA spelling; add one to targets/cuda/ElementPrinter.cpp";

@@ -24,6 +24,9 @@ llvm::StringRef elementTypeName(mlir::Type element);
 /// The row-major place of an element, an expression of type int (int64_t where that is too small).
 std::string linearize(llvm::ArrayRef<std::string> indices, llvm::ArrayRef<int64_t> shape);
 
+/// The indices of element `i`, an expression, of a tensor of `shape`, row-major.
+Indices delinearize(llvm::StringRef i, llvm::ArrayRef<int64_t> shape);
+
 class ElementPrinter {
 public:
   /// Statements go to `os`, each on a line behind `indent` spaces.
@@ -43,6 +46,8 @@ public:
   void startBlock() { known.clear(); }
   void line(const llvm::Twine &text);
   void indentBy(int spaces) { indent += spaces; }
+  /// A name that nothing else has, beginning with `prefix`.
+  std::string freshName(llvm::StringRef prefix) { return (prefix + llvm::Twine(next++)).str(); }
 
 private:
   llvm::FailureOr<std::string> compute(mlir::Operation *op, llvm::ArrayRef<std::string> indices);

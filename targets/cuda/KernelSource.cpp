@@ -116,10 +116,13 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   Printer print = llvm::StringSwitch<Printer>(schedule)
                       .Case(kPointwiseSchedule, printPointwiseKernel)
                       .Cases({kRowsSchedule, kGatherSchedule}, printRowsKernel)
+                      .Case(kColumnsSchedule, printColumnsKernel)
                       .Case(kSmallMatmulSchedule, printSmallMatmulKernel)
                       .Case(kLargeMatmulSchedule, printLargeMatmulKernel)
+                      .Case(kBatchMatmulSchedule, printBatchMatmulKernel)
                       .Case(kDecodeAttentionSchedule, printDecodeAttentionKernel)
                       .Case(kPrefillAttentionSchedule, printPrefillAttentionKernel)
+                      .Case(kSdpaSchedule, printSdpaKernel)
                       .Case(kSampleSchedule, printSampleKernel)
                       .Default(nullptr);
   if (!print)
@@ -130,10 +133,13 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
-  os << "#include \"decode_attention.cuh\"\n#include \"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include "
-        "\"small_matmul.cuh\"\n\n";
+  os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"large_matmul.cuh\"\n#include "
+        "\"sample.cuh\"\n#include \"small_matmul.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
-  os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads << ")";
+  os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads;
+  if (source.blocks)
+    os << ", " << source.blocks;
+  os << ")";
   if (source.cluster > 1)
     os << " __cluster_dims__(" << source.cluster << ")";
   os << "\n" << kernel.getSymName() << "(";
@@ -150,18 +156,6 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
      << context.beforeWait << "  waitForInputs();\n"
      << context.body << "}\n";
   return source;
-}
-
-/// The indices of element `i` of a tensor of `shape`, row-major.
-static Indices delinearize(StringRef i, ArrayRef<int64_t> shape) {
-  Indices result;
-  int64_t inner = ShapedType::getNumElements(shape);
-  for (auto [axis, size] : llvm::enumerate(shape)) {
-    inner /= size;
-    std::string index = inner == 1 ? i.str() : formatv("{0} / {1}", i, inner).str();
-    result.push_back(size == 1 ? "0" : axis == 0 ? "(" + index + ")" : formatv("({0} % {1})", index, size).str());
-  }
-  return result;
 }
 
 LogicalResult cuda::printPointwiseKernel(KernelContext &context, KernelSource &source) {
@@ -206,8 +200,10 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
       roots.push_back(value);
   for (auto append : block.getOps<mj::KvAppendOp>())
     llvm::append_range(roots, ValueRange{append.getKey(), append.getValue()});
-  for (Value root : roots)
-    rows = std::max(rows, tensorOf(root).getDimSize(0));
+  bool isWhole = reducesVector(block);
+  if (!isWhole)
+    for (Value root : roots)
+      rows = std::max(rows, tensorOf(root).getDimSize(0));
 
   ElementPrinter printer(context.os, 2);
   context.setArguments(printer);
@@ -221,8 +217,11 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
   auto ranges = [&](Operation *op) {
     hasReductions = true;
     SmallVector<AxisRange> result{{"row", 1}};
-    for (int64_t size : tensorOf(op->getOperand(0)).getShape().drop_front().drop_back())
-      result.push_back({"0", size});
+    for (auto [axis, size] : llvm::enumerate(getKeptSizes(op)))
+      if (axis > 0)
+        result.push_back({"0", size});
+    if (isWhole)
+      result.clear();
     return result;
   };
   if (failed(reductions.print(roots, ranges)))
@@ -230,13 +229,15 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
   for (auto [index, value] : llvm::enumerate(block.getTerminator()->getOperands())) {
     if (!isa<RankedTensorType>(value.getType()))
       continue;
-    ArrayRef<int64_t> shape = tensorOf(value).getShape();
-    int64_t size = ShapedType::getNumElements(shape.drop_front());
+    ArrayRef<int64_t> shape = tensorOf(value).getShape().drop_front(isWhole ? 0 : 1);
+    int64_t size = ShapedType::getNumElements(shape);
     printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", size, threads));
     printer.indentBy(2);
     printer.startBlock();
-    Indices indices{"row"};
-    llvm::append_range(indices, delinearize("i", shape.drop_front()));
+    Indices indices;
+    if (!isWhole)
+      indices.push_back("row");
+    llvm::append_range(indices, delinearize("i", shape));
     FailureOr<std::string> element = printer.print(value, indices);
     if (failed(element))
       return failure();
@@ -251,6 +252,58 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
       return failure();
   if (hasReductions && rowsOfBlock > 1)
     printer.line("__syncthreads();");
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
+LogicalResult cuda::printColumnsKernel(KernelContext &context, KernelSource &source) {
+  Block &block = context.block();
+  auto reduces = block.getOps<mj::ReduceOp>();
+  if (!llvm::hasSingleElement(reduces) || block.getTerminator()->getNumOperands() != 1)
+    return context.kernel.emitOpError("reduces rows more than once; the GPU's kernels do that one at a time");
+  mj::ReduceOp reduce = *reduces.begin();
+  Value result = block.getTerminator()->getOperand(0);
+  int64_t threads = context.parameter("threads"), columns = context.parameter("columns"), slices = threads / columns;
+  source.threads = threads;
+  SmallVector<int64_t> kept = getKeptSizes(reduce);
+  int64_t elements = ShapedType::getNumElements(kept);
+  int64_t count = tensorOf(reduce.getX()).getNumElements() / elements;
+  ReduceText text(reduce);
+
+  ElementPrinter printer(context.os, 2);
+  context.setArguments(printer);
+  StringRef index = elements > INT32_MAX ? "int64_t" : "int", step = count > INT32_MAX ? "int64_t" : "int";
+  printer.line(formatv("const int column = threadIdx.x % {0}, slice = threadIdx.x / {0};", columns));
+  printer.line(formatv("const {0} e = {0}(blockIdx.x) * {1} + column;", index, columns));
+  printer.line("float part = " + text.initial + ";");
+  printer.line(formatv("if (e < {0})", elements));
+  printer.line(formatv("  for ({0} r = slice; r < {1}; r += {2}) {{", step, count, slices));
+  printer.indentBy(4);
+  FailureOr<std::string> element = printer.print(reduce.getX(), placeInReduced(reduce, delinearize("e", kept), "r"));
+  if (failed(element))
+    return failure();
+  printer.line("part = " + text.combine("part", *element) + ";");
+  printer.indentBy(-4);
+  printer.startBlock();
+  printer.line("  }");
+  // Slices are added in pairs, always the same ones.
+  printer.line(formatv("__shared__ float parts[{0}];", threads));
+  printer.line("parts[threadIdx.x] = part;");
+  printer.line(formatv("for (int half = {0}; half > 0; half /= 2) {{", slices / 2));
+  printer.line("  __syncthreads();");
+  printer.line("  if (slice < half)");
+  printer.line("    parts[threadIdx.x] = " +
+               text.combine("parts[threadIdx.x]", formatv("parts[threadIdx.x + half * {0}]", columns).str()) + ";");
+  printer.line("}");
+  printer.line(formatv("if (slice == 0 && e < {0}) {{", elements));
+  printer.indentBy(2);
+  printer.setLeaf(reduce.getResult(),
+                  [text](ElementPrinter &, ArrayRef<std::string>) { return text.finish("parts[threadIdx.x]"); });
+  FailureOr<std::string> value = printer.print(result, delinearize("e", tensorOf(result).getShape()));
+  if (failed(value))
+    return failure();
+  printer.line(formatv("store({0}, e, {1});", context.result(0), *value));
   printer.indentBy(-2);
   printer.line("}");
   return success();

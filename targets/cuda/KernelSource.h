@@ -18,6 +18,8 @@ struct KernelSource {
   int64_t threads = 0;
   int64_t sharedBytes = 0; ///< dynamic
   int64_t cluster = 1;     ///< blocks that read each other's shared memory
+  /// Blocks that a multiprocessor is to hold; 0 leaves the trade of registers against blocks to the assembler.
+  int64_t blocks = 0;
 };
 
 /// The source of `kernel`, or an error on it. `pool` is the KV pool of the program, null if it has none.
@@ -54,10 +56,13 @@ struct KernelContext {
 // One printer a schedule; each fills `context.body` with statements and says what a launch needs.
 llvm::LogicalResult printPointwiseKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printRowsKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printColumnsKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printSmallMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printLargeMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printDecodeAttentionKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printPrefillAttentionKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printBatchMatmulKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printSdpaKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printSampleKernel(KernelContext &context, KernelSource &source);
 
 } // namespace mjolnir::cuda

@@ -208,18 +208,31 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   return chooseLarge(fusion.getContext(), kLargeMatmulSchedule, shape, columns, 1, isF8, profile);
 }
 
+bool cuda::multipliesStacksByMma(mj::BatchMatmulOp matmul) {
+  RankedTensorType a = tensorOf(matmul.getA()), b = tensorOf(matmul.getB());
+  Type element = a.getElementType();
+  return (element.isBF16() || element.isF16()) && b.getElementType() == element && a.getShape().back() % 8 == 0 &&
+         b.getShape().back() % 8 == 0;
+}
+
+int64_t cuda::stageBytesOfStacks(int64_t tileM, int64_t tileN, int64_t tileK, bool isTransposed) {
+  return 2 * (tileM * (tileK + 8) + (isTransposed ? tileN * (tileK + 8) : tileK * (tileN + 8)));
+}
+
 FailureOr<mj::ScheduleAttr> cuda::chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile) {
   auto matmul = *fusion.getBody().front().getOps<mj::BatchMatmulOp>().begin();
-  RankedTensorType a = tensorOf(matmul.getA()), result = tensorOf(matmul.getResult());
-  MatmulShape shape;
-  shape.rows = result.getShape().take_back(2).front();
-  shape.k = a.getShape().back();
-  shape.columns = result.getShape().back();
-  shape.widest = 1;
-  shape.xBytes = elementBytes(matmul.getA());
-  shape.weightBytes = elementBytes(matmul.getB());
-  int64_t stacks = ShapedType::getNumElements(result.getShape().drop_back(2));
-  return chooseLarge(fusion.getContext(), kBatchMatmulSchedule, shape, shape.columns, stacks, /*isF8=*/false, profile);
+  ArrayRef<int64_t> shape = tensorOf(matmul.getResult()).getShape();
+  int64_t m = shape.take_back(2).front(), n = shape.back(), stacks = ShapedType::getNumElements(shape.drop_back(2));
+  // The larger tile where it leaves a block for every multiprocessor: an operand then serves twice the products.
+  int64_t tile = 128;
+  if (!multipliesStacksByMma(matmul) ||
+      int64_t(llvm::divideCeil(m, tile) * llvm::divideCeil(n, tile)) * stacks < profile.processors)
+    tile = 64;
+  constexpr int64_t tileK = 64;
+  int64_t stages = std::clamp<int64_t>(
+      profile.sharedBytesPerBlock / stageBytesOfStacks(tile, tile, tileK, matmul.getTransposeB()), 2, 4);
+  return makeSchedule(fusion.getContext(), kBatchMatmulSchedule,
+                      {{"stages", stages}, {"threads", 256}, {"tile_k", tileK}, {"tile_m", tile}, {"tile_n", tile}});
 }
 
 int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {

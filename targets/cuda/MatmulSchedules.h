@@ -24,6 +24,10 @@ llvm::SmallVector<MatmulColumns> findMatmulColumns(mlir::Block &body);
 llvm::FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile);
 /// The schedule of a region around mj.batch_matmul.
 llvm::FailureOr<mj::ScheduleAttr> chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile);
+/// Whether the tensor cores multiply its elements, by mma.sync; else f32 products of the plain cores do.
+bool multipliesStacksByMma(mj::BatchMatmulOp matmul);
+/// Shared memory of a step of such a product, as batch::sharedBytes() computes it.
+int64_t stageBytesOfStacks(int64_t tileM, int64_t tileN, int64_t tileK, bool isTransposed);
 
 /// Thread blocks of the three schedules of matmuls.
 int64_t countMatmulBlocks(mj::ScheduleAttr schedule, mlir::Block &body);

@@ -17,6 +17,55 @@ using mj::tensorOf;
 
 bool cuda::isLineReduction(Operation *op) { return isa<mj::NormOp, mj::SoftmaxOp, mj::ReduceOp>(op); }
 
+SmallVector<int64_t> cuda::getKeptSizes(Operation *op) {
+  ArrayRef<int64_t> shape = tensorOf(op->getOperand(0)).getShape();
+  auto reduce = dyn_cast<mj::ReduceOp>(op);
+  if (!reduce)
+    return SmallVector<int64_t>(shape.drop_back());
+  SmallVector<int64_t> kept;
+  for (auto [axis, size] : llvm::enumerate(shape))
+    if (!llvm::is_contained(reduce.getAxes(), int64_t(axis)))
+      kept.push_back(size);
+  return kept;
+}
+
+bool cuda::reducesVector(Block &block) {
+  return llvm::any_of(block.without_terminator(), [](Operation &op) {
+    return isa<mj::NormOp, mj::SoftmaxOp>(op) && tensorOf(op.getOperand(0)).getRank() == 1;
+  });
+}
+
+Indices cuda::placeInReduced(mj::ReduceOp reduce, ArrayRef<std::string> kept, StringRef reduced) {
+  ArrayRef<int64_t> shape = tensorOf(reduce.getX()).getShape();
+  SmallVector<int64_t> sizes;
+  for (int64_t axis : reduce.getAxes())
+    sizes.push_back(shape[axis]);
+  Indices inner = delinearize(reduced, sizes), result;
+  size_t nextInner = 0, nextKept = 0;
+  for (int64_t axis = 0; axis < int64_t(shape.size()); ++axis)
+    result.push_back(llvm::is_contained(reduce.getAxes(), axis) ? inner[nextInner++] : kept[nextKept++]);
+  return result;
+}
+
+ReduceText::ReduceText(mj::ReduceOp reduce)
+    : kind(reduce.getKind()),
+      count(tensorOf(reduce.getX()).getNumElements() / ShapedType::getNumElements(getKeptSizes(reduce))) {
+  initial = kind == mj::ReduceKind::max ? "-kInfinity" : kind == mj::ReduceKind::min ? "kInfinity" : "0.0f";
+}
+
+std::string ReduceText::combine(StringRef sum, StringRef element) const {
+  if (kind == mj::ReduceKind::max || kind == mj::ReduceKind::min)
+    return formatv("{0}({1}, {2})", kind == mj::ReduceKind::max ? "maximum" : "minimum", sum, element);
+  return (sum + " + " + element).str();
+}
+
+std::string ReduceText::finish(StringRef sum) const {
+  return kind == mj::ReduceKind::mean ? formatv("{0} / {1}.0f", sum, count).str() : sum.str();
+}
+
+/// Lines whose results fit in shared memory beside everything else.
+static constexpr int64_t kMostLines = 4096;
+
 static void collect(Value value, SetVector<Operation *> &found, SmallPtrSetImpl<Operation *> &seen) {
   Operation *op = value.getDefiningOp();
   if (!op || !seen.insert(op).second)
@@ -33,15 +82,41 @@ LogicalResult Reductions::print(ArrayRef<Value> roots, function_ref<SmallVector<
   for (Value root : roots)
     collect(root, found, seen);
   for (Operation *op : found) {
-    if (auto reduce = dyn_cast<mj::ReduceOp>(op)) {
-      int64_t rank = tensorOf(reduce.getX()).getRank();
-      if (reduce.getAxes() != ArrayRef<int64_t>{rank - 1})
-        return op->emitError("reduces other axes than the last; the GPU's kernels for rows reduce the last one");
-    }
-    if (failed(printOne(op, ranges(op))))
+    SmallVector<AxisRange> kept = ranges(op);
+    reduced = dyn_cast<mj::ReduceOp>(op);
+    int64_t lines = 1;
+    for (const AxisRange &range : kept)
+      lines *= range.size;
+    if (reduced && lines > kMostLines)
+      computeAlone(reduced);
+    else if (failed(printOne(op, kept)))
       return failure();
   }
   return success();
+}
+
+void Reductions::computeAlone(mj::ReduceOp reduce) {
+  ReduceText text(reduce);
+  int64_t count = tensorOf(reduce.getX()).getNumElements() / tensorOf(reduce.getResult()).getNumElements();
+  printer.setLeaf(reduce.getResult(), [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable {
+    std::string sum = inner.freshName("sum"), index = inner.freshName("r");
+    inner.line("float " + sum + " = " + text.initial + ";");
+    inner.line(formatv("for (int {0} = 0; {0} < {1}; ++{0}) {{", index, count));
+    inner.indentBy(2);
+    inner.startBlock();
+    FailureOr<std::string> element = inner.print(reduce.getX(), placeInReduced(reduce, indices, index));
+    inner.line(sum + " = " + text.combine(sum, succeeded(element) ? *element : "0.0f") + ";");
+    inner.startBlock();
+    inner.indentBy(-2);
+    inner.line("}");
+    return text.finish(sum);
+  });
+}
+
+int64_t Reductions::lengthOf(Value x) {
+  mj::ReduceOp reduce = reduced;
+  return reduce ? tensorOf(x).getNumElements() / tensorOf(reduce.getResult()).getNumElements()
+                : tensorOf(x).getShape().back();
 }
 
 LogicalResult Reductions::overLines(ArrayRef<AxisRange> ranges, int64_t length,
@@ -78,7 +153,7 @@ LogicalResult Reductions::overLines(ArrayRef<AxisRange> ranges, int64_t length,
 
 LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, StringRef result, StringRef initial,
                                      bool isMaximum, function_ref<std::string(StringRef)> element, StringRef combine) {
-  int64_t length = tensorOf(x).getShape().back();
+  int64_t length = lengthOf(x);
   printer.line("float " + result + " = " + initial + ";");
   if (isBlockWide)
     printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", length, threads));
@@ -87,7 +162,10 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
   printer.indentBy(2);
   printer.startBlock();
   Indices indices(leading.begin(), leading.end());
-  indices.push_back("i");
+  if (reduced)
+    indices = placeInReduced(reduced, leading, "i");
+  else
+    indices.push_back("i");
   FailureOr<std::string> value = printer.print(x, indices);
   if (failed(value))
     return failure();
@@ -102,7 +180,7 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
 
 LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
   Value x = op->getOperand(0);
-  int64_t length = tensorOf(x).getShape().back();
+  int64_t length = lengthOf(x);
   std::string suffix = std::to_string(next), line = "line" + suffix;
   int64_t lines = 1;
   for (const AxisRange &range : ranges)

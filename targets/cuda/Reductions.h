@@ -18,6 +18,25 @@ struct AxisRange {
 /// Whether `op` reduces lines, so that elements of its result need more than one element of its operand.
 bool isLineReduction(mlir::Operation *op);
 
+/// Sizes of the axes of `op`'s operand that are not reduced.
+llvm::SmallVector<int64_t> getKeptSizes(mlir::Operation *op);
+/// Whether a region normalizes a vector, so that it is one line without rows.
+bool reducesVector(mlir::Block &block);
+/// The indices of an element of the operand: `kept` those of the result, `reduced` counts the elements of a line.
+Indices placeInReduced(mj::ReduceOp reduce, llvm::ArrayRef<std::string> kept, llvm::StringRef reduced);
+
+/// A reduction as C++.
+struct ReduceText {
+  std::string initial;
+  explicit ReduceText(mj::ReduceOp reduce);
+  std::string combine(llvm::StringRef sum, llvm::StringRef element) const;
+  std::string finish(llvm::StringRef sum) const;
+
+private:
+  mj::ReduceKind kind;
+  int64_t count; ///< elements of a line
+};
+
 class Reductions {
 public:
   /// For blocks of `threads` threads. Shared memory is declared as static arrays.
@@ -31,6 +50,10 @@ public:
 
 private:
   llvm::LogicalResult printOne(mlir::Operation *op, llvm::ArrayRef<AxisRange> ranges);
+  /// Makes the result a leaf that a thread computes by itself: where a row has more lines than shared memory holds.
+  void computeAlone(mj::ReduceOp reduce);
+  /// Elements of a line of x, the operand of the reduction being printed.
+  int64_t lengthOf(mlir::Value x);
   /// Prints a loop over all lines, `body` for each; `index` is the line's place in the arrays.
   llvm::LogicalResult overLines(llvm::ArrayRef<AxisRange> ranges, int64_t length,
                                 llvm::function_ref<llvm::LogicalResult(llvm::ArrayRef<std::string> leading)> body);
@@ -41,6 +64,7 @@ private:
 
   ElementPrinter &printer;
   int64_t threads;
+  mj::ReduceOp reduced;     ///< the reduction being printed, null for norms and softmax
   bool isBlockWide = false; ///< of the lines being printed: all threads on one, else a warp on each
   unsigned next = 0;        ///< number of the reduction being printed
   bool hasScratch = false;

@@ -7,6 +7,7 @@
 #include "mjolnir/Target/Target.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
+#include "targets/cuda/TiledAttention.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -61,17 +62,6 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
                       {{"splits", splits}, {"stages", stages}, {"threads", warps * 32}});
 }
 
-/// 128 rows a block where the chip has the shared memory for them and enough blocks remain, else 64.
-static mj::ScheduleAttr chooseTiledAttention(MLIRContext *context, StringRef name, int64_t rows, int64_t heads,
-                                             int64_t headDim, int64_t bytes, const CudaProfile &profile) {
-  constexpr int64_t keys = 64;
-  auto shared = [&](int64_t tile) { return (tile + 2 * 2 * keys) * headDim * bytes; };
-  bool isLarge =
-      shared(128) <= profile.sharedBytesPerBlock && int64_t(llvm::divideCeil(rows, 128)) * heads >= profile.processors;
-  int64_t tile = isLarge ? 128 : 64;
-  return makeSchedule(context, name, {{"keys", keys}, {"rows", tile}, {"threads", isLarge ? 256 : 128}});
-}
-
 static FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention,
                                                    const CudaProfile &profile) {
   mj::BatchType batch = attention.getBatch().getType();
@@ -86,8 +76,7 @@ static FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::Atte
     return fusion.emitOpError("appends ")
            << batch.getTokens() << " rows of " << batch.getSequences()
            << " sequences to the cache that it reads: a block would read what another has yet to write";
-  return chooseTiledAttention(fusion.getContext(), kPrefillAttentionSchedule, batch.getTokens(), query.getDimSize(1),
-                              headDim, query.getElementTypeBitWidth() / 8, profile);
+  return TiledAttention(attention).chooseSchedule(fusion.getContext(), kPrefillAttentionSchedule, profile);
 }
 
 //===----------------------------------------------------------------------===//
@@ -146,6 +135,20 @@ static mj::ScheduleAttr chooseRows(mj::FusionOp fusion, StringRef name, int64_t 
       {{"rows", std::min(rows, threads / threadsPerRow)}, {"threads", threads}, {"threads_per_row", threadsPerRow}});
 }
 
+/// Neighbouring threads read neighbouring elements: of 32 results where the last axis stays, else of as few as there
+/// are elements for.
+static mj::ScheduleAttr chooseColumns(mj::FusionOp fusion) {
+  constexpr int64_t threads = 256;
+  auto reduce = firstOf<mj::ReduceOp>(fusion.getBody().front());
+  RankedTensorType x = tensorOf(reduce.getX());
+  int64_t columns = 32;
+  if (reduce.getAxes().back() == x.getRank() - 1) {
+    int64_t line = x.getNumElements() / std::max<int64_t>(tensorOf(reduce.getResult()).getNumElements(), 1);
+    columns = std::clamp<int64_t>(threads / llvm::PowerOf2Ceil(line), 1, 32);
+  }
+  return makeSchedule(fusion.getContext(), kColumnsSchedule, {{"columns", columns}, {"threads", threads}});
+}
+
 static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
   Block &body = fusion.getBody().front();
   bool hasRows = false, hasReduction = false, mixesRows = false, reducesRows = false;
@@ -157,7 +160,9 @@ static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
     reducesRows |= !isRowwise && isa<mj::ReduceOp>(op);
   }
   if (reducesRows)
-    return makeSchedule(fusion.getContext(), kColumnsSchedule, {{"threads", 256}});
+    return chooseColumns(fusion);
+  if (reducesVector(body))
+    return chooseRows(fusion, kRowsSchedule, 1, mostElements(body));
   bool gathers = firstOf<mj::GatherOp>(body) != mj::GatherOp();
   if (!mixesRows && (hasRows || gathers)) {
     FailureOr<int64_t> rows = countRows(fusion);
@@ -179,11 +184,8 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
     return makeSchedule(fusion.getContext(), kSampleSchedule, {{"threads", 1024}});
   if (auto attention = firstOf<mj::AttentionOp>(body))
     return chooseAttention(fusion, attention, profile);
-  if (auto sdpa = firstOf<mj::SdpaOp>(body)) {
-    auto query = tensorOf(sdpa.getQuery());
-    return chooseTiledAttention(fusion.getContext(), kSdpaSchedule, query.getDimSize(0), query.getDimSize(1),
-                                query.getDimSize(2), query.getElementTypeBitWidth() / 8, profile);
-  }
+  if (auto sdpa = firstOf<mj::SdpaOp>(body))
+    return TiledAttention(sdpa).chooseSchedule(fusion.getContext(), kSdpaSchedule, profile);
   if (firstOf<mj::MatmulOp>(body))
     return chooseMatmul(fusion, profile);
   if (firstOf<mj::BatchMatmulOp>(body))
@@ -201,24 +203,25 @@ int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
            getParameter(schedule, "splits");
   }
   if (name == kPrefillAttentionSchedule) {
-    // Each sequence may begin a tile of its own.
-    auto attention = firstOf<mj::AttentionOp>(body);
-    mj::BatchType batch = attention.getBatch().getType();
-    return (llvm::divideCeil(batch.getTokens(), getParameter(schedule, "rows")) + batch.getSequences() - 1) *
-           tensorOf(attention.getQuery()).getDimSize(1);
+    // Each sequence and the padding may begin a tile of their own.
+    TiledAttention attention(firstOf<mj::AttentionOp>(body));
+    int64_t sequences = firstOf<mj::AttentionOp>(body).getBatch().getType().getSequences();
+    return attention.countTiles(schedule, sequences + 1) * attention.kvHeads;
   }
   if (name == kSdpaSchedule) {
-    auto query = tensorOf(firstOf<mj::SdpaOp>(body).getQuery());
-    return llvm::divideCeil(query.getDimSize(0), getParameter(schedule, "rows")) * query.getDimSize(1);
+    TiledAttention attention(firstOf<mj::SdpaOp>(body));
+    return attention.countTiles(schedule, 1) * attention.kvHeads;
   }
   if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kBatchMatmulSchedule)
     return countMatmulBlocks(schedule, body);
   if (name == kColumnsSchedule)
-    return llvm::divideCeil(mostElements(body), getParameter(schedule, "threads"));
+    return llvm::divideCeil(mostElements(body), getParameter(schedule, "columns"));
   if (name == kPointwiseSchedule)
     return llvm::divideCeil(mostElements(body),
                             uint64_t(getParameter(schedule, "threads") * getParameter(schedule, "elements")));
   int64_t rows = 1;
+  if (reducesVector(body))
+    return 1;
   for (RankedTensorType type : walked(body))
     rows = std::max(rows, type.getRank() ? type.getDimSize(0) : 1);
   return llvm::divideCeil(rows, getParameter(schedule, "rows"));

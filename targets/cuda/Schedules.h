@@ -21,7 +21,8 @@ inline constexpr llvm::StringLiteral kRowsSchedule = "cuda.rows";
 /// As cuda.rows, where the region picks rows of a table.
 inline constexpr llvm::StringLiteral kGatherSchedule = "cuda.gather";
 
-/// A reduction over rows or over leading axes: `threads` a block, of which each keeps one element of the result.
+/// A reduction over rows or over leading axes: a block of `threads` makes `columns` elements of the result, whose lines
+/// its threads divide.
 inline constexpr llvm::StringLiteral kColumnsSchedule = "cuda.columns";
 
 /// A matmul of few rows, whose time is that of reading the weights. A block computes `columns` of the result for all
@@ -34,7 +35,8 @@ inline constexpr llvm::StringLiteral kSmallMatmulSchedule = "cuda.small_matmul";
 /// `threads` a block, `unit` as in MatrixUnit: "mma.sync", "wgmma", "tcgen05".
 inline constexpr llvm::StringLiteral kLargeMatmulSchedule = "cuda.large_matmul";
 
-/// mj.batch_matmul, parameters as for cuda.large_matmul.
+/// mj.batch_matmul: tiles as for cuda.large_matmul, always by mma.sync or, where that does not multiply the elements,
+/// by the plain cores.
 inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";
 
 /// Attention where each sequence has one row: a block is for one sequence, one kv head and one of `splits` parts of its
@@ -43,7 +45,8 @@ inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";
 /// and attends to them from registers: no other block reads what is appended in this launch.
 inline constexpr llvm::StringLiteral kDecodeAttentionSchedule = "cuda.decode_attention";
 
-/// Attention of several rows of a sequence: `rows` a block, of one query head; `keys` a step, `threads` a block.
+/// Attention of several rows of a sequence: a block is for a kv head and `rows` query vectors, those of all query heads
+/// of the kv head for one row after the other; `keys` a step, which `key_warps` warps divide; `threads` a block.
 inline constexpr llvm::StringLiteral kPrefillAttentionSchedule = "cuda.prefill_attention";
 
 /// mj.sdpa, parameters as for cuda.prefill_attention.

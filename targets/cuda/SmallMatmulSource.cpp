@@ -66,8 +66,9 @@ LogicalResult SmallMatmulPrinter::printReductions() {
   int64_t allRows = rows;
   return reductions.print({first.getX()}, [allRows](Operation *op) {
     SmallVector<AxisRange> ranges{{"0", allRows}};
-    for (int64_t size : tensorOf(op->getOperand(0)).getShape().drop_front().drop_back())
-      ranges.push_back({"0", size});
+    for (auto [axis, size] : llvm::enumerate(getKeptSizes(op)))
+      if (axis > 0)
+        ranges.push_back({"0", size});
     return ranges;
   });
 }

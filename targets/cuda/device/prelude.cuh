@@ -41,6 +41,7 @@ __device__ inline float toFloat(f8 x) {
 }
 __device__ inline int32_t toFloat(int32_t x) { return x; }
 __device__ inline int64_t toFloat(int64_t x) { return x; }
+__device__ inline int8_t toFloat(int8_t x) { return x; }
 __device__ inline bool toFloat(bool x) { return x; }
 
 template <typename T> struct Convert;
@@ -70,6 +71,12 @@ template <> struct Convert<f8> {
 };
 template <> struct Convert<int32_t> {
   __device__ static int32_t from(int32_t x) { return x; }
+};
+template <> struct Convert<int64_t> {
+  __device__ static int64_t from(int64_t x) { return x; }
+};
+template <> struct Convert<int8_t> {
+  __device__ static int8_t from(int32_t x) { return int8_t(x); }
 };
 template <> struct Convert<bool> {
   __device__ static bool from(bool x) { return x; }

@@ -36,9 +36,9 @@
 // BLOCKS: exec.kernel @matmul_2 schedule <"cuda.large_matmul", {{.*}}> tiles 96
 // f8 by f8: 128 bytes of K are 128 elements.
 // H200: schedule #mj.schedule<"cuda.large_matmul", {{.*}}tile_k = 128 : i64{{.*}}unit = "wgmma"}>
-// 6 matrices of 96 x 200: 2 x 4 tiles each.
-// CHECK: schedule #mj.schedule<"cuda.batch_matmul"
-// H200-SAME: {{{.*}}tile_m = 64 : i64, tile_n = 64 : i64
+// 6 matrices of 96 x 200: 2 x 4 tiles each; of 128 x 128 there would be 12 blocks. Four steps of 2 x 64 rows of 64 + 8
+// elements are 74 KB, which a block has everywhere.
+// CHECK: schedule #mj.schedule<"cuda.batch_matmul", {stages = 4 : i64, threads = 256 : i64, tile_k = 64 : i64, tile_m = 64 : i64, tile_n = 64 : i64}>
 // BLOCKS: exec.kernel @batch_matmul_4 schedule <"cuda.batch_matmul", {{.*}}> tiles 48
 
 // 4 sequences of 8 kv heads are 32 clusters: of 4 blocks for 132 multiprocessors, of 2 for 70, of 1 for 20. Four warps
@@ -51,12 +51,18 @@
 // CHECK: schedule #mj.schedule<"cuda.sample", {threads = 1024 : i64}>
 // BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 4
 
-// 128 rows of 2 sequences and 16 heads: 64 rows a block, one more tile for the second sequence.
+// 128 rows of 16 heads are 256 query vectors for each of 8 kv heads: 128 blocks of 16, fewer of more. Each of 2 sequences and
+// the padding may begin a tile: 18 of a kv head.
 // CHECK-LABEL: func.func @prefill
-// H200: schedule #mj.schedule<"cuda.prefill_attention", {keys = 64 : i64, rows = 64 : i64, threads = 128 : i64}>
-// BLOCKS: exec.kernel @attention_7 schedule <"cuda.prefill_attention", {{.*}}> tiles 48
-// 960 rows of 24 heads are 192 blocks of 128 rows.
-// H200: schedule #mj.schedule<"cuda.sdpa", {keys = 64 : i64, rows = 128 : i64, threads = 256 : i64}>
+// H200: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
+// BLOCKS: exec.kernel @attention_7 schedule <"cuda.prefill_attention", {{.*}}> tiles 144
+// 20 multiprocessors have a block each with tiles of 64; 70 with 16.
+// THOR: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 2 : i64, keys = 64 : i64, rows = 64 : i64, threads = 256 : i64}>
+// RTX: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
+// 960 rows of 24 heads are 192 blocks of 128 rows. Queries and two steps of 64 keys and values take 104 KB: where a block has
+// 99 KB, steps are of 32 keys.
+// H200: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 64 : i64, rows = 128 : i64, threads = 256 : i64}>
+// RTX: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 32 : i64, rows = 128 : i64, threads = 256 : i64}>
 // BLOCKS: exec.kernel @sdpa_8 schedule <"cuda.sdpa", {{.*}}> tiles 192
 
 // 1024 elements: 128 threads of 8 each, one row a block. Heads of 128: a warp works on a row of heads, four rows a block.
@@ -71,8 +77,9 @@
 // 96 x 1024 elements, 2048 a block.
 // BLOCKS: exec.kernel @rows_13 schedule <"cuda.pointwise", {{.*}}> tiles 48
 // CHECK: schedule #mj.schedule<"cuda.pointwise"
-// CHECK: schedule #mj.schedule<"cuda.columns", {threads = 256 : i64}>
-// BLOCKS: exec.kernel @rows_15 schedule <"cuda.columns", {{.*}}> tiles 4
+// 32 columns a block.
+// CHECK: schedule #mj.schedule<"cuda.columns", {columns = 32 : i64, threads = 256 : i64}>
+// BLOCKS: exec.kernel @rows_15 schedule <"cuda.columns", {{.*}}> tiles 32
 
 //--- schedules.mlir
 module attributes {mj.page_size = 16 : i64} {

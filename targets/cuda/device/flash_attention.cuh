@@ -1,0 +1,564 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Attention of many rows: query vectors in tiles of M, keys and values in steps through shared memory, softmax as they
+// come (Dao et al., FlashAttention-2, 2023). Query heads that share a kv head lie side by side in M: vector i of a kv
+// head is head i % Group of row i / Group.
+//
+// What differs between attention over tensors and over pages is behind three template parameters:
+//   Rows   place(m): index of query vector m of the tile among all [rows x heads], -1 for none; range(m): the keys that
+//          it sees; span<TileM>(): what all vectors of the tile see together.
+//   Cache  Element; key(s), value(s): the elements of position s.
+//   Mask   kExists; kIsAdded; operator()(score, m, s): the masked score.
+// Scores are in units of log 2, as exponents of 2 are cheap, but natural where a mask is added: it may be the lowest
+// float.
+#pragma once
+#include "attention.cuh"
+
+namespace flash {
+
+/// Positions [begin, end).
+struct KeyRange {
+  int begin, end;
+};
+
+//===--- Rows -------------------------------------------------------------===//
+
+/// Rows of a tensor over `Keys` keys. With `Causal` row t sees the keys up to Keys - Rows + t, the last `Window` of
+/// them if that is not 0.
+template <int Rows, int Heads, int Group, int Keys, bool Causal, int Window> struct TensorRows {
+  int head;  // of keys and values
+  int first; // query vector of the tile
+
+  __device__ int row(int m) const { return (first + m) / Group; }
+  __device__ int64_t place(int m) const {
+    return row(m) < Rows ? int64_t(row(m)) * Heads + head * Group + (first + m) % Group : -1;
+  }
+  __device__ KeyRange rangeOf(int row) const {
+    const int end = Causal ? max(min(Keys - Rows + row + 1, Keys), 0) : Keys;
+    return {Window > 0 ? max(end - Window, 0) : 0, end};
+  }
+  __device__ KeyRange range(int m) const { return row(m) < Rows ? rangeOf(row(m)) : KeyRange{0, 0}; }
+  template <int TileM> __device__ KeyRange span() const {
+    return {rangeOf(row(0)).begin, rangeOf(min(row(TileM - 1), Rows - 1)).end};
+  }
+};
+
+/// Rows of one sequence of a ragged batch, or of its padding, which sees nothing. `Window` 0: all before.
+template <int Heads, int Group, int Window> struct PagedRows {
+  int head;
+  int first;
+  int begin, count; // of the rows of the sequence
+  int length;       // tokens of the sequence, the rows' own among them; 0 for padding
+
+  __device__ int64_t place(int m) const {
+    const int row = (first + m) / Group;
+    return row < count ? int64_t(begin + row) * Heads + head * Group + (first + m) % Group : -1;
+  }
+  __device__ KeyRange rangeOf(int row) const {
+    const int end = max(length - (count - 1 - row), 0);
+    return {Window > 0 ? max(end - Window, 0) : 0, end};
+  }
+  __device__ KeyRange range(int m) const {
+    const int row = (first + m) / Group;
+    return row < count ? rangeOf(row) : KeyRange{0, 0};
+  }
+  template <int TileM> __device__ KeyRange span() const {
+    return {rangeOf(first / Group).begin, rangeOf(min((first + TileM - 1) / Group, count - 1)).end};
+  }
+};
+
+/// Sequence and first query vector of a tile; sequence `Sequences` is the padding, -1 means that there is no such tile.
+struct TilePlace {
+  int sequence, first;
+};
+
+/// Tiles hold vectors of one sequence each: those of sequence 0 come first. Called by whole warps.
+template <int Sequences, int TileM, int Group>
+__device__ inline TilePlace findTile(const int32_t *offsets, int tokens, int tile) {
+  const int lane = threadIdx.x % 32;
+  int before = 0;
+  for (int base = 0; base <= Sequences; base += 32) {
+    const int sequence = base + lane;
+    int tiles = 0;
+    if (sequence <= Sequences) {
+      const int end = sequence < Sequences ? offsets[sequence + 1] : tokens;
+      tiles = (max(end - offsets[sequence], 0) * Group + TileM - 1) / TileM;
+    }
+    int through = tiles; // of this and the lanes before
+    for (int distance = 1; distance < 32; distance *= 2) {
+      const int other = __shfl_up_sync(kAllLanes, through, distance);
+      through += lane >= distance ? other : 0;
+    }
+    const uint32_t found = __ballot_sync(kAllLanes, tile < before + through);
+    if (found) {
+      const int owner = __ffs(found) - 1;
+      return {base + owner, (tile - before - __shfl_sync(kAllLanes, through - tiles, owner)) * TileM};
+    }
+    before += __shfl_sync(kAllLanes, through, 31);
+  }
+  return {-1, 0};
+}
+
+//===--- Keys and values --------------------------------------------------===//
+
+/// Tensors [size x KvHeads x D] (values: x E) one after the other; `ends[i]` is where segment i ends.
+template <int Segments, int KvHeads, int D, int E, typename T> struct SegmentedCache {
+  using Element = T;
+  const T *keys[Segments], *values[Segments];
+  int ends[Segments];
+  int head;
+
+  __device__ const T *at(const T *const (&tensors)[Segments], int size, int position) const {
+    const T *tensor = tensors[0];
+    int start = 0;
+#pragma unroll
+    for (int i = 1; i < Segments; ++i)
+      if (position >= ends[i - 1]) {
+        tensor = tensors[i];
+        start = ends[i - 1];
+      }
+    return tensor + (int64_t(position - start) * KvHeads + head) * size;
+  }
+  __device__ const T *key(int position) const { return at(keys, D, position); }
+  __device__ const T *value(int position) const { return at(values, E, position); }
+};
+
+/// One head of a layer of a paged cache.
+template <typename Pages, typename T> struct PagedKeys {
+  using Element = T;
+  Pages pages;
+  int head;
+
+  __device__ const T *key(int position) const { return pages.row(position, head, false); }
+  __device__ const T *value(int position) const { return pages.row(position, head, true); }
+};
+
+//===--- Masks ------------------------------------------------------------===//
+
+struct NoMask {
+  static constexpr bool kExists = false, kIsAdded = false;
+  __device__ float operator()(float score, int, int) const { return score; }
+};
+
+/// [Rows x Keys], with `Headed` [heads x Rows x Keys]: booleans say what is seen, floats are added.
+template <int Rows, int Group, int Keys, bool Headed, typename M> struct TensorMask {
+  static constexpr bool kExists = true, kIsAdded = sizeof(M) > 1;
+  const M *mask;
+  int head, first;
+
+  __device__ float operator()(float score, int m, int key) const {
+    const int row = (first + m) / Group, h = head * Group + (first + m) % Group;
+    const auto value = load(mask, (int64_t(Headed ? h * Rows : 0) + row) * Keys + key);
+    if constexpr (kIsAdded)
+      return score + value;
+    else
+      return value ? score : -kInfinity;
+  }
+};
+
+//===--- Instructions -----------------------------------------------------===//
+
+template <typename T> constexpr bool kIsF16 = false;
+template <> constexpr bool kIsF16<f16> = true;
+
+__device__ inline uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
+
+/// 8 or 16 bytes to shared memory, zeros where `inside` is false.
+template <int Bytes> __device__ inline void copyAsync(void *to, const void *from, bool inside) {
+  if constexpr (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
+                 "r"(inside ? 16 : 0)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(sharedAddress(to)), "l"(from), "r"(inside ? 8 : 0)
+                 : "memory");
+}
+__device__ inline void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ inline void waitForCopies() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
+
+/// Four 8 x 8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
+template <bool Transposed> __device__ inline void loadMatrices(uint32_t (&r)[4], const void *p) {
+  if constexpr (Transposed)
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(sharedAddress(p))
+                 : "memory");
+  else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(sharedAddress(p))
+                 : "memory");
+}
+
+/// d += a (16 x 16) b (16 x 8), for 16-bit elements of type T.
+template <typename T> __device__ inline void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  if constexpr (!kIsF16<T>)
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+                 "{%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+                 "{%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+__device__ inline float power2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+/// e to the power of a difference of scores; those of masks that are added are natural.
+constexpr float kLog2E = 1.44269504f;
+template <bool IsNatural> __device__ inline float power(float difference) {
+  return power2(IsNatural ? difference * kLog2E : difference);
+}
+
+/// Two floats as two elements of type T, `low` in the lower half.
+template <typename T> __device__ inline uint32_t packPair(float low, float high) {
+  if constexpr (!kIsF16<T>) {
+    return packBf16(low, high);
+  } else {
+    uint32_t pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+  }
+}
+
+/// Two f8 as two elements of type T, exactly.
+template <typename T> __device__ inline uint32_t widenPair(uint16_t two) {
+  uint32_t halves;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(two));
+  if constexpr (kIsF16<T>)
+    return halves;
+  return packBf16(toFloat(f16{uint16_t(halves)}), toFloat(f16{uint16_t(halves >> 16)}));
+}
+
+/// Elements i and i + 1; i is even, and p aligned to two elements.
+template <typename T> __device__ inline void storePair(T *p, int64_t i, float low, float high) {
+  if constexpr (sizeof(T) == 2)
+    *reinterpret_cast<uint32_t *>(p + i) = packPair<T>(low, high);
+  else if constexpr (sizeof(T) == 4)
+    *reinterpret_cast<float2 *>(p + i) = {low, high};
+  else {
+    store(p, i, low);
+    store(p, i + 1, high);
+  }
+}
+
+//===--- The kernels ------------------------------------------------------===//
+
+/// The shared memory of attend(), in bytes. The parts of warps that divide the keys meet where keys and values were.
+template <int TileM, int KeyWarps, int Keys, int D, int E, int KvBytes> constexpr int sharedBytes() {
+  constexpr int StrideK = (D + 15) / 16 * 16 + 8, StrideV = (E + 15) / 16 * 16 + 8;
+  constexpr int Stage = Keys * (StrideK + StrideV) * 2;
+  constexpr int Steps = KvBytes == 2 ? 2 * Stage : Stage + Keys * (D + E) * KvBytes;
+  constexpr int Parts = KeyWarps / 2 * (TileM / 16) * 32 * ((E + 15) / 16 * 8 + 4) * 4;
+  return TileM * StrideK * 2 + (Steps > Parts ? Steps : Parts);
+}
+
+/// The attention of the TileM query vectors of `rows` over `cache`, by TileM / 16 x KeyWarps warps on the tensor cores.
+/// A step is of `Keys` positions, which KeyWarps warps divide. `scale` holds the scale of the keys, too;
+/// `valueScale` multiplies the values. D and E, the elements of a query and of a value, are multiples of 8; queries and
+/// the cache's rows lie at multiples of 16 bytes (of 8, where f8 are read and D or E is no multiple of 16). T is bf16
+/// or f16; the cache holds T or f8. Keys and values that no vector of the tile sees are not read.
+template <int TileM, int KeyWarps, int Keys, int D, int E, typename T, typename Rows, typename Cache, typename Mask,
+          typename Out>
+__device__ inline void attend(const T *queries, const Rows &rows, const Cache &cache, const Mask &mask, float scale,
+                              float valueScale, Out *out, uint8_t *shared) {
+  using Kv = typename Cache::Element;
+  constexpr bool Converts = sizeof(Kv) != sizeof(T);
+  constexpr int RowWarps = TileM / 16, Threads = RowWarps * KeyWarps * 32, Own = Keys / KeyWarps;
+  constexpr int PaddedD = (D + 15) / 16 * 16, PaddedE = (E + 15) / 16 * 16;
+  // An odd number of 16-byte pieces a row: ldmatrix reads eight rows from different banks.
+  constexpr int StrideK = PaddedD + 8, StrideV = PaddedE + 8, Stage = Keys * (StrideK + StrideV);
+  constexpr int Piece = D % 16 || E % 16 ? 8 : 16; // f8 that are fetched at a time
+  constexpr bool KeepsQueries = PaddedD <= 128;    // in registers
+  static_assert(Own % 16 == 0 && D % 8 == 0 && E % 8 == 0);
+  T *const queryTile = reinterpret_cast<T *>(shared), *const stages = queryTile + TileM * StrideK;
+  Kv *const raw = reinterpret_cast<Kv *>(stages + Stage);
+  const int lane = threadIdx.x % 32, rowWarp = threadIdx.x / 32 % RowWarps, keyWarp = threadIdx.x / 32 / RowWarps;
+  const float factor = Mask::kIsAdded ? scale : scale * kLog2E; // of a product to a score
+  const KeyRange span = rows.template span<TileM>();
+
+  // One group of copies a step. What is not seen is not read: it may be nobody's page.
+  const Kv *const nowhere = reinterpret_cast<const Kv *>(queries);
+  const auto fetch = [&](int base, int stage) {
+    if constexpr (Converts) {
+      for (int i = threadIdx.x; i < Keys * (D / Piece); i += Threads) {
+        const int s = base + i / (D / Piece), d = i % (D / Piece) * Piece;
+        const bool inside = s >= span.begin && s < span.end;
+        copyAsync<Piece>(raw + i * Piece, inside ? cache.key(s) + d : nowhere, inside);
+      }
+      for (int i = threadIdx.x; i < Keys * (E / Piece); i += Threads) {
+        const int s = base + i / (E / Piece), d = i % (E / Piece) * Piece;
+        const bool inside = s >= span.begin && s < span.end;
+        copyAsync<Piece>(raw + Keys * D + i * Piece, inside ? cache.value(s) + d : nowhere, inside);
+      }
+    } else {
+      T *const k = stages + stage * Stage, *const v = k + Keys * StrideK;
+      for (int i = threadIdx.x; i < Keys * (PaddedD / 8); i += Threads) {
+        const int row = i / (PaddedD / 8), d = i % (PaddedD / 8) * 8, s = base + row;
+        const bool inside = s >= span.begin && s < span.end && d < D;
+        copyAsync<16>(k + row * StrideK + d, inside ? cache.key(s) + d : nowhere, inside);
+      }
+      for (int i = threadIdx.x; i < Keys * (PaddedE / 8); i += Threads) {
+        const int row = i / (PaddedE / 8), d = i % (PaddedE / 8) * 8, s = base + row;
+        const bool inside = s >= span.begin && s < span.end && d < E;
+        copyAsync<16>(v + row * StrideV + d, inside ? cache.value(s) + d : nowhere, inside);
+      }
+    }
+    commitCopies();
+  };
+  /// Each thread widens what it fetched itself.
+  const auto widen = [&](const Kv *from, T *to, int size, int stride) {
+    for (int i = threadIdx.x; i < Keys * (size / Piece); i += Threads) {
+      T *const place = to + i / (size / Piece) * stride + i % (size / Piece) * Piece;
+      for (int e = 0; e < Piece; e += 8) {
+        const uint2 eight = *reinterpret_cast<const uint2 *>(from + i * Piece + e);
+        *reinterpret_cast<uint4 *>(place + e) = {widenPair<T>(uint16_t(eight.x)), widenPair<T>(uint16_t(eight.x >> 16)),
+                                                 widenPair<T>(uint16_t(eight.y)),
+                                                 widenPair<T>(uint16_t(eight.y >> 16))};
+      }
+    }
+  };
+
+  for (int i = threadIdx.x; i < TileM * (PaddedD / 8); i += Threads) {
+    const int m = i / (PaddedD / 8), d = i % (PaddedD / 8) * 8;
+    const int64_t place = rows.place(m);
+    const bool inside = place >= 0 && d < D;
+    copyAsync<16>(queryTile + m * StrideK + d, inside ? queries + place * D + d : queries, inside);
+  }
+  // Columns past the heads' multiply zeros, which must be numbers.
+  if constexpr (Converts && (PaddedD != D || PaddedE != E))
+    for (int i = threadIdx.x; i < Stage / 8; i += Threads)
+      reinterpret_cast<uint4 *>(stages)[i] = {0, 0, 0, 0};
+  const int firstStep = span.begin / Keys, steps = span.end > span.begin ? (span.end + Keys - 1) / Keys : firstStep;
+  if (firstStep < steps)
+    fetch(firstStep * Keys, 0);
+  else
+    commitCopies();
+
+  // Lane l holds, of the tiles of mma.m16n8k16, elements of vectors l / 4 and l / 4 + 8.
+  const int vectors[2] = {rowWarp * 16 + lane / 4, rowWarp * 16 + lane / 4 + 8};
+  const KeyRange seen[2] = {rows.range(vectors[0]), rows.range(vectors[1])};
+  uint32_t kept[KeepsQueries ? PaddedD / 16 : 1][4];
+  const auto loadQueries = [&](uint32_t (&a)[4], int kk) {
+    loadMatrices<false>(a, queryTile + (rowWarp * 16 + lane % 16) * StrideK + kk * 16 + lane / 16 * 8);
+  };
+  float sums[PaddedE / 8][4], largest[2] = {-kInfinity, -kInfinity}, mass[2] = {0.0f, 0.0f};
+#pragma unroll
+  for (int n = 0; n < PaddedE / 8; ++n)
+    for (int e = 0; e < 4; ++e)
+      sums[n][e] = 0.0f;
+
+  for (int step = firstStep; step < steps; ++step) {
+    waitForCopies();
+    __syncthreads();
+    if constexpr (Converts) {
+      widen(raw, stages, D, StrideK);
+      widen(raw + Keys * D, stages + Keys * StrideK, E, StrideV);
+      __syncthreads();
+    }
+    if (step + 1 < steps)
+      fetch((step + 1) * Keys, (step + 1 - firstStep) % 2);
+    if constexpr (KeepsQueries)
+      if (step == firstStep)
+#pragma unroll
+        for (int kk = 0; kk < PaddedD / 16; ++kk)
+          loadQueries(kept[kk], kk);
+    const T *const k = stages + (Converts ? 0 : (step - firstStep) % 2) * Stage + keyWarp * Own * StrideK;
+    const T *const v =
+        stages + (Converts ? 0 : (step - firstStep) % 2) * Stage + Keys * StrideK + keyWarp * Own * StrideV;
+    const int base = step * Keys + keyWarp * Own;
+    const bool isSeen =
+        (seen[0].begin < base + Own && seen[0].end > base) || (seen[1].begin < base + Own && seen[1].end > base);
+    if (!__any_sync(kAllLanes, isSeen))
+      continue;
+
+    float scores[Own / 8][4];
+#pragma unroll
+    for (int j = 0; j < Own / 8; ++j)
+      for (int e = 0; e < 4; ++e)
+        scores[j][e] = 0.0f;
+#pragma unroll(KeepsQueries ? 16 : 2)
+    for (int kk = 0; kk < PaddedD / 16; ++kk) {
+      uint32_t a[4];
+      if constexpr (KeepsQueries)
+        for (int i = 0; i < 4; ++i)
+          a[i] = kept[kk][i];
+      else
+        loadQueries(a, kk);
+#pragma unroll
+      for (int j = 0; j < Own / 16; ++j) {
+        uint32_t b[4];
+        loadMatrices<false>(b, k + (j * 16 + lane % 8 + lane / 16 * 8) * StrideK + kk * 16 + lane / 8 % 2 * 8);
+        multiply<T>(scores[2 * j], a, b[0], b[1]);
+        multiply<T>(scores[2 * j + 1], a, b[2], b[3]);
+      }
+    }
+
+    const bool isWhole = !Mask::kExists && seen[0].begin <= base && seen[1].begin <= base &&
+                         seen[0].end >= base + Own && seen[1].end >= base + Own;
+    float rescale[2], shift[2];
+#pragma unroll
+    for (int j = 0; j < Own / 8; ++j)
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int s = base + j * 8 + lane % 4 * 2 + e % 2;
+        const float score = scores[j][e] * factor;
+        if (isWhole)
+          scores[j][e] = score;
+        else
+          scores[j][e] = s >= seen[e / 2].begin && s < seen[e / 2].end ? mask(score, vectors[e / 2], s) : -kInfinity;
+      }
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      float most = largest[i];
+#pragma unroll
+      for (int j = 0; j < Own / 8; ++j)
+        most = fmaxf(most, fmaxf(scores[j][2 * i], scores[j][2 * i + 1]));
+      most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, 1));
+      most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, 2));
+      shift[i] = most == -kInfinity ? 0.0f : most;
+      rescale[i] = power<Mask::kIsAdded>(largest[i] - shift[i]);
+      largest[i] = most;
+      mass[i] *= rescale[i];
+    }
+#pragma unroll
+    for (int n = 0; n < PaddedE / 8; ++n)
+#pragma unroll
+      for (int e = 0; e < 4; ++e)
+        sums[n][e] *= rescale[e / 2];
+#pragma unroll
+    for (int j = 0; j < Own / 8; ++j)
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        scores[j][e] = power<Mask::kIsAdded>(scores[j][e] - shift[e / 2]);
+        mass[e / 2] += scores[j][e];
+      }
+#pragma unroll
+    for (int kk = 0; kk < Own / 16; ++kk) {
+      const float (&low)[4] = scores[2 * kk], (&high)[4] = scores[2 * kk + 1];
+      const uint32_t a[4] = {packPair<T>(low[0], low[1]), packPair<T>(low[2], low[3]), packPair<T>(high[0], high[1]),
+                             packPair<T>(high[2], high[3])};
+#pragma unroll
+      for (int n = 0; n < PaddedE / 16; ++n) {
+        uint32_t b[4];
+        loadMatrices<true>(b, v + (kk * 16 + lane % 16) * StrideV + n * 16 + lane / 16 * 8);
+        multiply<T>(sums[2 * n], a, b[0], b[1]);
+        multiply<T>(sums[2 * n + 1], a, b[2], b[3]);
+      }
+    }
+  }
+  waitForCopies();
+
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    mass[i] += __shfl_xor_sync(kAllLanes, mass[i], 1);
+    mass[i] += __shfl_xor_sync(kAllLanes, mass[i], 2);
+  }
+  // Warps of the same vectors add their parts in pairs, always the same ones.
+#pragma unroll
+  for (int half = KeyWarps / 2; half > 0; half /= 2) {
+    constexpr int Floats = PaddedE / 2 + 4; // of a lane
+    float *const part = reinterpret_cast<float *>(stages) + (keyWarp % half * RowWarps + rowWarp) * Floats * 32 + lane;
+    __syncthreads();
+    if (keyWarp >= half && keyWarp < 2 * half) {
+#pragma unroll
+      for (int n = 0; n < PaddedE / 8; ++n)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          part[(n * 4 + e) * 32] = sums[n][e];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        part[(PaddedE / 2 + i) * 32] = largest[i];
+        part[(PaddedE / 2 + 2 + i) * 32] = mass[i];
+      }
+    }
+    __syncthreads();
+    if (keyWarp < half) {
+      float mine[2], other[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const float otherLargest = part[(PaddedE / 2 + i) * 32], most = fmaxf(largest[i], otherLargest);
+        const float shift = most == -kInfinity ? 0.0f : most;
+        mine[i] = power<Mask::kIsAdded>(largest[i] - shift);
+        other[i] = power<Mask::kIsAdded>(otherLargest - shift);
+        largest[i] = most;
+        mass[i] = mass[i] * mine[i] + part[(PaddedE / 2 + 2 + i) * 32] * other[i];
+      }
+#pragma unroll
+      for (int n = 0; n < PaddedE / 8; ++n)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          sums[n][e] = sums[n][e] * mine[e / 2] + part[(n * 4 + e) * 32] * other[e / 2];
+    }
+  }
+  if (keyWarp > 0)
+    return;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int64_t place = rows.place(vectors[i]);
+    if (place < 0)
+      continue;
+    const float share = mass[i] == 0.0f ? 0.0f : valueScale / mass[i];
+#pragma unroll
+    for (int n = 0; n < E / 8; ++n)
+      storePair(out, place * E + n * 8 + lane % 4 * 2, sums[n][2 * i] * share, sums[n][2 * i + 1] * share);
+  }
+}
+
+/// The same for any sizes and element types: a warp a query vector, f32 products. Shared memory: D floats a warp.
+template <int TileM, int Threads, int D, int E, typename T, typename Rows, typename Cache, typename Mask, typename Out>
+__device__ inline void attendPlainly(const T *queries, const Rows &rows, const Cache &cache, const Mask &mask,
+                                     float scale, float valueScale, Out *out, uint8_t *shared) {
+  constexpr int Elements = (E + 31) / 32;
+  constexpr float unit = Mask::kIsAdded ? kLog2E : 1.0f;
+  const float factor = Mask::kIsAdded ? scale : scale * kLog2E;
+  const int lane = threadIdx.x % 32;
+  float *const query = reinterpret_cast<float *>(shared) + threadIdx.x / 32 * D;
+  for (int m = threadIdx.x / 32; m < TileM; m += Threads / 32) {
+    const int64_t place = rows.place(m);
+    if (place < 0)
+      continue;
+    __syncwarp();
+    for (int d = lane; d < D; d += 32)
+      query[d] = load(queries, place * D + d);
+    __syncwarp();
+    const KeyRange seen = rows.range(m);
+    float largest = -kInfinity, mass = 0.0f, sums[Elements] = {};
+    for (int base = seen.begin; base < seen.end; base += 32) {
+      float score = -kInfinity;
+      if (base + lane < seen.end) {
+        const auto *key = cache.key(base + lane);
+        float product = 0.0f;
+        for (int d = 0; d < D; ++d)
+          product = fmaf(query[d], load(key, d), product);
+        score = mask(product * factor, m, base + lane);
+      }
+      const float most = fmaxf(largest, warpMax(score)), shift = most == -kInfinity ? 0.0f : most;
+      const float rescale = exp2f((largest - shift) * unit), weight = exp2f((score - shift) * unit);
+      mass = mass * rescale + warpSum(weight);
+      largest = most;
+      for (float &sum : sums)
+        sum *= rescale;
+      const int count = min(32, seen.end - base);
+      for (int s = 0; s < count; ++s) {
+        const auto *value = cache.value(base + s);
+        const float part = __shfl_sync(kAllLanes, weight, s);
+        for (int e = 0; e < Elements; ++e)
+          if (lane + 32 * e < E)
+            sums[e] = fmaf(part, load(value, lane + 32 * e), sums[e]);
+      }
+    }
+    const float share = mass == 0.0f ? 0.0f : valueScale / mass;
+    for (int e = 0; e < Elements; ++e)
+      if (lane + 32 * e < E)
+        store(out, place * E + lane + 32 * e, sums[e] * share);
+  }
+}
+
+} // namespace flash
