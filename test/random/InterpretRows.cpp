@@ -29,6 +29,7 @@ struct Dot {
 
 Array Interpreter::evaluate(mj::MatmulOp op) {
   const Array &x = at(op.getX()), &weight = at(op.getWeight());
+  const Array *scales = op.getWeightScale() ? &at(op.getWeightScale()) : nullptr;
   int64_t rows = x.shape[0], inner = x.shape[1], columns = weight.shape[op.getTransposeB() ? 0 : 1];
   int64_t rowStep = op.getTransposeB() ? inner : 1, innerStep = op.getTransposeB() ? 1 : columns;
   Array result(ArrayRef<int64_t>{rows, columns});
@@ -39,8 +40,13 @@ Array Interpreter::evaluate(mj::MatmulOp op) {
         int64_t a = row * inner + i, b = column * rowStep + i * innerStep;
         dot.add(x.values[a], x.errors[a], weight.values[b], weight.errors[b]);
       }
-      result.values[row * columns + column] = dot.sum;
-      result.errors[row * columns + column] = dot.error(inner);
+      double factor = op.getXScale() ? op.getXScale()->convertToDouble() : 1;
+      if (scales)
+        factor *= scales->values[scales->size() > 1 ? column : 0];
+      double roundings = (scales ? 2 * kUnitF32 : 0) + (op.getXScale() ? 2 * kUnitF32 : 0);
+      result.values[row * columns + column] = dot.sum * factor;
+      result.errors[row * columns + column] =
+          dot.error(inner) * std::abs(factor) + roundings * std::abs(dot.sum * factor);
     }
   return result;
 }
@@ -149,24 +155,34 @@ Array Interpreter::evaluate(mj::ReduceOp op) {
 }
 
 /// Softmax of scores in place. A relative error of exp(s_i) / sum exp(s_j) is e_i + sum p_j e_j to first order; where
-/// the bounds are large, twice the largest of them.
+/// the bounds are large, twice the largest of them. What is so far below another score that its exponential is 0 in f32
+/// is hidden: its bound does not matter. Nor do the lowest numbers beside others; alone, they are anything.
 static void softmax(std::vector<double> &scores, std::vector<double> &errors) {
-  double largest = -kInfinity, largestError = 0;
+  constexpr double nothing = 110, lowest = -3e38;
+  double largest = -kInfinity, least = -kInfinity, largestError = 0;
   for (auto [score, error] : llvm::zip(scores, errors)) {
     largest = std::max(largest, score);
-    if (score > -kInfinity)
-      largestError = std::max(largestError, error);
+    if (score > lowest)
+      least = std::max(least, score - error);
   }
   if (largest == -kInfinity) {
     llvm::fill(scores, 0.0);
     llvm::fill(errors, 0.0);
     return;
   }
+  if (largest < lowest) {
+    llvm::fill(scores, 0.0);
+    llvm::fill(errors, kInfinity);
+    return;
+  }
   std::vector<double> shifts;
   double sum = 0, mean = 0;
-  for (double &score : scores) {
-    shifts.push_back(score > -kInfinity ? largest - score : 0);
-    score = std::exp(score - largest);
+  for (auto [score, error] : llvm::zip(scores, errors)) {
+    bool isHidden = score < lowest || score + error < least - nothing;
+    shifts.push_back(isHidden ? 0 : largest - score);
+    if (!isHidden)
+      largestError = std::max(largestError, error);
+    score = isHidden ? 0 : std::exp(score - largest);
     sum += score;
   }
   for (auto [score, error] : llvm::zip(scores, errors)) {
@@ -243,6 +259,7 @@ void Interpreter::attend(const Attended &attended, int64_t columns, Array &resul
 Array Interpreter::evaluate(mj::AttentionOp op) {
   const Array &query = at(op.getQuery());
   int64_t heads = query.shape[1], size = query.shape[2];
+  const Array *scales = op.getScales() ? &at(op.getScales()) : nullptr;
   double scale = op.getScale().convertToDouble();
   Array result(query.shape);
   for (int64_t sequence = 0; sequence < batch->sequences; ++sequence)
@@ -259,12 +276,19 @@ Array Interpreter::evaluate(mj::AttentionOp op) {
           for (int64_t i = 0; i < size; ++i)
             dot.add(query.values[start + i], query.errors[start + i], cache->contents.values[key + i],
                     cache->contents.errors[key + i]);
-          attended.scores.push_back(dot.sum * scale);
-          attended.scoreErrors.push_back(dot.error(size + 2) * std::abs(scale));
+          double factor = scale * (scales ? scales->values[kvHead] : 1);
+          attended.scores.push_back(dot.sum * factor);
+          attended.scoreErrors.push_back(dot.error(size + 4) * std::abs(factor));
           attended.valueStarts.push_back(cache->place(op.getLayer(), 1, slot, kvHead));
           attended.sources.push_back(&cache->contents);
         }
         attend(attended, size, result, (row * heads + head) * size);
+        if (scales)
+          for (int64_t start = (row * heads + head) * size, i = start; i < start + size; ++i) {
+            double factor = scales->values[cache->heads + kvHead];
+            result.values[i] *= factor;
+            result.errors[i] = result.errors[i] * factor + 2 * kUnitF32 * std::abs(result.values[i]);
+          }
       }
   return result;
 }
@@ -292,7 +316,9 @@ Array Interpreter::evaluate(mj::SdpaOp op) {
           double bias = 0, biasError = 0;
           if (mask) {
             int64_t place = ((mask->shape.size() == 3 ? head * rows : 0) + row) * total + column;
-            if (isBoolean)
+            if (isBoolean && seen && mask->errors[place] != 0)
+              biasError = kInfinity; // seen or not: anything goes
+            else if (isBoolean)
               seen &= mask->values[place] != 0;
             else
               bias = mask->values[place], biasError = mask->errors[place];

@@ -54,16 +54,35 @@ static bool onlyMoves(Operation *op) {
   return op && isa<mj::ReshapeOp, mj::BroadcastOp, mj::TransposeOp, mj::SliceOp, mj::ConcatOp, mj::PackOp>(op);
 }
 
+/// Whether `op` is read by quantization alone, perhaps after its elements have moved.
+static bool isOnlyQuantized(Operation *op) {
+  return llvm::all_of(op->getUsers(), [](Operation *user) {
+    return isa<mj::ChannelScaleOp, mj::QuantizeChannelsOp>(user) || (onlyMoves(user) && isOnlyQuantized(user));
+  });
+}
+
+/// Whether `op` is stored as it is evaluated: codes, and the scales of weights, which are computed in f32 when the
+/// package is written. So is a weight that is only quantized: nothing rounds it before.
+static bool isStoredExactly(Operation *op) {
+  return op && (isa<mj::QuantizeOp, mj::ChannelScaleOp, mj::QuantizeChannelsOp>(op) ||
+                (isa<mj::GetWeightOp>(op) && isOnlyQuantized(op)));
+}
+
 void Interpreter::define(Value result, Array array) {
   auto element = cast<RankedTensorType>(result.getType()).getElementType();
   Operation *producer = result.getDefiningOp();
-  if (isa<FloatType>(element) && !onlyMoves(producer)) {
+  // A number without error that both types hold loses nothing where it is stored, such as a weight.
+  Type narrowest =
+      unit > kUnitF32 ? Type(BFloat16Type::get(result.getContext())) : Float32Type::get(result.getContext());
+  auto isExact = [&](double value) { return roundTo(element, value) == value && roundTo(narrowest, value) == value; };
+  if (isa<FloatType>(element) && !onlyMoves(producer) && !isStoredExactly(producer) &&
+      !isa<Float8E4M3FNType>(element)) {
     for (auto [value, error] : llvm::zip(array.values, array.errors)) {
       if (rounding == Rounding::nearest) {
         value = roundTo(element, value);
       } else if (rounding == Rounding::stochastic) {
         value = roundRandomly(element, value);
-      } else {
+      } else if (error != 0 || !isExact(value)) {
         error += std::max(unit, unitOf(element)) * std::abs(value) + kTiny;
         // f16 loses digits below 2^-14, and everything above 65504.
         if (element.isF16()) {
@@ -120,24 +139,26 @@ void Interpreter::evaluate(Operation &op) {
       }
     return;
   }
-  Array array = llvm::TypeSwitch<Operation *, Array>(&op)
-                    .Case<mj::MatmulOp, mj::BatchMatmulOp, mj::NormOp, mj::ReduceOp, mj::SoftmaxOp, mj::RopeOp,
-                          mj::GatherOp, mj::BroadcastOp, mj::TransposeOp, mj::SliceOp, mj::ConcatOp, mj::AttentionOp,
-                          mj::SdpaOp, mj::SampleOp, mj::RopeTableOp>([&](auto known) { return evaluate(known); })
-                    .Case([&](mj::GetWeightOp get) { return readWeight(get.getWeight()); })
-                    .Case([&](mj::BatchFieldOp field) { return readField(field.getField()); })
-                    .Case([&](mj::PackOp pack) { return at(pack.getSource()); })
-                    .Case([&](mj::ReshapeOp reshape) {
-                      Array moved = at(reshape.getSource());
-                      moved.shape = llvm::to_vector(reshape.getType().getShape());
-                      // The batch gives a symbolic leading size.
-                      if (!moved.shape.empty() && ShapedType::isDynamic(moved.shape.front())) {
-                        moved.shape.front() = 1;
-                        moved.shape.front() = int64_t(moved.values.size()) / moved.size();
-                      }
-                      return moved;
-                    })
-                    .Default([&](Operation *) { return evaluatePointwise(op); });
+  Array array =
+      llvm::TypeSwitch<Operation *, Array>(&op)
+          .Case<mj::MatmulOp, mj::BatchMatmulOp, mj::NormOp, mj::ReduceOp, mj::SoftmaxOp, mj::RopeOp, mj::GatherOp,
+                mj::BroadcastOp, mj::TransposeOp, mj::SliceOp, mj::ConcatOp, mj::AttentionOp, mj::SdpaOp, mj::SampleOp,
+                mj::RopeTableOp, mj::QuantizeOp, mj::DequantizeOp, mj::ChannelScaleOp, mj::QuantizeChannelsOp>(
+              [&](auto known) { return evaluate(known); })
+          .Case([&](mj::GetWeightOp get) { return readWeight(get.getWeight()); })
+          .Case([&](mj::BatchFieldOp field) { return readField(field.getField()); })
+          .Case([&](mj::PackOp pack) { return at(pack.getSource()); })
+          .Case([&](mj::ReshapeOp reshape) {
+            Array moved = at(reshape.getSource());
+            moved.shape = llvm::to_vector(reshape.getType().getShape());
+            // The batch gives a symbolic leading size.
+            if (!moved.shape.empty() && ShapedType::isDynamic(moved.shape.front())) {
+              moved.shape.front() = 1;
+              moved.shape.front() = int64_t(moved.values.size()) / moved.size();
+            }
+            return moved;
+          })
+          .Default([&](Operation *) { return evaluatePointwise(op); });
   define(op.getResult(0), std::move(array));
 }
 
@@ -195,6 +216,7 @@ Array Interpreter::evaluate(mj::RopeTableOp op) {
 
 void Interpreter::append(mj::KvAppendOp op) {
   Type element = op.getKv().getType().getElementType();
+  const Array *scales = op.getScales() ? &at(op.getScales()) : nullptr;
   for (auto [which, value] : {std::pair<int64_t, Value>{0, op.getKey()}, {1, op.getValue()}}) {
     const Array &rows = at(value);
     int64_t width = cache->heads * cache->headDim;
@@ -205,7 +227,14 @@ void Interpreter::append(mj::KvAppendOp op) {
       int64_t start = cache->place(op.getLayer(), which, slot, 0);
       for (int64_t i = 0; i < width; ++i) {
         double number = rows.values[row * width + i], error = rows.errors[row * width + i];
-        if (rounding == Rounding::nearest)
+        if (scales) {
+          double scale = scales->values[which * cache->heads + i / cache->headDim];
+          number /= scale;
+          error = error / scale + kUnitF32 * std::abs(number);
+        }
+        if (isa<Float8E4M3FNType>(element))
+          toCode(number, error);
+        else if (rounding == Rounding::nearest)
           number = roundTo(element, number);
         else if (rounding == Rounding::stochastic)
           number = roundRandomly(element, number);

@@ -25,6 +25,12 @@ enum class Rounding {
   stochastic, ///< up or down at random, in proportion: another one, whose errors are independent
 };
 
+/// What becomes of numbers that are stored in f8E4M3FN.
+enum class Codes {
+  rounded, ///< as the operations say
+  ideal,   ///< nothing: the quantized program computes what it was made of, whatever its scales
+};
+
 /// Evaluates entries of one module.
 ///
 /// The bound (Rounding::none) is a running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
@@ -36,8 +42,8 @@ class Interpreter {
 public:
   /// `unit` is the unit roundoff of stored values; it bounds the error and rounds nothing.
   Interpreter(mlir::ModuleOp module, const std::map<std::string, WeightData> &weights, Rounding rounding,
-              double unit = kUnitF32, uint64_t seed = 0)
-      : symbols(module), weights(weights), rounding(rounding), unit(unit), random(seed) {}
+              double unit = kUnitF32, uint64_t seed = 0, Codes codes = Codes::rounded)
+      : symbols(module), weights(weights), rounding(rounding), unit(unit), random(seed), codes(codes) {}
 
   /// The results of `entry` but its cache, in order; `batch` and `cache` for one that has them.
   std::vector<Array> run(mlir::func::FuncOp entry, llvm::ArrayRef<Array> inputs, const Batch *batch = nullptr,
@@ -67,6 +73,10 @@ private:
   Array evaluate(mj::AttentionOp op);
   Array evaluate(mj::SdpaOp op);
   Array evaluate(mj::SampleOp op);
+  Array evaluate(mj::QuantizeOp op);
+  Array evaluate(mj::DequantizeOp op);
+  Array evaluate(mj::ChannelScaleOp op);
+  Array evaluate(mj::QuantizeChannelsOp op);
   Array evaluate(mj::RopeTableOp op);
   void append(mj::KvAppendOp op);
 
@@ -80,12 +90,15 @@ private:
   void attend(const Attended &attended, int64_t columns, Array &result, int64_t start);
 
   double roundRandomly(mlir::Type type, double value);
+  /// Makes a code of `value`, and of `error` how far another program's code may be from it.
+  void toCode(double &value, double &error) const;
 
   mlir::SymbolTable symbols;
   const std::map<std::string, WeightData> &weights;
   Rounding rounding;
   double unit;
   Random random;
+  Codes codes;
   const Batch *batch = nullptr;
   CacheState *cache = nullptr;
   llvm::DenseMap<mlir::Value, Array> values;

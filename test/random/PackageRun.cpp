@@ -3,6 +3,8 @@
 // Implements PackageRun.h with the compiler's library and the runtime's C++ API.
 #include "test/random/PackageRun.h"
 
+#include "test/random/CaseFile.h"
+
 #include "mjolnir/Pipeline/Compile.h"
 #include "mjolnir/runtime.hpp"
 
@@ -10,7 +12,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -50,42 +51,25 @@ static void decode(Type type, llvm::StringRef bytes, std::vector<double> &number
   }
 }
 
-static llvm::Error writeFile(const llvm::Twine &path, llvm::function_ref<void(llvm::raw_ostream &)> write) {
-  std::error_code error;
-  llvm::raw_fd_ostream file(path.str(), error);
-  if (error)
-    return failure("cannot write '" + path + "': " + error.message());
-  write(file);
-  return llvm::Error::success();
-}
-
 llvm::Error differential::writeFiles(const Program &program, llvm::StringRef folder) {
   if (std::error_code error = llvm::sys::fs::create_directories(folder))
     return failure("cannot make '" + folder + "': " + error.message());
-  auto writeModule = [&](llvm::raw_ostream &out) { (*program.module)->print(out); };
-  if (llvm::Error error = writeFile(folder + "/program.mlir", writeModule))
+  std::string module;
+  llvm::raw_string_ostream stream(module);
+  (*program.module)->print(stream);
+  if (llvm::Error error = writeText((folder + "/program.mlir").str(), module))
     return error;
-  if (llvm::Error error = writeFile(folder + "/config.json", [](llvm::raw_ostream &out) { out << "{}"; }))
+  if (llvm::Error error = writeText((folder + "/config.json").str(), "{}"))
     return error;
-  llvm::json::Object header;
-  std::string data;
+  std::map<std::string, FileTensor> tensors;
   for (const auto &[name, weight] : program.weights) {
     Type element = weight.type.getElementType();
-    std::string bytes = encode(element, weight.values);
-    llvm::json::Object tensor;
-    tensor["dtype"] = element.isF32() ? "F32" : element.isBF16() ? "BF16" : "F16";
-    tensor["shape"] = llvm::json::Array(weight.type.getShape());
-    tensor["data_offsets"] = llvm::json::Array{int64_t(data.size()), int64_t(data.size() + bytes.size())};
-    header[name] = std::move(tensor);
-    data += bytes;
+    tensors[name] = {element.isF32()    ? "F32"
+                     : element.isBF16() ? "BF16"
+                                        : "F16",
+                     llvm::to_vector(weight.type.getShape()), encode(element, weight.values)};
   }
-  return writeFile(folder + "/model.safetensors", [&](llvm::raw_ostream &out) {
-    std::string text;
-    llvm::raw_string_ostream(text) << llvm::json::Value(std::move(header));
-    uint64_t length = text.size();
-    out.write(reinterpret_cast<const char *>(&length), sizeof(length));
-    out << text << data;
-  });
+  return writeTensors((folder + "/model.safetensors").str(), tensors);
 }
 
 namespace {
@@ -121,52 +105,51 @@ static Type typeOf(MLIRContext &context, DLDataType type) {
   return builder.getIntegerType(type.bits);
 }
 
-/// The numbers of the ragged input called `name`.
-static llvm::Expected<std::vector<double>> fieldOf(const Batch &batch, llvm::StringRef name) {
-  auto widen = [](const auto &list) { return std::vector<double>(list.begin(), list.end()); };
-  if (name == "tokens")
-    return widen(batch.tokens);
-  if (name == "positions")
-    return widen(batch.positions);
-  if (name == "sequence_offsets")
-    return widen(batch.sequenceOffsets);
-  if (name == "context_lengths")
-    return widen(batch.contextLengths);
-  if (name == "block_tables")
-    return widen(batch.blockTables);
-  if (name == "slots")
-    return widen(batch.slots);
-  if (name == "logit_rows")
-    return widen(batch.logitRows);
-  if (name == "temperature")
-    return widen(batch.temperature);
-  if (name == "top_k")
-    return widen(batch.topK);
-  if (name == "top_p")
-    return widen(batch.topP);
-  if (name == "seeds")
-    return widen(batch.seeds);
-  return failure("the package has an input '" + name + "', which no step has");
+std::map<std::string, Array> differential::fieldsOf(const Batch &batch) {
+  std::map<std::string, Array> fields;
+  auto add = [&](const char *name, const auto &list, llvm::ArrayRef<int64_t> shape) {
+    Array &field = fields[name] = Array(shape);
+    llvm::copy(list, field.values.begin());
+  };
+  int64_t rows = batch.tokenRows, sequences = batch.sequences;
+  add("tokens", batch.tokens, {rows});
+  add("positions", batch.positions, {rows});
+  add("sequence_offsets", batch.sequenceOffsets, {sequences + 1});
+  add("context_lengths", batch.contextLengths, {sequences});
+  add("block_tables", batch.blockTables, {sequences, batch.pages});
+  add("slots", batch.slots, {rows});
+  add("logit_rows", batch.logitRows, {sequences});
+  add("temperature", batch.temperature, {sequences});
+  add("top_k", batch.topK, {sequences});
+  add("top_p", batch.topP, {sequences});
+  add("seeds", batch.seeds, {sequences});
+  return fields;
+}
+
+llvm::Error differential::compileTo(MLIRContext &context, const Program &program, const PipelineOptions &options,
+                                    llvm::StringRef folder, llvm::StringRef output) {
+  CompileRequest request;
+  request.model = (folder + "/program.mlir").str();
+  request.checkpoint = folder.str();
+  request.output = output.str();
+  request.options = options;
+  std::string said;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    said += diagnostic.str() + "\n";
+    return success();
+  });
+  if (failed(compile(context, request)))
+    return failure("it does not compile: " + said);
+  return llvm::Error::success();
 }
 
 llvm::Expected<Outputs> differential::compileAndRun(MLIRContext &context, const Program &program,
                                                     const PipelineOptions &options, llvm::StringRef folder) {
-  CompileRequest request;
-  request.model = (folder + "/program.mlir").str();
-  request.checkpoint = folder.str();
-  request.output = (folder + "/program.mjp").str();
-  request.options = options;
-  std::string said;
-  {
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      said += diagnostic.str() + "\n";
-      return success();
-    });
-    if (failed(compile(context, request)))
-      return failure("it does not compile: " + said);
-  }
+  std::string output = (folder + "/program.mjp").str();
+  if (llvm::Error error = compileTo(context, program, options, folder, output))
+    return error;
 
-  auto package = Package::open(request.output);
+  auto package = Package::open(output);
   if (!package)
     return failure("the package does not load: " + package.error().message);
   auto session = Session::create(*package, 2, uint32_t(program.pool));
@@ -181,6 +164,7 @@ llvm::Expected<Outputs> differential::compileAndRun(MLIRContext &context, const 
     mj_entry_info info = *package->entry(*entry);
     std::vector<Bound> in, out;
     std::vector<Tensor> inputs, results;
+    auto fields = program.isLanguageModel ? fieldsOf(program.steps[step].batch) : std::map<std::string, Array>();
     // Tensors point into them.
     in.reserve(info.inputs);
     out.reserve(info.outputs);
@@ -188,10 +172,10 @@ llvm::Expected<Outputs> differential::compileAndRun(MLIRContext &context, const 
       mj_binding_info binding = *package->input(*entry, i);
       in.emplace_back(binding, typeOf(context, binding.dtype));
       if (program.isLanguageModel) {
-        auto field = fieldOf(program.steps[step].batch, binding.name);
-        if (!field)
-          return field.takeError();
-        in.back().set(encode(in.back().type, *field));
+        auto field = fields.find(binding.name);
+        if (field == fields.end())
+          return failure(llvm::Twine("the package has an input '") + binding.name + "', which no step has");
+        in.back().set(encode(in.back().type, field->second.values));
       } else {
         in.back().set(encode(in.back().type, program.inputs[i].values));
       }

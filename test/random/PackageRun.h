@@ -19,9 +19,16 @@ using Outputs = std::vector<std::vector<Array>>;
 /// Writes `program` and its weights into `folder` as files of IR and of a checkpoint.
 llvm::Error writeFiles(const Program &program, llvm::StringRef folder);
 
-/// Compiles what writeFiles wrote with `options` and runs all steps in one session of two threads.
+/// Compiles what writeFiles wrote to `folder` with `options` to the package `output`.
+llvm::Error compileTo(mlir::MLIRContext &context, const Program &program, const PipelineOptions &options,
+                      llvm::StringRef folder, llvm::StringRef output);
+
+/// The same, and runs all steps in one session of two threads.
 llvm::Expected<Outputs> compileAndRun(mlir::MLIRContext &context, const Program &program,
                                       const PipelineOptions &options, llvm::StringRef folder);
+
+/// The ragged inputs of a step by name, as entries of packages call them.
+std::map<std::string, Array> fieldsOf(const Batch &batch);
 
 } // namespace mjolnir::differential
 

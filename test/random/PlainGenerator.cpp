@@ -37,13 +37,18 @@ private:
       Move move;
     };
     static constexpr Weighted moves[] = {
-        {4, &PlainGenerator::unary},         {6, &PlainGenerator::binary},       {4, &PlainGenerator::withRow},
-        {3, &PlainGenerator::activation},    {5, &PlainGenerator::normalize},    {6, &PlainGenerator::multiply},
-        {3, &PlainGenerator::gateAndUp},     {2, &PlainGenerator::lookUp},       {2, &PlainGenerator::pickRows},
-        {3, &PlainGenerator::rotate},        {2, &PlainGenerator::select},       {2, &PlainGenerator::narrowArithmetic},
-        {3, &PlainGenerator::residual},      {3, &PlainGenerator::moveElements}, {2, &PlainGenerator::reduceRows},
-        {2, &PlainGenerator::softmax},       {2, &PlainGenerator::spelledNorm},  {1, &PlainGenerator::spelledRope},
+        {4, &PlainGenerator::unary},         {6, &PlainGenerator::binary},
+        {4, &PlainGenerator::withRow},       {3, &PlainGenerator::activation},
+        {5, &PlainGenerator::normalize},     {6, &PlainGenerator::multiply},
+        {3, &PlainGenerator::gateAndUp},     {2, &PlainGenerator::lookUp},
+        {2, &PlainGenerator::pickRows},      {3, &PlainGenerator::rotate},
+        {2, &PlainGenerator::select},        {2, &PlainGenerator::narrowArithmetic},
+        {3, &PlainGenerator::residual},      {3, &PlainGenerator::moveElements},
+        {2, &PlainGenerator::reduceRows},    {2, &PlainGenerator::softmax},
+        {2, &PlainGenerator::spelledNorm},   {1, &PlainGenerator::spelledRope},
         {2, &PlainGenerator::reduceColumns}, {1, &PlainGenerator::addInput},
+        {6, &PlainGenerator::attend},        {4, &PlainGenerator::attendSpelled},
+        {3, &PlainGenerator::multiplyPairs},
     };
     int total = 0;
     for (const Weighted &each : moves)
@@ -364,6 +369,20 @@ private:
     Value straight = b.mul(x, b.broadcast(cosine, x)), across = b.mul(turned, b.broadcast(sine, x));
     return b.withScale(b.add(straight, across), b.scale(x));
   }
+
+  Value attend() {
+    Value x = b.tame(anyMatrix());
+    SmallVector<Value> others;
+    for (int64_t count = random.below(3); count > 0; --count)
+      others.push_back(random.chance(0.5) ? x : b.tame(anyMatrix()));
+    return generateAttention(b, x, others);
+  }
+  Value attendSpelled() {
+    Value x = b.tame(anyMatrix());
+    Value other = random.chance(0.5) ? x : b.tame(anyMatrix());
+    return generateSpelledAttention(b, x, other);
+  }
+  Value multiplyPairs() { return generateBatchMatmul(b, b.tame(anyMatrix())); }
 
   void finish() {
     SmallVector<Value> results(picked);

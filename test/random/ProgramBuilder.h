@@ -93,6 +93,11 @@ private:
 /// The two kinds of programs.
 void generatePlain(ProgramBuilder &build);
 void generateLanguageModel(mlir::MLIRContext &context, Program &program);
+/// Attention of the rows of the matrix `x`, as mj.sdpa over what `others` (matrices, perhaps none) are projected to; as
+/// exporters write it, over one; and products of what x is projected to.
+mlir::Value generateAttention(ProgramBuilder &build, mlir::Value x, llvm::ArrayRef<mlir::Value> others);
+mlir::Value generateSpelledAttention(ProgramBuilder &build, mlir::Value x, mlir::Value other);
+mlir::Value generateBatchMatmul(ProgramBuilder &build, mlir::Value x);
 /// Random steps of a language model whose sizes `program` has.
 void generateSteps(Program &program, Random &random, int64_t vocabulary);
 
