@@ -47,8 +47,11 @@ public:
       keys += shapeOf(key)[0];
     Value mask = random.chance(0.5) ? drawMask() : Value();
     llvm::APFloat scale(drawScale());
+    bool isCausal = random.chance(0.4);
+    IntegerAttr window =
+        isCausal && random.chance(0.3) ? b.builder.getI64IntegerAttr(random.between(1, 12)) : IntegerAttr();
     Value y = mj::SdpaOp::create(b.builder, b.loc, b.tensor({rows, heads, columns}), query, keyList, valueList, mask,
-                                 scale, random.chance(0.4));
+                                 scale, isCausal, window);
     return b.withScale(y, b.scale(x));
   }
 
@@ -66,7 +69,7 @@ public:
       scores = random.chance(0.5) ? b.mul(scores, b.constantLike(scores, drawScale()))
                                   : b.div(scores, b.constantLike(scores, 1 / drawScale()));
     if (random.chance(0.5)) {
-      Value mask = drawMask();
+      Value mask = random.chance(0.4) ? drawBand() : drawMask();
       if (typeOf(mask).getElementType().isInteger(1)) {
         Value hidden = b.constantLike(scores, random.pick({-std::numeric_limits<double>::infinity(), -1e9}));
         scores = arith::SelectOp::create(b.builder, b.loc, b.broadcast(mask, scores), scores, hidden);
@@ -133,6 +136,18 @@ private:
     if (kind != 3)
       return x;
     return arith::CmpFOp::create(b.builder, b.loc, arith::CmpFPredicate::OGT, x, b.constantLike(x, 0));
+  }
+
+  /// A constant: what is known of the past, all of it or as much as a window has.
+  Value drawBand() {
+    int64_t window = random.chance(0.5) ? keys : random.between(1, 8), shift = keys - rows;
+    float hidden = random.pick({-std::numeric_limits<float>::infinity(), float(kLowest)});
+    std::vector<float> numbers;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t key = 0; key < keys; ++key)
+        numbers.push_back(key <= row + shift && key > row + shift - window ? 0 : hidden);
+    auto elements = DenseElementsAttr::get(b.tensor({rows, keys}), llvm::ArrayRef<float>(numbers));
+    return arith::ConstantOp::create(b.builder, b.loc, elements);
   }
 
   ProgramBuilder &b;

@@ -233,7 +233,8 @@ void differential::generateLanguageModel(MLIRContext &context, Program &program)
   program.maxContext = random.between(9, 48);
   program.decode = random.pick<int64_t>({1, 2, 3, 4, 5});
   program.maxBatch = program.decode;
-  program.prefill = std::max(program.maxBatch, random.pick<int64_t>({4, 7, 16, 17, 24, 33}));
+  // A prefill entry has a sequence of more than one row.
+  program.prefill = std::max(program.maxBatch + 1, random.pick<int64_t>({4, 7, 16, 17, 24, 33}));
   DecoderGenerator decoder(build);
   decoder.run();
   generateSteps(program, random, decoder.vocabulary);
