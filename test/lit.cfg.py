@@ -20,6 +20,8 @@ nvrtc = [path for path in nvrtc + ["/usr/local/cuda/lib64/libnvrtc.so"] if os.pa
 if nvrtc:
     config.available_features.add("nvrtc")
     config.environment["MJOLNIR_NVRTC"] = nvrtc[0]
+# Compiled kernels are kept from test to test, and from run to run.
+config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cache")
 # A browser looks at reports.
 if shutil.which("chromium"):
     config.available_features.add("chromium")

@@ -213,7 +213,7 @@ private:
   }
 
   LogicalResult generateCode() {
-    FailureOr<SmallVector<Image>> images = target->generateCode(*module);
+    FailureOr<SmallVector<Image>> images = target->generateCode(*module, request.code);
     if (failed(images))
       return failure();
     OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());

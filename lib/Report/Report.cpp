@@ -44,6 +44,10 @@ json::Object report::describeProfile(const Profile &profile) {
                       {"processors", profile.processors},
                       {"cacheBytes", profile.cacheBytes},
                       {"memoryBytes", profile.memoryBytes},
+                      {"threadsPerProcessor", profile.threadsPerProcessor},
+                      {"registersPerProcessor", profile.registersPerProcessor},
+                      {"sharedBytesPerBlock", profile.sharedBytesPerBlock},
+                      {"sharedBytesPerProcessor", profile.sharedBytesPerProcessor},
                       {"copyBandwidth", profile.copyBandwidth},
                       {"readBandwidth", profile.readBandwidth},
                       {"launchSeconds", profile.launchSeconds},
@@ -65,6 +69,24 @@ static llvm::StringRef anchorOf(Block &body) {
   return "rows";
 }
 
+/// What the compiled kernel takes; null where the target does not say.
+static json::Value describeResources(exec::KernelOp kernel) {
+  auto resources = kernel->getAttrOfType<DictionaryAttr>(kResourcesAttr);
+  auto threads = kernel->getAttrOfType<IntegerAttr>("threads");
+  if (!resources || !threads)
+    return nullptr;
+  auto number = [&](llvm::StringRef name) {
+    auto attribute = resources.getAs<IntegerAttr>(name);
+    return attribute ? attribute.getInt() : 0;
+  };
+  return json::Object{{"threads", threads.getInt()},
+                      {"registers", number("registers")},
+                      {"spillBytes", number("spill_bytes")},
+                      {"stackBytes", number("stack_bytes")},
+                      {"sharedBytes", number("shared_bytes")},
+                      {"blocksPerProcessor", number("blocks")}};
+}
+
 json::Array report::describeKernels(Program &program) {
   json::Array result;
   for (exec::KernelOp kernel : program.kernels) {
@@ -80,6 +102,8 @@ json::Array report::describeKernels(Program &program) {
                                   {"schedule", kernel.getSchedule().getName().getValue()},
                                   {"tiles", int64_t(kernel.getTiles())},
                                   {"ops", std::move(ops)},
+                                  {"resources", describeResources(kernel)},
+                                  {"replaced", kernel->hasAttr(kReplacedAttr)},
                                   {"ir", text}});
   }
   return result;

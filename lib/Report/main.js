@@ -36,6 +36,7 @@ showSummary();
 if (chosen) chooseEntry(chosen.name);
 showKv();
 showPrecision();
+showKernels();
 showRemarks();
 showMethod();
 document.querySelector("main").append(make("footer", {}));

@@ -1,6 +1,6 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// The KV plan, the precision of each matrix product, remarks, and what one kernel is made of.
+// The KV plan, the precision of each matrix product, and remarks.
 
 function showKv() {
   const content = [make("h2", {}, "KV cache")];
@@ -123,25 +123,4 @@ function makeRemarks(pass, remarks) {
     return make("details", { class: "remark" }, make("summary", {}, heading, make("span", { class: "quiet" }, `×${formatCount(group.length)}`)),
       make("ul", {}, group.map((remark) => make("li", {}, `${remark.where ? remark.where + ": " : ""}${remark.message}${remark.count > 1 ? ` ×${remark.count}` : ""}`))));
   }));
-}
-
-/** One launch in full. */
-function showKernel(entry, launch) {
-  const kernel = kernelOf(launch);
-  const { cost } = launch;
-  const dialog = section("kernel");
-  const rows = [
-    ["where", launch.where.join(", ") || "–"], ["launch", `#${entry.launches.indexOf(launch)} of ${entry.name}, ${formatCount(kernel.tiles)} tiles, schedule ${kernel.schedule}${launch.dependent ? ", starts before the one before it ends where the device can" : ""}`],
-    ["reads", `${formatBytes(cost.bytesRead)}: ${formatBytes(cost.weightBytes)} weights, ${formatBytes(cost.kvBytes)} KV cache (read or written)`], ["writes", formatBytes(cost.bytesWritten)],
-    ["computes", Object.entries(cost.flops).map(([arithmetic, flops]) => `${formatFlops(flops)} in ${arithmetic}`).join(", ") || "nothing"],
-    ["predicted", `${formatSeconds(launch.predictedSeconds)} = ${formatSeconds(report.profile.launchSeconds)} launch + max(${formatSeconds(launch.memorySeconds)} memory, ${formatSeconds(launch.computeSeconds)} compute); bound by ${launch.bound}`],
-    ["weights", launch.weights.join(", ") || "–"], ["inputs", launch.inputs.join(", ") || "–"], ["outputs", launch.outputs.join(", ") || "–"],
-    ["after", launch.after.map((index) => `#${index} ${kernelOf(entry.launches[index]).name}`).join(", ") || "–"]];
-  if (cost.unknownOps) rows.push(["not counted", `the arithmetic of ${cost.unknownOps} operations`]);
-  dialog.replaceChildren(
-    make("button", { class: "close", onclick: () => dialog.close() }, "close"),
-    make("h2", { id: "kernel-name", style: "margin-top:0" }, kernel.name),
-    make("table", {}, make("tbody", {}, rows.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))),
-    make("h3", {}, "IR"), make("pre", {}, kernel.ir));
-  dialog.showModal();
 }

@@ -3,6 +3,9 @@
 // The registry of targets.
 #include "mjolnir/Target/Target.h"
 
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+
 #include <map>
 
 using namespace mjolnir;
@@ -75,4 +78,16 @@ bool mjolnir::isElementwise(mlir::Block &body, unsigned argument, unsigned resul
 
 int64_t mjolnir::splitDecodeBytes(int64_t rows, int64_t heads, int64_t splits, int64_t headDim) {
   return splits > 1 ? rows * heads * splits * (headDim + 2) * int64_t(sizeof(float)) : 0;
+}
+
+std::string mjolnir::defaultKernelCache() {
+  llvm::SmallString<128> path;
+  if (auto cache = llvm::sys::Process::GetEnv("XDG_CACHE_HOME"); cache && llvm::sys::path::is_absolute(*cache))
+    path = *cache;
+  else if (auto home = llvm::sys::Process::GetEnv("HOME"); home && llvm::sys::path::is_absolute(*home))
+    llvm::sys::path::append(path, *home, ".cache");
+  else
+    return "";
+  llvm::sys::path::append(path, "mjolnir", "kernels");
+  return path.str().str();
 }

@@ -1,31 +1,54 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Kernels to machine code, by NVRTC.
+// Kernels to machine code, by NVRTC: printed one after the other, compiled side by side, those that were compiled before
+// taken from a cache.
 #include "targets/cuda/CodeGenerator.h"
 
+#include "targets/cuda/KernelCache.h"
+#include "targets/cuda/KernelFiles.h"
 #include "targets/cuda/KernelSource.h"
 #include "targets/cuda/Nvrtc.h"
 
 #include "mlir/IR/Remarks.h"
+#include "mlir/IR/Threading.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <optional>
 
 using namespace mlir;
 using namespace mjolnir;
 using namespace mjolnir::cuda;
 
-/// Checks a compiled kernel against the chip and says what it takes.
-static LogicalResult checkResources(exec::KernelOp kernel, const KernelSource &source, const CompiledKernel &compiled,
-                                    const CudaProfile &profile) {
-  int64_t shared = source.sharedBytes + compiled.sharedBytes;
-  if (shared > profile.sharedBytesPerBlock)
-    return kernel.emitOpError("needs ") << shared << " bytes of shared memory; a block has "
-                                        << profile.sharedBytesPerBlock << " on " << profile.name;
+/// Blocks of a kernel that a multiprocessor holds at a time.
+static int64_t countResidentBlocks(const KernelSource &source, const CompiledKernel &compiled, int64_t shared,
+                                   const CudaProfile &profile) {
   int64_t blocks = profile.threadsPerProcessor / source.threads;
   // The register file is given out in units of 256 to a warp.
   if (int64_t registers = llvm::alignTo(compiled.registers * 32, 256) * llvm::divideCeil(source.threads, 32))
     blocks = std::min(blocks, profile.registersPerProcessor / registers);
   if (shared)
     blocks = std::min(blocks, profile.sharedBytesPerProcessor / shared);
+  return blocks;
+}
+
+/// Checks a compiled kernel against the chip, notes on `kernel` what it takes, and says it.
+static LogicalResult noteResources(exec::KernelOp kernel, const KernelSource &source, const CompiledKernel &compiled,
+                                   const CudaProfile &profile) {
+  int64_t shared = source.sharedBytes + compiled.sharedBytes;
+  if (shared > profile.sharedBytesPerBlock)
+    return kernel.emitOpError("needs ") << shared << " bytes of shared memory; a block has "
+                                        << profile.sharedBytesPerBlock << " on " << profile.name;
+  int64_t blocks = countResidentBlocks(source, compiled, shared, profile);
+  if (blocks < 1)
+    return kernel.emitOpError("needs ") << compiled.registers << " registers for each of " << source.threads
+                                        << " threads; a multiprocessor has " << profile.registersPerProcessor << " on "
+                                        << profile.name;
+  Builder builder(kernel.getContext());
+  NamedAttrList resources;
+  for (auto [name, value] : {std::pair("registers", compiled.registers), {"spill_bytes", compiled.spillBytes},
+                             {"stack_bytes", compiled.stackBytes}, {"shared_bytes", shared}, {"blocks", blocks}})
+    resources.append(name, builder.getI64IntegerAttr(value));
+  kernel->setAttr(kResourcesAttr, resources.getDictionary(kernel.getContext()));
   if (auto remark = remark::analysis(kernel.getLoc(), remark::RemarkOpts::name("Resources").category("cuda")))
     remark << llvm::formatv(
                   "@{0}: {1} threads, {2} registers, {3} bytes spilled, {4} bytes of stack, {5} bytes of shared "
@@ -36,29 +59,95 @@ static LogicalResult checkResources(exec::KernelOp kernel, const KernelSource &s
   return success();
 }
 
-FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile) {
+/// Takes each kernel from the cache or compiles it; one result a request.
+static LogicalResult compileAll(ArrayRef<exec::KernelOp> kernels, ArrayRef<CompileKernelRequest> requests,
+                                const KernelCache &cache, SmallVectorImpl<CompiledKernel> &results) {
+  llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::get();
+  if (!nvrtc)
+    return kernels.front()->getParentOp()->emitError() << llvm::toString(nvrtc.takeError());
+  std::string version = (*nvrtc)->version();
+  results.resize(requests.size());
+  SmallVector<std::string> errors(requests.size());
+  std::atomic<size_t> compiled = 0;
+  parallelFor(kernels.front()->getContext(), 0, requests.size(), [&](size_t index) {
+    std::string key = KernelCache::keyOf(requests[index], version);
+    if (std::optional<CompiledKernel> found = cache.find(key)) {
+      results[index] = std::move(*found);
+      return;
+    }
+    llvm::Expected<CompiledKernel> result = (*nvrtc)->compile(requests[index]);
+    if (!result) {
+      errors[index] = llvm::toString(result.takeError());
+      return;
+    }
+    results[index] = std::move(*result);
+    cache.store(key, results[index]);
+    ++compiled;
+  });
+  if (compiled)
+    cache.prune();
+  bool isGood = true;
+  for (auto [kernel, error] : llvm::zip_equal(kernels, errors))
+    if (!error.empty()) {
+      exec::KernelOp(kernel).emitOpError() << error;
+      isGood = false;
+    }
+  return success(isGood);
+}
+
+/// Puts sources of the user's into `requests`, and notes which kernels they replace.
+static void replaceSources(ArrayRef<exec::KernelOp> kernels, MutableArrayRef<CompileKernelRequest> requests,
+                           const LoadedKernels &loaded) {
+  for (size_t index : loaded.apply(requests)) {
+    exec::KernelOp kernel = kernels[index];
+    kernel->setAttr(kReplacedAttr, UnitAttr::get(kernel.getContext()));
+    if (auto remark = remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Replaced").category("cuda")))
+      remark << ("@" + kernel.getSymName() + " is compiled from a source that was loaded, not from the generated one")
+                    .str();
+  }
+}
+
+FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile,
+                                                 const CodeOptions &options) {
   SmallVector<Image> images;
   auto kernels = llvm::to_vector(module.getOps<exec::KernelOp>());
   if (kernels.empty())
     return images;
-  llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::get();
-  if (!nvrtc)
-    return module.emitError() << llvm::toString(nvrtc.takeError());
   auto pools = module.getOps<exec::KvPoolOp>();
   exec::KvPoolOp pool = pools.empty() ? exec::KvPoolOp() : *pools.begin();
-  Builder builder(module.getContext());
+  SmallVector<KernelSource> sources;
+  SmallVector<CompileKernelRequest> requests;
   for (exec::KernelOp kernel : kernels) {
     FailureOr<KernelSource> source = printKernel(kernel, pool, profile);
     if (failed(source))
       return failure();
-    llvm::Expected<CompiledKernel> compiled = (*nvrtc)->compile(kernel.getSymName(), source->text, profile.name);
-    if (!compiled)
-      return kernel.emitOpError() << llvm::toString(compiled.takeError());
-    if (failed(checkResources(kernel, *source, *compiled, profile)))
+    requests.push_back({kernel.getSymName().str(), source->text, getDeviceHeaders().vec(), profile.name});
+    sources.push_back(std::move(*source));
+  }
+  if (!options.dumpKernels.empty())
+    if (llvm::Error error = dumpKernels(requests, options.dumpKernels))
+      return module.emitError() << llvm::toString(std::move(error));
+  std::optional<LoadedKernels> loaded;
+  if (!options.loadKernels.empty()) {
+    llvm::Expected<LoadedKernels> read = LoadedKernels::read(options.loadKernels, requests);
+    if (!read)
+      return module.emitError() << llvm::toString(read.takeError());
+    loaded = std::move(*read);
+    replaceSources(kernels, requests, *loaded);
+  }
+  llvm::Expected<KernelCache> cache = KernelCache::open(options.kernelCache);
+  if (!cache)
+    return module.emitError() << llvm::toString(cache.takeError());
+  SmallVector<CompiledKernel> compiled;
+  if (failed(compileAll(kernels, requests, *cache, compiled)))
+    return failure();
+  Builder builder(module.getContext());
+  for (auto [kernel, source, code] : llvm::zip_equal(kernels, sources, compiled)) {
+    if (failed(noteResources(kernel, source, code, profile)))
       return failure();
-    kernel->setAttr("threads", builder.getI64IntegerAttr(source->threads));
-    kernel->setAttr("shared_bytes", builder.getI64IntegerAttr(source->sharedBytes));
-    images.push_back({("kernels/" + kernel.getSymName() + ".cubin").str(), std::move(compiled->cubin)});
+    kernel->setAttr("threads", builder.getI64IntegerAttr(source.threads));
+    kernel->setAttr("shared_bytes", builder.getI64IntegerAttr(source.sharedBytes));
+    images.push_back({("kernels/" + kernel.getSymName() + ".cubin").str(), std::move(code.cubin)});
     kernel->setAttr("image", builder.getStringAttr(images.back().member));
   }
   return images;

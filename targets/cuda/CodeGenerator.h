@@ -11,8 +11,9 @@
 namespace mjolnir::cuda {
 
 /// Compiles every kernel of `module` for the chip, each to an image of its own, and notes on the kernels what a launch
-/// needs: `threads` and `shared_bytes`.
-llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module, const CudaProfile &profile);
+/// needs, `threads` and `shared_bytes`, and what the compiled kernel takes (kResourcesAttr).
+llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module, const CudaProfile &profile,
+                                                       const CodeOptions &options);
 
 } // namespace mjolnir::cuda
 

@@ -47,8 +47,8 @@ public:
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
-  FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
-    return cuda::generateCode(module, profile);
+  FailureOr<SmallVector<Image>> generateCode(ModuleOp module, const CodeOptions &options) const override {
+    return cuda::generateCode(module, profile, options);
   }
 
 private:

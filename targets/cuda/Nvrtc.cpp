@@ -3,8 +3,6 @@
 // Opening NVRTC, and reading what its assembler reports.
 #include "targets/cuda/Nvrtc.h"
 
-#include "targets/cuda/DeviceHeaders.h"
-
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/Path.h"
@@ -52,6 +50,7 @@ llvm::Error Nvrtc::open() {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.getAddressOfSymbol(symbol));
     isComplete &= function != nullptr;
   };
+  find("nvrtcVersion", getVersion);
   find("nvrtcDestroyProgram", destroy);
   find("nvrtcCompileProgram", run);
   find("nvrtcGetProgramLogSize", logSize);
@@ -77,18 +76,32 @@ static int64_t numberBefore(StringRef line, StringRef unit) {
   return number;
 }
 
-llvm::Expected<CompiledKernel> Nvrtc::compile(StringRef name, const std::string &source, StringRef architecture) const {
+std::string Nvrtc::version() const {
+  int major = 0, minor = 0;
+  getVersion(&major, &minor);
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+llvm::ArrayRef<StringRef> Nvrtc::options() {
+  // -v makes the assembler say what a kernel takes; 177: variables that are not used.
+  static constexpr StringRef list[] = {"--std=c++17", "-default-device", "--ptxas-options=-v", "--diag-suppress=177"};
+  return list;
+}
+
+llvm::Expected<CompiledKernel> Nvrtc::compile(const CompileKernelRequest &request) const {
   std::vector<const char *> names, texts;
-  for (const DeviceHeader &header : getDeviceHeaders()) {
+  for (const DeviceHeader &header : request.headers) {
     names.push_back(header.name);
     texts.push_back(header.text);
   }
-  std::string file = (name + ".cu").str(), chip = ("--gpu-architecture=" + architecture).str();
+  std::string file = request.name + ".cu", chip = "--gpu-architecture=" + request.architecture;
   Program program = nullptr;
-  if (create(&program, source.c_str(), file.c_str(), names.size(), texts.data(), names.data()) != 0)
-    return llvm::createStringError("NVRTC cannot start on kernel " + name);
-  const char *options[] = {chip.c_str(), "--std=c++17", "-default-device", "--ptxas-options=-v", "--diag-suppress=177"};
-  int result = run(program, std::size(options), options);
+  if (create(&program, request.source.c_str(), file.c_str(), names.size(), texts.data(), names.data()) != 0)
+    return llvm::createStringError("NVRTC cannot start on kernel " + request.name);
+  std::vector<const char *> arguments{chip.c_str()};
+  for (StringRef option : options())
+    arguments.push_back(option.data());
+  int result = run(program, arguments.size(), arguments.data());
   size_t size = 0;
   std::string text;
   if (logSize(program, &size) == 0 && size > 1) {
@@ -102,8 +115,10 @@ llvm::Expected<CompiledKernel> Nvrtc::compile(StringRef name, const std::string 
   }
   destroy(&program);
   if (result != 0 || kernel.cubin.empty())
-    return llvm::createStringError("NVRTC refuses kernel " + name + " for " + architecture + ":\n" +
+    return llvm::createStringError("NVRTC refuses kernel " + request.name + " for " + request.architecture + ":\n" +
                                    StringRef(text).rtrim(StringRef("\0\n", 2)));
+  if (!StringRef(text).contains("function '" + request.name + "'"))
+    return llvm::createStringError("the source of kernel " + request.name + " defines no kernel of that name");
   for (StringRef line : llvm::split(StringRef(text), '\n')) {
     if (line.contains("registers")) {
       kernel.registers = numberBefore(line, " registers");

@@ -4,6 +4,8 @@
 #ifndef MJOLNIR_TARGETS_CUDA_NVRTC_H
 #define MJOLNIR_TARGETS_CUDA_NVRTC_H
 
+#include "targets/cuda/DeviceHeaders.h"
+
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -20,20 +22,33 @@ struct CompiledKernel {
   int64_t sharedBytes = 0; ///< static, of a block
 };
 
+/// What a kernel is compiled from.
+struct CompileKernelRequest {
+  std::string name;                           ///< of the one kernel in the source
+  std::string source;
+  std::vector<DeviceHeader> headers;          ///< what the source may include
+  std::string architecture;                   ///< "sm_90a"
+};
+
+/// Safe to use from several threads.
 class Nvrtc {
 public:
   /// The process's NVRTC, or an error that says where it was looked for and how to get it.
   static llvm::Expected<const Nvrtc *> get();
 
-  /// Compiles `source`, which may include the headers of targets/cuda/device, for `architecture` ("sm_90a"). `name` is
-  /// the one kernel in it. The error holds the compiler's log.
-  llvm::Expected<CompiledKernel> compile(llvm::StringRef name, const std::string &source,
-                                         llvm::StringRef architecture) const;
+  /// The compiler's version, "13.0".
+  std::string version() const;
+  /// The options of every compile, beside the architecture.
+  static llvm::ArrayRef<llvm::StringRef> options();
+
+  /// Compiles a kernel. The error holds the compiler's log.
+  llvm::Expected<CompiledKernel> compile(const CompileKernelRequest &request) const;
 
 private:
   using Program = struct ProgramTag *;
   llvm::Error open();
 
+  int (*getVersion)(int *, int *) = nullptr;
   int (*create)(Program *, const char *, const char *, int, const char *const *, const char *const *) = nullptr;
   int (*destroy)(Program *) = nullptr;
   int (*run)(Program, int, const char *const *) = nullptr;

@@ -118,7 +118,10 @@ public:
     return schedule.getName().getValue() == kMatmulSchedule && isElementwise(body, argument, result);
   }
 
-  FailureOr<SmallVector<Image>> generateCode(ModuleOp module) const override {
+  FailureOr<SmallVector<Image>> generateCode(ModuleOp module, const CodeOptions &options) const override {
+    if (!options.dumpKernels.empty() || !options.loadKernels.empty())
+      return module.emitError("kernels of the host have no source to dump or load: LLVM makes their code; "
+                              "--dump-kernels and --load-kernels are for CUDA targets");
     // Entries that only pass on what they are given need no code.
     if (module.getOps<exec::KernelOp>().empty())
       return SmallVector<Image>();

@@ -94,6 +94,17 @@ static cl::opt<std::string> checkpoint("checkpoint",
 static cl::opt<std::string> dumpPhases("dump-phases",
                                        cl::desc("Write the IR after every phase into a folder, numbered"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
+static cl::opt<std::string> kernelCache("kernel-cache",
+                                        cl::desc("Where compiled CUDA kernels are kept between compiles, or none "
+                                                 "(default: mjolnir/kernels in $XDG_CACHE_HOME or ~/.cache)"),
+                                        cl::value_desc("FOLDER"), cl::cat(category));
+static cl::opt<std::string> dumpKernels("dump-kernels",
+                                        cl::desc("Write the source of each CUDA kernel into a folder, as compiled"),
+                                        cl::value_desc("FOLDER"), cl::cat(category));
+static cl::opt<std::string> loadKernels("load-kernels",
+                                        cl::desc("Compile the kernels whose sources are in a folder (dumped and "
+                                                 "edited) from these"),
+                                        cl::value_desc("FOLDER"), cl::cat(category));
 static cl::list<std::string> reports("report",
                                      cl::desc("Write what was compiled and what was declined: a page for people "
                                               "(.html) or data (.json); may be repeated"),
@@ -266,6 +277,12 @@ static bool readCommandLine(CompileRequest &request) {
   request.output = output;
   request.checkpoint = checkpoint;
   request.dumpPhases = dumpPhases;
+  if (kernelCache.getNumOccurrences() == 0)
+    request.code.kernelCache = defaultKernelCache();
+  else if (kernelCache != "none")
+    request.code.kernelCache = kernelCache;
+  request.code.dumpKernels = dumpKernels;
+  request.code.loadKernels = loadKernels;
   for (auto [name, phase] : {std::pair{&compileTo, &request.compileTo}, {&compileFrom, &request.compileFrom}}) {
     if (name->getNumOccurrences() == 0)
       continue;
@@ -273,6 +290,9 @@ static bool readCommandLine(CompileRequest &request) {
     if (!*phase)
       return complain("'" + *name + "' is no phase; there are input, graph, numerics, fusion, schedule, plan, code");
   }
+  if ((!dumpKernels.empty() || !loadKernels.empty()) && request.compileTo && *request.compileTo < Phase::code)
+    return complain("--dump-kernels and --load-kernels act on phase code, which --compile-to=" + compileTo +
+                    " does not reach");
   if (output.empty() && !request.compileTo)
     return complain("give -o OUT.mjp, or --compile-to=PHASE");
   if ((pageSize.getNumOccurrences() && pageSize <= 0) || (maxContext.getNumOccurrences() && maxContext <= 0))

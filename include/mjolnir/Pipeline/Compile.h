@@ -6,6 +6,7 @@
 
 #include "mjolnir/Pipeline/Pipeline.h"
 #include "mjolnir/Report/RemarkLog.h"
+#include "mjolnir/Target/Target.h"
 
 #include <functional>
 
@@ -31,6 +32,7 @@ struct CompileRequest {
   /// With a file of IR: the folder that its weights and tokenizer come from; may be empty.
   std::string checkpoint;
   PipelineOptions options;
+  CodeOptions code;
   /// Sizes of entries were asked for, which only a program in phase input can be given.
   bool hasSizes = false;
   /// The phase that the file of IR is in; empty: what its mj.phase says.

@@ -29,6 +29,23 @@ struct Image {
   llvm::SmallVector<char, 0> bytes;
 };
 
+/// How code is made, beyond what the program says. Folders; what is not given is empty.
+struct CodeOptions {
+  std::string kernelCache; ///< keeps compiled kernels between compiles
+  std::string dumpKernels; ///< where the source of each kernel is written
+  std::string loadKernels; ///< sources that are compiled instead of what the target would write
+};
+
+/// Where compiled kernels are kept unless the user says: mjolnir/kernels in $XDG_CACHE_HOME or ~/.cache. Empty where
+/// there is neither.
+std::string defaultKernelCache();
+
+/// What generateCode may note on a kernel, for people. `resources`, integers: `registers`, `spill_bytes` and
+/// `stack_bytes` of a thread, `shared_bytes` of a block (static and dynamic), `blocks` that a multiprocessor holds at a
+/// time, of `threads` each. `replaced`: its source is the user's.
+inline constexpr llvm::StringLiteral kResourcesAttr = "resources";
+inline constexpr llvm::StringLiteral kReplacedAttr = "replaced";
+
 class Target {
 public:
   virtual ~Target();
@@ -74,8 +91,9 @@ public:
   /// see splitDecodeBytes. They hold anything when a launch starts.
   virtual int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body) const { return 0; }
 
-  /// Compiles every kernel of `module`.
-  virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module) const = 0;
+  /// Compiles every kernel of `module`. What an option asks for and the target cannot do is an error.
+  virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module,
+                                                                 const CodeOptions &options) const = 0;
 };
 
 /// Makes a target from a specification "kind" or "kind:detail"; null with a sentence in `error` if it cannot.
