@@ -3,7 +3,7 @@
 // Products of stacks of matrices, both of them activations: cp.async to shared memory some steps ahead, ldmatrix,
 // mma.m16n8k16. Eight warps, two along M by four along N.
 #pragma once
-#include "flash_attention.cuh"
+#include "tensor_cores.cuh"
 
 namespace batch {
 
@@ -14,7 +14,7 @@ __device__ inline void fetch(T *tile, const T *matrix, int row, int end, int col
   for (int i = threadIdx.x; i < Rows * (Columns / 8); i += Threads) {
     const int r = i / (Columns / 8), c = i % (Columns / 8) * 8;
     const bool inside = row + r < end && column + c < Width;
-    flash::copyAsync<16>(tile + r * Stride + c, matrix + (inside ? int64_t(row + r) * Width + column + c : 0), inside);
+    cores::copyAsync<16>(tile + r * Stride + c, matrix + (inside ? int64_t(row + r) * Width + column + c : 0), inside);
   }
 }
 
@@ -43,7 +43,7 @@ __device__ inline void multiply(const T *a, const T *b, Out *out, int row, int c
       else
         fetch<TileK, TileN, StrideB, N, Threads>(stage + ElementsA, b, step * TileK, K, column);
     }
-    flash::commitCopies();
+    cores::commitCopies();
   };
 
   float sums[TilesM][TilesN][4];
@@ -56,7 +56,7 @@ __device__ inline void multiply(const T *a, const T *b, Out *out, int row, int c
   for (int step = 0; step < Stages - 1; ++step)
     fetchStep(step);
   for (int step = 0; step < Steps; ++step) {
-    asm volatile("cp.async.wait_group %0;" ::"n"(Stages - 2) : "memory");
+    cores::waitForCopies<Stages - 2>();
     __syncthreads();
     fetchStep(step + Stages - 1);
     const T *const tileA = stages + step % Stages * Stage, *const tileB = tileA + ElementsA;
@@ -65,24 +65,24 @@ __device__ inline void multiply(const T *a, const T *b, Out *out, int row, int c
       uint32_t left[TilesM][4];
 #pragma unroll
       for (int i = 0; i < TilesM; ++i)
-        flash::loadMatrices<false>(left[i], tileA + (warpM + i * 16 + lane % 16) * StrideA + k + lane / 16 * 8);
+        cores::loadMatrices<false>(left[i], tileA + (warpM + i * 16 + lane % 16) * StrideA + k + lane / 16 * 8);
 #pragma unroll
       for (int j = 0; j < TilesN; j += 2) {
         uint32_t right[4];
         if constexpr (Transposed)
-          flash::loadMatrices<false>(right, tileB + (warpN + j * 8 + lane % 8 + lane / 16 * 8) * StrideB + k +
+          cores::loadMatrices<false>(right, tileB + (warpN + j * 8 + lane % 8 + lane / 16 * 8) * StrideB + k +
                                                 lane / 8 % 2 * 8);
         else
-          flash::loadMatrices<true>(right, tileB + (k + lane % 16) * StrideB + warpN + j * 8 + lane / 16 * 8);
+          cores::loadMatrices<true>(right, tileB + (k + lane % 16) * StrideB + warpN + j * 8 + lane / 16 * 8);
 #pragma unroll
         for (int i = 0; i < TilesM; ++i) {
-          flash::multiply<T>(sums[i][j], left[i], right[0], right[1]);
-          flash::multiply<T>(sums[i][j + 1], left[i], right[2], right[3]);
+          cores::multiply<T>(sums[i][j], left[i], right[0], right[1]);
+          cores::multiply<T>(sums[i][j + 1], left[i], right[2], right[3]);
         }
       }
     }
   }
-  flash::waitForCopies();
+  cores::waitForCopies();
 #pragma unroll
   for (int i = 0; i < TilesM; ++i)
 #pragma unroll

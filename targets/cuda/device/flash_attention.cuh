@@ -13,6 +13,7 @@
 // float.
 #pragma once
 #include "attention.cuh"
+#include "tensor_cores.cuh"
 
 namespace flash {
 
@@ -156,96 +157,10 @@ template <int Rows, int Group, int Keys, bool Headed, typename M> struct TensorM
   }
 };
 
-//===--- Instructions -----------------------------------------------------===//
-
-template <typename T> constexpr bool kIsF16 = false;
-template <> constexpr bool kIsF16<f16> = true;
-
-__device__ inline uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
-
-/// 8 or 16 bytes to shared memory, zeros where `inside` is false.
-template <int Bytes> __device__ inline void copyAsync(void *to, const void *from, bool inside) {
-  if constexpr (Bytes == 16)
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
-                 "r"(inside ? 16 : 0)
-                 : "memory");
-  else
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(sharedAddress(to)), "l"(from), "r"(inside ? 8 : 0)
-                 : "memory");
-}
-__device__ inline void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-__device__ inline void waitForCopies() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
-
-/// Four 8 x 8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
-template <bool Transposed> __device__ inline void loadMatrices(uint32_t (&r)[4], const void *p) {
-  if constexpr (Transposed)
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(sharedAddress(p))
-                 : "memory");
-  else
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(sharedAddress(p))
-                 : "memory");
-}
-
-/// d += a (16 x 16) b (16 x 8), for 16-bit elements of type T.
-template <typename T> __device__ inline void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  if constexpr (!kIsF16<T>)
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-                 "{%0, %1, %2, %3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  else
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-                 "{%0, %1, %2, %3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-__device__ inline float power2(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 /// e to the power of a difference of scores; those of masks that are added are natural.
 constexpr float kLog2E = 1.44269504f;
 template <bool IsNatural> __device__ inline float power(float difference) {
-  return power2(IsNatural ? difference * kLog2E : difference);
-}
-
-/// Two floats as two elements of type T, `low` in the lower half.
-template <typename T> __device__ inline uint32_t packPair(float low, float high) {
-  if constexpr (!kIsF16<T>) {
-    return packBf16(low, high);
-  } else {
-    uint32_t pair;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-    return pair;
-  }
-}
-
-/// Two f8 as two elements of type T, exactly.
-template <typename T> __device__ inline uint32_t widenPair(uint16_t two) {
-  uint32_t halves;
-  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(two));
-  if constexpr (kIsF16<T>)
-    return halves;
-  return packBf16(toFloat(f16{uint16_t(halves)}), toFloat(f16{uint16_t(halves >> 16)}));
-}
-
-/// Elements i and i + 1; i is even, and p aligned to two elements.
-template <typename T> __device__ inline void storePair(T *p, int64_t i, float low, float high) {
-  if constexpr (sizeof(T) == 2)
-    *reinterpret_cast<uint32_t *>(p + i) = packPair<T>(low, high);
-  else if constexpr (sizeof(T) == 4)
-    *reinterpret_cast<float2 *>(p + i) = {low, high};
-  else {
-    store(p, i, low);
-    store(p, i + 1, high);
-  }
+  return cores::power2(IsNatural ? difference * kLog2E : difference);
 }
 
 //===--- The kernels ------------------------------------------------------===//
@@ -290,27 +205,27 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
       for (int i = threadIdx.x; i < Keys * (D / Piece); i += Threads) {
         const int s = base + i / (D / Piece), d = i % (D / Piece) * Piece;
         const bool inside = s >= span.begin && s < span.end;
-        copyAsync<Piece>(raw + i * Piece, inside ? cache.key(s) + d : nowhere, inside);
+        cores::copyAsync<Piece>(raw + i * Piece, inside ? cache.key(s) + d : nowhere, inside);
       }
       for (int i = threadIdx.x; i < Keys * (E / Piece); i += Threads) {
         const int s = base + i / (E / Piece), d = i % (E / Piece) * Piece;
         const bool inside = s >= span.begin && s < span.end;
-        copyAsync<Piece>(raw + Keys * D + i * Piece, inside ? cache.value(s) + d : nowhere, inside);
+        cores::copyAsync<Piece>(raw + Keys * D + i * Piece, inside ? cache.value(s) + d : nowhere, inside);
       }
     } else {
       T *const k = stages + stage * Stage, *const v = k + Keys * StrideK;
       for (int i = threadIdx.x; i < Keys * (PaddedD / 8); i += Threads) {
         const int row = i / (PaddedD / 8), d = i % (PaddedD / 8) * 8, s = base + row;
         const bool inside = s >= span.begin && s < span.end && d < D;
-        copyAsync<16>(k + row * StrideK + d, inside ? cache.key(s) + d : nowhere, inside);
+        cores::copyAsync<16>(k + row * StrideK + d, inside ? cache.key(s) + d : nowhere, inside);
       }
       for (int i = threadIdx.x; i < Keys * (PaddedE / 8); i += Threads) {
         const int row = i / (PaddedE / 8), d = i % (PaddedE / 8) * 8, s = base + row;
         const bool inside = s >= span.begin && s < span.end && d < E;
-        copyAsync<16>(v + row * StrideV + d, inside ? cache.value(s) + d : nowhere, inside);
+        cores::copyAsync<16>(v + row * StrideV + d, inside ? cache.value(s) + d : nowhere, inside);
       }
     }
-    commitCopies();
+    cores::commitCopies();
   };
   /// Each thread widens what it fetched itself.
   const auto widen = [&](const Kv *from, T *to, int size, int stride) {
@@ -318,9 +233,9 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
       T *const place = to + i / (size / Piece) * stride + i % (size / Piece) * Piece;
       for (int e = 0; e < Piece; e += 8) {
         const uint2 eight = *reinterpret_cast<const uint2 *>(from + i * Piece + e);
-        *reinterpret_cast<uint4 *>(place + e) = {widenPair<T>(uint16_t(eight.x)), widenPair<T>(uint16_t(eight.x >> 16)),
-                                                 widenPair<T>(uint16_t(eight.y)),
-                                                 widenPair<T>(uint16_t(eight.y >> 16))};
+        *reinterpret_cast<uint4 *>(place + e) = {
+            cores::widenPair<T>(uint16_t(eight.x)), cores::widenPair<T>(uint16_t(eight.x >> 16)),
+            cores::widenPair<T>(uint16_t(eight.y)), cores::widenPair<T>(uint16_t(eight.y >> 16))};
       }
     }
   };
@@ -329,7 +244,7 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
     const int m = i / (PaddedD / 8), d = i % (PaddedD / 8) * 8;
     const int64_t place = rows.place(m);
     const bool inside = place >= 0 && d < D;
-    copyAsync<16>(queryTile + m * StrideK + d, inside ? queries + place * D + d : queries, inside);
+    cores::copyAsync<16>(queryTile + m * StrideK + d, inside ? queries + place * D + d : queries, inside);
   }
   // Columns past the heads' multiply zeros, which must be numbers.
   if constexpr (Converts && (PaddedD != D || PaddedE != E))
@@ -339,14 +254,14 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
   if (firstStep < steps)
     fetch(firstStep * Keys, 0);
   else
-    commitCopies();
+    cores::commitCopies();
 
   // Lane l holds, of the tiles of mma.m16n8k16, elements of vectors l / 4 and l / 4 + 8.
   const int vectors[2] = {rowWarp * 16 + lane / 4, rowWarp * 16 + lane / 4 + 8};
   const KeyRange seen[2] = {rows.range(vectors[0]), rows.range(vectors[1])};
   uint32_t kept[KeepsQueries ? PaddedD / 16 : 1][4];
   const auto loadQueries = [&](uint32_t (&a)[4], int kk) {
-    loadMatrices<false>(a, queryTile + (rowWarp * 16 + lane % 16) * StrideK + kk * 16 + lane / 16 * 8);
+    cores::loadMatrices<false>(a, queryTile + (rowWarp * 16 + lane % 16) * StrideK + kk * 16 + lane / 16 * 8);
   };
   float sums[PaddedE / 8][4], largest[2] = {-kInfinity, -kInfinity}, mass[2] = {0.0f, 0.0f};
 #pragma unroll
@@ -355,7 +270,7 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
       sums[n][e] = 0.0f;
 
   for (int step = firstStep; step < steps; ++step) {
-    waitForCopies();
+    cores::waitForCopies();
     __syncthreads();
     if constexpr (Converts) {
       widen(raw, stages, D, StrideK);
@@ -394,9 +309,9 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
 #pragma unroll
       for (int j = 0; j < Own / 16; ++j) {
         uint32_t b[4];
-        loadMatrices<false>(b, k + (j * 16 + lane % 8 + lane / 16 * 8) * StrideK + kk * 16 + lane / 8 % 2 * 8);
-        multiply<T>(scores[2 * j], a, b[0], b[1]);
-        multiply<T>(scores[2 * j + 1], a, b[2], b[3]);
+        cores::loadMatrices<false>(b, k + (j * 16 + lane % 8 + lane / 16 * 8) * StrideK + kk * 16 + lane / 8 % 2 * 8);
+        cores::multiply<T>(scores[2 * j], a, b[0], b[1]);
+        cores::multiply<T>(scores[2 * j + 1], a, b[2], b[3]);
       }
     }
 
@@ -442,18 +357,18 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
 #pragma unroll
     for (int kk = 0; kk < Own / 16; ++kk) {
       const float (&low)[4] = scores[2 * kk], (&high)[4] = scores[2 * kk + 1];
-      const uint32_t a[4] = {packPair<T>(low[0], low[1]), packPair<T>(low[2], low[3]), packPair<T>(high[0], high[1]),
-                             packPair<T>(high[2], high[3])};
+      const uint32_t a[4] = {cores::packPair<T>(low[0], low[1]), cores::packPair<T>(low[2], low[3]),
+                             cores::packPair<T>(high[0], high[1]), cores::packPair<T>(high[2], high[3])};
 #pragma unroll
       for (int n = 0; n < PaddedE / 16; ++n) {
         uint32_t b[4];
-        loadMatrices<true>(b, v + (kk * 16 + lane % 16) * StrideV + n * 16 + lane / 16 * 8);
-        multiply<T>(sums[2 * n], a, b[0], b[1]);
-        multiply<T>(sums[2 * n + 1], a, b[2], b[3]);
+        cores::loadMatrices<true>(b, v + (kk * 16 + lane % 16) * StrideV + n * 16 + lane / 16 * 8);
+        cores::multiply<T>(sums[2 * n], a, b[0], b[1]);
+        cores::multiply<T>(sums[2 * n + 1], a, b[2], b[3]);
       }
     }
   }
-  waitForCopies();
+  cores::waitForCopies();
 
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
@@ -507,7 +422,7 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
     const float share = mass[i] == 0.0f ? 0.0f : valueScale / mass[i];
 #pragma unroll
     for (int n = 0; n < E / 8; ++n)
-      storePair(out, place * E + n * 8 + lane % 4 * 2, sums[n][2 * i] * share, sums[n][2 * i + 1] * share);
+      cores::storePair(out, place * E + n * 8 + lane % 4 * 2, sums[n][2 * i] * share, sums[n][2 * i + 1] * share);
   }
 }
 
