@@ -87,12 +87,26 @@ void mj_package_format(uint32_t *major, uint32_t *minor) {
 }
 
 mj_status mj_package_open(const char *path, mj_package **package) {
+  return mj_package_open_with(path, nullptr, package);
+}
+
+mj_status mj_package_open_with(const char *path, const mj_package_options *options, mj_package **package) {
   return guard([&]() -> Status {
     if (!path || !package)
       return invalid("a null pointer where a path and a place for the package are needed");
     *package = nullptr;
+    Progress progress;
+    if (options) {
+      if (options->struct_size < sizeof(*options))
+        return failure(MJ_ERROR_INVALID_ARGUMENT, "mj_package_options.struct_size is ", options->struct_size,
+                       "; set it to sizeof(mj_package_options), ", sizeof(*options));
+      if (options->progress)
+        progress = [call = options->progress, user = options->user](uint64_t done, uint64_t total) {
+          call(user, done, total);
+        };
+    }
     auto handle = std::make_unique<mj_package>();
-    if (Status status = Package::open(path, handle->package))
+    if (Status status = Package::open(path, handle->package, progress))
       return status;
     *package = handle.release();
     return Status::ok();
@@ -100,6 +114,13 @@ mj_status mj_package_open(const char *path, mj_package **package) {
 }
 
 void mj_package_close(mj_package *package) { delete package; }
+
+size_t mj_package_phases(const mj_package *package, const mj_phase **phases) {
+  if (!package || !phases)
+    return 0;
+  *phases = package->package->phases().list().data();
+  return package->package->phases().list().size();
+}
 
 mj_status mj_package_member(const mj_package *package, const char *name, const void **data, size_t *bytes) {
   return guard([&]() -> Status {
@@ -229,6 +250,13 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
 }
 
 void mj_session_destroy(mj_session *session) { delete session; }
+
+size_t mj_session_phases(const mj_session *session, const mj_phase **phases) {
+  if (!session || !phases)
+    return 0;
+  *phases = session->session->phases().list().data();
+  return session->session->phases().list().size();
+}
 
 uint32_t mj_session_kv_pages(const mj_session *session) { return session ? session->session->kvPages() : 0; }
 

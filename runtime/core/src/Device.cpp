@@ -8,10 +8,11 @@
 
 namespace mjolnir::runtime {
 
-Status Device::open(const PackageView &package, std::unique_ptr<Device> &result) {
+Status Device::open(const PackageView &package, const OpenOptions &options, std::unique_ptr<Device> &result) {
   // The verifier knows the same kinds.
   if (package.program().target()->kind()->string_view() == "cuda")
-    return CudaDevice::open(package, result);
+    return CudaDevice::open(package, options, result);
+  options.phases.begin("load the kernels");
   return HostDevice::open(package, result);
 }
 

@@ -5,7 +5,9 @@
 #define MJOLNIR_RUNTIME_DEVICE_H
 
 #include "PackageView.h"
+#include "Phases.h"
 
+#include <functional>
 #include <memory>
 
 namespace mjolnir::runtime {
@@ -22,13 +24,22 @@ struct SessionOptions {
   bool eagerGraphs = false;
 };
 
+/// As mj_package_options.progress.
+using Progress = std::function<void(uint64_t done, uint64_t total)>;
+
+struct OpenOptions {
+  int file; ///< descriptor of the package's mapped file
+  const Progress &progress;
+  Phases &phases;
+};
+
 class Device {
 public:
   virtual ~Device() = default;
 
   /// Makes the device that the verified `package` is compiled for: checks that this machine has it and can run the
   /// code, loads the images and finds the kernels.
-  static Status open(const PackageView &package, std::unique_ptr<Device> &device);
+  static Status open(const PackageView &package, const OpenOptions &options, std::unique_ptr<Device> &device);
 
   /// `package` is the one this device was opened for.
   virtual Status createSession(const Package &package, const SessionOptions &options,

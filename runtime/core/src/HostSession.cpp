@@ -33,10 +33,13 @@ Status HostSession::create(const Package &package, const HostDevice &device, con
   std::unique_ptr<HostSession> session(new HostSession(package, device));
   if (Status status = session->prepare(options.kvPages))
     return status;
+  session->phases_.begin("allocate memory");
   if (Status status = session->allocate())
     return status;
+  session->phases_.begin("start threads");
   if (Status status = ThreadPool::create(threads ? threads : std::min(usableCores(), MaxThreads), session->threads_))
     return status;
+  session->phases_.end();
   result = std::move(session);
   return Status::ok();
 }

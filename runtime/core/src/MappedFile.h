@@ -31,9 +31,11 @@ public:
   /// Maps the regular file at `path`. MJ_ERROR_NOT_FOUND, MJ_ERROR_IO, or MJ_ERROR_MALFORMED for an empty one.
   Status open(const char *path);
   ByteSpan bytes() const { return bytes_; }
+  int descriptor() const { return file_; }
 
 private:
   ByteSpan bytes_;
+  int file_ = -1;
 };
 
 } // namespace mjolnir::runtime

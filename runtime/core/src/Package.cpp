@@ -37,17 +37,20 @@ DLDataType toDLDataType(fb::DType type) {
   return {kDLOpaqueHandle, 0, 0}; // no verified program has another
 }
 
-Status Package::open(const char *path, std::unique_ptr<Package> &result) {
+Status Package::open(const char *path, std::unique_ptr<Package> &result, const Progress &progress) {
   auto package = std::make_unique<Package>();
   auto named = [&](const Status &status) {
     return failure(status.code(), "cannot load ", quote(path), ": ", status.message());
   };
+  package->phases_.begin("map and verify");
   if (Status status = package->file_.open(path))
     return status.code() == MJ_ERROR_MALFORMED ? named(status) : status;
   if (Status status = package->view_.parse(package->file_.bytes()))
     return named(status);
-  if (Status status = Device::open(package->view_, package->device_))
+  if (Status status =
+          Device::open(package->view_, {package->file_.descriptor(), progress, package->phases_}, package->device_))
     return named(status);
+  package->phases_.end();
   package->describeBindings();
   result = std::move(package);
   return Status::ok();

@@ -31,11 +31,12 @@ struct EntryBindings {
 
 class Package {
 public:
-  static Status open(const char *path, std::unique_ptr<Package> &package);
+  static Status open(const char *path, std::unique_ptr<Package> &package, const Progress &progress = {});
 
   const PackageView &view() const { return view_; }
   const fb::Program &program() const { return view_.program(); }
   const Device &device() const { return *device_; }
+  const Phases &phases() const { return phases_; }
   const EntryBindings &bindings(size_t entry) const { return bindings_[entry]; }
   size_t entryCount() const { return bindings_.size(); }
   const fb::Entry &entry(size_t index) const { return *program().entries()->Get(static_cast<uint32_t>(index)); }
@@ -47,6 +48,7 @@ private:
   PackageView view_;
   std::unique_ptr<Device> device_;
   std::vector<EntryBindings> bindings_;
+  Phases phases_;
 };
 
 /// DLPack's name for a dtype of a verified program.

@@ -4,7 +4,6 @@
 #include "Session.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace mjolnir::runtime {
 namespace {
@@ -34,12 +33,6 @@ bool isDense(const DLTensor &tensor) {
 }
 
 } // namespace
-
-uint64_t nanoseconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
-}
 
 Status Session::prepare(uint32_t wanted) {
   if (Status status = decidePages(wanted))

@@ -30,6 +30,7 @@ public:
   Status wait();
   uint32_t underWay() const { return underWay_; }
   virtual bool isAsynchronous() const { return false; }
+  const Phases &phases() const { return phases_; }
 
   /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a
   /// run. Only sessions on device `host` take one; false from the others.
@@ -83,6 +84,7 @@ protected:
   bool isRagged(size_t entry) const { return entries_[entry].ragged; }
 
   const Package &package_;
+  Phases phases_;
   std::vector<Place> inputs_;         // of the run that is being started, by index
   std::vector<Place> outputs_[Lanes]; // of the lane's run, by index
   std::unique_ptr<mj_step_profile[]> profile_;
@@ -112,9 +114,6 @@ private:
   bool canBeContinued_ = false;    // was started at all
   std::vector<int32_t> anyTokens_; // stands for tokens that the host does not know yet
 };
-
-/// The monotonic clock.
-uint64_t nanoseconds();
 
 } // namespace mjolnir::runtime
 

@@ -8,7 +8,14 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 using namespace mjolnir;
 using namespace mjolnir::test;
@@ -44,7 +51,7 @@ struct Handles {
   }
 };
 
-mj_status open(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
+mj_status openPackage(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
   std::string path = temporaryPath("cuda.mjp");
   if (auto error = writeTestPackage(path, testImage(), std::move(program)))
     ADD_FAILURE() << error.message();
@@ -52,7 +59,7 @@ mj_status open(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
 }
 
 void openSession(Handles &handles, uint32_t flags = 0) {
-  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
   mj_session_options options = {sizeof(options), 0, 4, flags};
   ASSERT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_OK) << mj_last_error();
 }
@@ -142,7 +149,7 @@ struct Refusal {
 
 void expectRefused(fb::ProgramT program, Refusal refusal) {
   Handles handles;
-  EXPECT_EQ(open(handles, std::move(program)), refusal.code);
+  EXPECT_EQ(openPackage(handles, std::move(program)), refusal.code);
   EXPECT_NE(std::string(mj_last_error()).find(refusal.sentence), std::string::npos) << mj_last_error();
 }
 
@@ -152,7 +159,7 @@ TEST(Cuda, RunsOnTheArchitectureThatAnImageIsFor) {
   for (auto [capability, architecture] : runs) {
     Setting setting("FAKE_CUDA_CAPABILITY", capability);
     Handles handles;
-    EXPECT_EQ(open(handles, makeCudaProgram(architecture)), MJ_OK) << mj_last_error();
+    EXPECT_EQ(openPackage(handles, makeCudaProgram(architecture)), MJ_OK) << mj_last_error();
   }
   const std::pair<const char *, const char *> refused[] = {
       {"100", "sm_90a"}, {"120", "sm_110f"}, {"110", "sm_120f"}, {"70", "compute_75"}};
@@ -199,7 +206,7 @@ TEST(Cuda, OutOfMemorySaysWhatWantedHowMuch) {
     expectRefused(makeCudaProgram(), {MJ_ERROR_OUT_OF_MEMORY, "the package's weights needs "});
   }
   Handles handles;
-  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
   mj_session_options options = {sizeof(options), 0, 1 << 20, 0};
   Setting setting("FAKE_CUDA_MEMORY", "100000");
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_OUT_OF_MEMORY);
@@ -209,9 +216,96 @@ TEST(Cuda, OutOfMemorySaysWhatWantedHowMuch) {
       << mj_last_error();
 }
 
+/// Kilobytes of `path` that this process has in its memory.
+size_t residentKilobytes(const std::string &path) {
+  std::ifstream maps("/proc/self/smaps");
+  size_t sum = 0;
+  bool isFile = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') < line.find(' '))
+      isFile = line.size() >= path.size() && line.compare(line.size() - path.size(), path.size(), path) == 0;
+    else if (isFile && line.compare(0, 4, "Rss:") == 0)
+      sum += strtoull(line.c_str() + 4, nullptr, 10);
+  }
+  return sum;
+}
+
+/// Kilobytes of `path` that the system keeps.
+size_t cachedKilobytes(const std::string &path) {
+  int file = open(path.c_str(), O_RDONLY);
+  struct stat info = {};
+  fstat(file, &info);
+  void *data = mmap(nullptr, size_t(info.st_size), PROT_READ, MAP_SHARED, file, 0);
+  std::vector<unsigned char> pages((size_t(info.st_size) + 4095) / 4096);
+  EXPECT_EQ(mincore(data, size_t(info.st_size), pages.data()), 0);
+  munmap(data, size_t(info.st_size));
+  close(file);
+  return size_t(std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; })) * 4;
+}
+
+TEST(Cuda, UploadsOnceAndGivesTheFileBack) {
+  std::string path = temporaryPath("big.mjp");
+  fb::ProgramT program = makeCudaProgram();
+  fb::ProgramT big = makeBigProgram();
+  big.target = std::move(program.target);
+  for (auto &kernel : big.kernels)
+    kernel->threads = 32;
+  if (auto error = writeTestPackage(path, testImage(), std::move(big)))
+    FAIL() << error.message();
+  int file = open(path.c_str(), O_RDONLY); // what is not on disk yet cannot leave memory
+  fsync(file);
+  close(file);
+  struct statfs system = {};
+  statfs(path.c_str(), &system);
+  constexpr decltype(system.f_type) Tmpfs = 0x01021994;
+  for (const char *integrated : {"0", "1"}) {
+    Setting setting("FAKE_CUDA_INTEGRATED", integrated);
+    Handles handles;
+    std::vector<std::pair<uint64_t, uint64_t>> calls;
+    mj_package_options options = {};
+    options.struct_size = sizeof(options);
+    options.user = &calls;
+    options.progress = [](void *user, uint64_t done, uint64_t total) {
+      static_cast<std::vector<std::pair<uint64_t, uint64_t>> *>(user)->push_back({done, total});
+    };
+    ASSERT_EQ(mj_package_open_with(path.c_str(), &options, &handles.package), MJ_OK) << mj_last_error();
+    ASSERT_FALSE(calls.empty());
+    for (size_t i = 1; i < calls.size(); ++i)
+      EXPECT_GE(calls[i].first, calls[i - 1].first);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      EXPECT_EQ(calls[i].second, calls.back().second);
+      EXPECT_EQ(calls[i].first == calls[i].second, i + 1 == calls.size());
+    }
+    EXPECT_GE(calls.back().second, BigWeightBytes);
+    EXPECT_LT(residentKilobytes(path), 1024u);
+    if (integrated[0] == '1' && system.f_type != Tmpfs)
+      EXPECT_LT(cachedKilobytes(path), 1024u);
+    const mj_phase *phases = nullptr;
+    size_t count = mj_package_phases(handles.package, &phases);
+    std::string names;
+    for (size_t i = 0; i < count; ++i)
+      names += std::string(i ? ", " : "") + phases[i].name;
+    EXPECT_EQ(names, "map and verify, start the driver, upload the weights, wait for the kernels, load the kernels");
+
+    ASSERT_EQ(mj_session_create(handles.package, nullptr, &handles.session), MJ_OK) << mj_last_error();
+    std::string bytes(BigWeightBytes, 0);
+    int64_t extent = BigWeightBytes;
+    DLTensor tensor = {bytes.data(), {kDLCPU, 0}, 1, {kDLUInt, 8, 1}, &extent, nullptr, 0};
+    const DLTensor *outputs[] = {&tensor};
+    ASSERT_EQ(mj_session_run(handles.session, Peek, nullptr, 0, outputs, 1), MJ_OK) << mj_last_error();
+    EXPECT_TRUE(bytes == weightBytes(BigWeight));
+  }
+  Setting setting("FAKE_CUDA_FAIL", "cuMemcpyAsync");
+  Handles handles;
+  EXPECT_EQ(mj_package_open(path.c_str(), &handles.package), MJ_ERROR_INTERNAL);
+  EXPECT_NE(std::string(mj_last_error()).find("uploading the weights: CUDA_ERROR_NOT_SUPPORTED (801)"),
+            std::string::npos)
+      << mj_last_error();
+}
+
 TEST(Cuda, RefusesFlagsThatItDoesNotKnow) {
   Handles handles;
-  ASSERT_EQ(open(handles), MJ_OK) << mj_last_error();
+  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
   mj_session_options options = {sizeof(options), 0, 0, 1u << 30};
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_INVALID_ARGUMENT);
   EXPECT_NE(std::string(mj_last_error()).find("flags has bits that this runtime does not know"), std::string::npos);

@@ -7,8 +7,8 @@
 // what a stream is given runs when somebody waits for it.
 //
 // Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
-// of a function that fails), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at once, as early as they
-// may).
+// of a function that fails), FAKE_CUDA_INTEGRATED ("0"), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at
+// once, as early as they may).
 #include "cuda/DriverApi.h"
 
 #include <cstdio>
@@ -19,6 +19,7 @@
 #include <elf.h>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <sys/mman.h>
@@ -65,7 +66,8 @@ struct FakeModule {
   std::map<std::string, FakeFunction> functions;
 };
 
-std::vector<int> contexts; // of this process; tests use one thread
+std::recursive_mutex mutex; // of all that follows
+thread_local std::vector<int> contexts;
 std::map<void *, size_t> allocations;
 std::set<FakeStream *> streams;
 size_t allocatedBytes = 0;
@@ -105,6 +107,7 @@ const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_s
 } // namespace
 
 #define ENTER(function)                                                                                                \
+  std::lock_guard<std::recursive_mutex> lock(mutex);                                                                   \
   if (Result entered = enter(function); entered != Success)                                                            \
   return entered
 
@@ -130,11 +133,12 @@ EXPORT Result cuDeviceGetAttribute(int *value, int attribute, DeviceHandle) {
   *value = attribute == AttributeComputeCapabilityMajor         ? capability / 10
            : attribute == AttributeComputeCapabilityMinor       ? capability % 10
            : attribute == AttributeMaxSharedMemoryPerBlockOptin ? 100 * 1024
+           : attribute == AttributeIntegrated                   ? int(setting("FAKE_CUDA_INTEGRATED", 0))
                                                                 : 1;
   return Success;
 }
 EXPORT Result cuDevicePrimaryCtxRetain(Context *context, DeviceHandle) {
-  *context = reinterpret_cast<Context>(&contexts);
+  *context = reinterpret_cast<Context>(&mutex);
   return Success;
 }
 EXPORT Result cuDevicePrimaryCtxRelease_v2(DeviceHandle) {
@@ -259,6 +263,7 @@ EXPORT Result cuStreamCreate(Stream *stream, unsigned) {
   return Success;
 }
 EXPORT Result cuStreamDestroy_v2(Stream stream) {
+  ENTER("cuStreamDestroy");
   auto *fake = reinterpret_cast<FakeStream *>(stream);
   fake->runUntil(fake->submitted);
   streams.erase(fake);

@@ -202,11 +202,33 @@ fb::ProgramT makeProgram() {
   return program;
 }
 
+fb::ProgramT makeBigProgram() {
+  fb::ProgramT program = makeProgram();
+  program.weights.push_back(weight("big", DType::u8, {BigWeightBytes}, BigWeightBytes));
+  auto entry = std::make_unique<fb::EntryT>();
+  entry->name = "peek";
+  entry->outputs.push_back(binding("bytes", DType::u8, {BigWeightBytes}));
+  fb::CopyT copy;
+  copy.source = std::make_unique<Operand>(Space::weight, BigWeight, 0, BigWeightBytes);
+  copy.destination = std::make_unique<Operand>(Space::output, 0, 0, BigWeightBytes);
+  auto step = std::make_unique<fb::StepT>();
+  step->kind.Set(std::move(copy));
+  entry->steps.push_back(std::move(step));
+  program.entries.push_back(std::move(entry));
+  return program;
+}
+
 std::string weightBytes(size_t index) {
   if (index == 1)
     return "odd";
   if (index == 2)
     return std::string(192, 'p');
+  if (index == BigWeight) {
+    std::string bytes(BigWeightBytes, 0);
+    for (size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<char>(i * 2654435761u >> 24);
+    return bytes;
+  }
   std::string bytes;
   for (int i = 0; i < 64; ++i) {
     float value = static_cast<float>(i + 1);

@@ -25,7 +25,12 @@ enum TestEntry : size_t { Affine, Count, Stack, Step };
 /// The program; weights' offsets and the like are the writer's to fill in. Features of this machine are not asked for.
 fb::ProgramT makeProgram();
 
-/// The bytes of weight `index` of makeProgram().
+/// makeProgram() with one more weight, `big`, of many pages and an odd number of bytes, and one more entry:
+///   peek: -> bytes u8[BigWeightBytes], that weight
+fb::ProgramT makeBigProgram();
+enum : size_t { BigWeight = 3, BigWeightBytes = (size_t(21) << 20) + 5, Peek = 4 };
+
+/// The bytes of weight `index` of makeProgram() or makeBigProgram().
 std::string weightBytes(size_t index);
 
 /// Writes the package with the real writer; `image` is what the kernels are in.

@@ -54,6 +54,15 @@ typedef struct mj_package mj_package;
 
 /// Maps and verifies the package at `path`. On success `*package` must be given to mj_package_close.
 MJ_API mj_status mj_package_open(const char *path, mj_package **package);
+typedef struct mj_package_options {
+  size_t struct_size; // sizeof(mj_package_options)
+  /// Told how many bytes of the weights are on their way to a device that has memory of its own, now and then and once
+  /// at the end, by the thread that opens the package; may be null.
+  void (*progress)(void *user, uint64_t done, uint64_t total);
+  void *user;
+} mj_package_options;
+/// The same, with options; null: none.
+MJ_API mj_status mj_package_open_with(const char *path, const mj_package_options *options, mj_package **package);
 /// Closes a package; its sessions must be destroyed first. Null is allowed.
 MJ_API void mj_package_close(mj_package *package);
 
@@ -62,6 +71,15 @@ MJ_API void mj_package_close(mj_package *package);
 MJ_API mj_status mj_package_member(const mj_package *package, const char *name, const void **data, size_t *bytes);
 MJ_API size_t mj_package_member_count(const mj_package *package);
 MJ_API const char *mj_package_member_name(const mj_package *package, size_t index);
+
+/// What opening a package, or making a session, took its time for, in order. "load the kernels" may have gone on beside
+/// another phase.
+typedef struct mj_phase {
+  const char *name;
+  uint64_t nanoseconds;
+} mj_phase;
+/// How many there are; `*phases` lives with the package.
+MJ_API size_t mj_package_phases(const mj_package *package, const mj_phase **phases);
 
 typedef enum mj_entry_kind { MJ_ENTRY_PLAIN = 0, MJ_ENTRY_RAGGED = 1 } mj_entry_kind;
 
@@ -122,6 +140,8 @@ typedef enum mj_session_flags {
 MJ_API mj_status mj_session_create(const mj_package *package, const mj_session_options *options, mj_session **session);
 /// Null is allowed.
 MJ_API void mj_session_destroy(mj_session *session);
+/// What making the session took its time for; as mj_package_phases.
+MJ_API size_t mj_session_phases(const mj_session *session, const mj_phase **phases);
 /// How many KV pages the session has.
 MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
 

@@ -3,11 +3,9 @@
 // Opening a package for a CUDA device.
 #include "CudaDevice.h"
 #include "CudaSession.h"
+#include "Upload.h"
 
-#include <algorithm>
-#include <cstring>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <future>
 
 namespace mjolnir::runtime {
 
@@ -25,21 +23,47 @@ CudaDevice::~CudaDevice() {
   driver_->primaryContextRelease(handle_);
 }
 
-Status CudaDevice::open(const PackageView &package, std::unique_ptr<Device> &result) {
+Status CudaDevice::open(const PackageView &package, const OpenOptions &options, std::unique_ptr<Device> &result) {
   auto device = std::make_unique<CudaDevice>();
+  options.phases.begin("start the driver");
   if (Status status = device->retain())
     return status;
   if (Status status = device->checkArchitecture(package))
     return status;
   Scope scope(*device->driver_, device->context_);
-  if (Status status = device->loadImages(package))
-    return status;
-  if (Status status = device->findKernels(package.program()))
-    return status;
-  if (Status status = device->uploadWeights(package))
+  if (Status status = device->load(package, options))
     return status;
   result = std::move(device);
   return Status::ok();
+}
+
+/// Images are loaded by a thread while weights travel: that is work of the driver on one core, this mostly the bus's.
+Status CudaDevice::load(const PackageView &package, const OpenOptions &options) {
+  const uint64_t bytes = package.program().weights_bytes();
+  if (Status status = DeviceMemory::allocate(*driver_, bytes, "the package's weights", weights_))
+    return status;
+  Status loaded, uploaded;
+  uint64_t loadNanoseconds = 0;
+  auto loadCode = [&] {
+    Scope scope(*driver_, context_);
+    const uint64_t begin = nanoseconds();
+    loaded = loadImages(package);
+    if (!loaded)
+      loaded = findKernels(package.program());
+    loadNanoseconds = nanoseconds() - begin;
+  };
+  if (bytes == 0) {
+    loadCode();
+  } else {
+    std::future<void> loader = std::async(std::launch::async, loadCode);
+    options.phases.begin("upload the weights");
+    uploaded = uploadWeights(package, options);
+    options.phases.begin("wait for the kernels");
+    loader.get();
+  }
+  options.phases.end();
+  options.phases.add("load the kernels", loadNanoseconds);
+  return loaded ? std::move(loaded) : std::move(uploaded);
 }
 
 Status CudaDevice::createSession(const Package &package, const SessionOptions &options,
@@ -60,7 +84,8 @@ Status CudaDevice::retain() {
   char name[256] = {};
   driver_->deviceGetName(name, sizeof(name) - 1, handle_);
   name_ = name;
-  const std::pair<int, int *> attributes[] = {{AttributeComputeCapabilityMajor, &major_},
+  const std::pair<int, int *> attributes[] = {{AttributeIntegrated, &isIntegrated_},
+                                              {AttributeComputeCapabilityMajor, &major_},
                                               {AttributeComputeCapabilityMinor, &minor_},
                                               {AttributeMaxSharedMemoryPerBlockOptin, &maxSharedBytes_}};
   for (auto [attribute, value] : attributes)
@@ -152,50 +177,14 @@ Status CudaDevice::findKernels(const fb::Program &program) {
   return Status::ok();
 }
 
-/// Copies through two page-locked buffers, one filled while the other travels, and gives the file's pages back behind
-/// it.
-Status CudaDevice::uploadWeights(const PackageView &package) {
-  const uint64_t bytes = package.program().weights_bytes();
-  if (bytes == 0)
-    return Status::ok();
-  if (Status status = DeviceMemory::allocate(*driver_, bytes, "the package's weights", weights_))
-    return status;
-  constexpr uint64_t ChunkBytes = uint64_t(32) << 20;
-  const uint64_t chunk = std::min(ChunkBytes, bytes);
-  PinnedMemory staging[2];
-  Stream streams[2] = {};
-  Status status;
-  for (int i = 0; i < 2 && !status; ++i) {
-    status = staging[i].allocate(*driver_, chunk, "the upload of weights");
-    if (!status)
-      status = driver_->check(driver_->streamCreate(&streams[i], StreamNonBlocking), "making a stream for the upload");
-  }
-  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  for (uint64_t done = 0, turn = 0; done < bytes && !status; ++turn) {
-    uint64_t count = std::min(chunk, bytes - done);
-    const uint8_t *from = package.weights() + done;
-    Stream stream = streams[turn % 2];
-    status = driver_->check(driver_->streamSynchronize(stream), "uploading weights");
-    if (status)
-      break;
-    std::memcpy(staging[turn % 2].data(), from, count);
-    status = driver_->check(driver_->copyToDevice(weights_.pointer() + done, staging[turn % 2].data(), count, stream),
-                            "uploading weights");
-    // Whole pages only: what shares a page with another member stays.
-    uintptr_t first = (reinterpret_cast<uintptr_t>(from) + page - 1) / page * page;
-    uintptr_t last = (reinterpret_cast<uintptr_t>(from) + count) / page * page;
-    if (last > first)
-      madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
-    done += count;
-  }
-  for (Stream stream : streams)
-    if (stream) {
-      Status end = driver_->check(driver_->streamSynchronize(stream), "uploading weights");
-      driver_->streamDestroy(stream);
-      if (!status)
-        status = end;
-    }
-  return status;
+Status CudaDevice::uploadWeights(const PackageView &package, const OpenOptions &options) const {
+  Scope scope(*driver_, context_);
+  UploadSource source;
+  source.bytes = {package.weights(), package.program().weights_bytes()};
+  source.file = options.file;
+  source.fileOffset = static_cast<uint64_t>(package.weights() - package.file().data);
+  source.sharesMemory = isIntegrated_;
+  return upload(*driver_, context_, source, weights_.pointer(), options.progress);
 }
 
 } // namespace mjolnir::runtime

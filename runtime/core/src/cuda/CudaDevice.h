@@ -27,7 +27,7 @@ public:
 
   /// Takes the first device that the driver shows (CUDA_VISIBLE_DEVICES chooses), loads the images, uploads the
   /// weights.
-  static Status open(const PackageView &package, std::unique_ptr<Device> &device);
+  static Status open(const PackageView &package, const OpenOptions &options, std::unique_ptr<Device> &device);
   Status createSession(const Package &package, const SessionOptions &options,
                        std::unique_ptr<Session> &session) const override;
 
@@ -42,13 +42,14 @@ private:
   Status loadImages(const PackageView &package);
   Status loadImage(std::string_view name, ByteSpan bytes);
   Status findKernels(const fb::Program &program);
-  Status uploadWeights(const PackageView &package);
+  Status load(const PackageView &package, const OpenOptions &options);
+  Status uploadWeights(const PackageView &package, const OpenOptions &options) const;
 
   const cuda::Driver *driver_ = nullptr;
   cuda::DeviceHandle handle_ = 0;
   cuda::Context context_ = nullptr;
   std::string name_;
-  int major_ = 0, minor_ = 0, maxSharedBytes_ = 0;
+  int major_ = 0, minor_ = 0, maxSharedBytes_ = 0, isIntegrated_ = 0;
   std::vector<cuda::Module> modules_;
   std::vector<CudaKernel> kernels_;
   cuda::DeviceMemory weights_;

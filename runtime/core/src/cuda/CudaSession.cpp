@@ -18,14 +18,17 @@ Status CudaSession::create(const Package &package, const CudaDevice &device, con
   if (Status status = session->prepare(options.kvPages))
     return status;
   Scope scope(device.driver(), device.context());
+  session->phases_.begin("allocate memory");
   if (Status status = session->allocateMemory())
     return status;
+  session->phases_.begin("capture graphs");
   if (options.eagerGraphs && options.useGraphs)
     if (Status status = session->captureAll())
       return status;
   if (Status status =
           session->driver_.check(session->driver_.streamSynchronize(session->stream_), "preparing the session"))
     return status;
+  session->phases_.end();
   result = std::move(session);
   return Status::ok();
 }
