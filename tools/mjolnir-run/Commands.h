@@ -7,6 +7,7 @@
 #include "mjolnir/llm.hpp"
 #include "mjolnir/runtime.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ struct Options {
   std::string package;
   uint32_t threads = 0, kvPages = 0;
   bool stats = false, noRunAhead = false;
+  std::string traceFile;
+  std::chrono::steady_clock::time_point started; // before anything was loaded
 
   // The prompt: one of these.
   std::optional<std::string> prompt, promptFile;

@@ -4,6 +4,7 @@
 
 #include "Commands.h"
 #include "Npy.h"
+#include "Trace.h"
 
 #include <chrono>
 #include <cinttypes>
@@ -16,6 +17,19 @@ namespace {
 
 double perSecond(uint64_t count, uint64_t nanoseconds) {
   return nanoseconds ? static_cast<double>(count) * 1e9 / static_cast<double>(nanoseconds) : 0;
+}
+
+double millisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Microseconds.
+double perStep(uint64_t nanoseconds, uint64_t steps) {
+  return static_cast<double>(nanoseconds) * 1e-3 / static_cast<double>(steps);
+}
+
+void printPhase(const mj_phase &phase) {
+  std::fprintf(stderr, "  %-22s %9.1f ms\n", phase.name, static_cast<double>(phase.nanoseconds) * 1e-6);
 }
 
 const char *reasonText(mj_finish finish) {
@@ -46,13 +60,22 @@ Result<std::vector<int32_t>> promptTokens(const Generator &generator, const Opti
 }
 
 int generate(const Package &package, const Options &options) {
-  auto start = std::chrono::steady_clock::now();
-  const uint32_t flags =
+  Trace trace;
+  mj_generator_options settings = {};
+  settings.struct_size = sizeof(settings);
+  settings.threads = options.threads;
+  settings.kv_pages = options.kvPages;
+  settings.flags =
       (options.noRunAhead ? MJ_GENERATOR_NO_RUN_AHEAD : 0) | (options.stats ? MJ_GENERATOR_TIME_DEVICE : 0);
-  auto generator = Generator::create(package, options.threads, options.kvPages, flags);
+  if (!options.traceFile.empty()) {
+    settings.profile = Trace::take;
+    settings.profile_user = &trace;
+  }
+  auto generator = Generator::create(package, settings);
   if (!generator)
     return fail(generator.error().message);
-  double loadMs = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double loadMs = millisecondsSince(options.started);
+  double firstTokenMs = 0;
   if (!options.printTokens)
     if (auto tokenizer = generator->tokenizer(); !tokenizer) {
       if (options.tokens.empty())
@@ -87,6 +110,8 @@ int generate(const Package &package, const Options &options) {
     std::cout << *text;
   }
   auto generated = generator->generate(request, [&](const mj_event &event) {
+    if (firstTokenMs == 0 && event.token_count > 0)
+      firstTokenMs = millisecondsSince(options.started);
     if (options.printTokens)
       for (size_t i = 0; i < event.token_count; ++i)
         printToken(event.tokens[i]);
@@ -99,6 +124,8 @@ int generate(const Package &package, const Options &options) {
   std::cout << std::endl;
   if (!std::cout)
     return fail("cannot write to standard output");
+  if (!options.traceFile.empty())
+    trace.write(options.traceFile);
 
   if (generated->finish == MJ_FINISH_CONTEXT_FULL)
     std::fprintf(stderr, "mjolnir-run: note: ended because the context of %" PRIu32 " tokens is full\n",
@@ -110,12 +137,26 @@ int generate(const Package &package, const Options &options) {
     mj_generator_stats stats = generator->stats();
     const mj_request_stats &request = generated->stats;
     std::fprintf(stderr, "load     %9.1f ms\n", loadMs);
+    const mj_phase *phases = nullptr;
+    for (size_t i = 0, count = mj_package_phases(package.get(), &phases); i < count; ++i)
+      printPhase(phases[i]);
+    for (size_t i = 0, count = mj_generator_phases(generator->get(), &phases); i < count; ++i)
+      printPhase(phases[i]);
+    std::fprintf(stderr, "first token %6.1f ms after the start of loading\n", firstTokenMs);
     std::fprintf(stderr, "prefill  %9.1f ms  %6" PRIu64 " tokens  %9.1f tokens/s\n",
                  static_cast<double>(stats.prefill_nanoseconds) * 1e-6, stats.prefill_tokens,
                  perSecond(stats.prefill_tokens, stats.prefill_nanoseconds));
     std::fprintf(stderr, "decode   %9.1f ms  %6" PRIu64 " tokens  %9.1f tokens/s\n",
                  static_cast<double>(stats.decode_nanoseconds) * 1e-6, stats.decode_tokens,
                  perSecond(stats.decode_tokens, stats.decode_nanoseconds));
+    if (stats.decode_steps > 0)
+      std::fprintf(stderr,
+                   "step     %9.1f us: host %.1f us, device %.1f us; %" PRIu64 " of %" PRIu64 " started ahead, %" PRIu64
+                   " tokens dropped\n",
+                   perStep(stats.decode_nanoseconds, stats.decode_steps),
+                   perStep(stats.decode_host_nanoseconds, stats.decode_steps),
+                   perStep(stats.decode_device_nanoseconds, stats.decode_steps), stats.ahead_steps, stats.decode_steps,
+                   stats.dropped_tokens);
     std::fprintf(stderr, "prompt %zu tokens, new %zu tokens, first after %.1f ms, all in %.1f ms; ended by %s\n",
                  request.prompt_tokens, request.new_tokens, static_cast<double>(request.first_token_nanoseconds) * 1e-6,
                  static_cast<double>(request.total_nanoseconds) * 1e-6, reasonText(generated->finish));

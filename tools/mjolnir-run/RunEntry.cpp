@@ -4,6 +4,7 @@
 
 #include "Commands.h"
 #include "Npy.h"
+#include "Trace.h"
 
 #include <algorithm>
 #include <chrono>
@@ -96,11 +97,19 @@ int runEntry(const Package &package, const Options &options) {
   auto session = Session::create(package, options.threads, options.kvPages);
   if (!session)
     return fail(session.error().message);
+  Trace trace;
+  const std::string entryName = info->name;
+  session->setProfiling(!options.traceFile.empty());
   std::vector<double> milliseconds;
   for (uint32_t i = 0; i < options.repeat; ++i) {
     auto start = std::chrono::steady_clock::now();
     if (auto error = session->run(*entry, in.data(), in.size(), out.data(), out.size()))
       return fail(error->message);
+    if (!options.traceFile.empty()) {
+      auto [steps, count] = session->profile();
+      auto began = std::chrono::duration_cast<std::chrono::nanoseconds>(start.time_since_epoch());
+      trace.add({entryName.c_str(), static_cast<uint64_t>(began.count()), steps, count});
+    }
     milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -113,6 +122,8 @@ int runEntry(const Package &package, const Options &options) {
     array.data.assign(data, data + outputs[i].bytes);
     writeNpy(outputFiles[outputs[i].name], array);
   }
+  if (!options.traceFile.empty())
+    trace.write(options.traceFile);
   if (options.stats) {
     std::sort(milliseconds.begin(), milliseconds.end());
     std::fprintf(stderr, "%zu runs: median %.3f ms, fastest %.3f ms\n", milliseconds.size(),

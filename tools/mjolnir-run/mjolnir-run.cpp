@@ -142,6 +142,8 @@ Command chooseCommand(const CLI::App &app, const Options &options) {
   for (const char *other : {"--perplexity", "--logits"})
     if (given("--entry") && given(other))
       throw CLI::ValidationError("--entry", std::string("excludes ") + other);
+  if (given("--trace") && (given("--perplexity") || given("--logits")))
+    throw CLI::ValidationError("--trace", "goes with a prompt or --entry");
   if (given("--perplexity") && (given("--logits") || hasPrompt))
     throw CLI::ValidationError("--perplexity", "excludes --logits and a prompt");
   if (given("--entry")) {
@@ -181,6 +183,11 @@ int main(int argc, char **argv) {
       ->type_name("N")
       ->capture_default_str();
   app.add_flag("--stats", options.stats, "Print times and speeds to stderr");
+  app.add_option(
+         "--trace", options.traceFile,
+         "Write what each kernel of each run took to this file, which chrome://tracing and ui.perfetto.dev show; "
+         "kernels then run one by one")
+      ->type_name("FILE");
   app.add_flag("--no-run-ahead", options.noRunAhead,
                "Wait for each token before the next step starts; the text is the same")
       ->group("Generation");
@@ -195,6 +202,7 @@ int main(int argc, char **argv) {
     return app.exit(e) == 0 ? ExitOk : ExitUsage;
   }
   try {
+    options.started = std::chrono::steady_clock::now();
     auto package = Package::open(options.package);
     if (!package)
       return fail(package.error().message);

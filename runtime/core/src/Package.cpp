@@ -42,6 +42,7 @@ Status Package::open(const char *path, std::unique_ptr<Package> &result, const P
   auto named = [&](const Status &status) {
     return failure(status.code(), "cannot load ", quote(path), ": ", status.message());
   };
+  NvtxRange::initialize();
   package->phases_.begin("map and verify");
   if (Status status = package->file_.open(path))
     return status.code() == MJ_ERROR_MALFORMED ? named(status) : status;

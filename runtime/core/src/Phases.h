@@ -4,9 +4,12 @@
 #ifndef MJOLNIR_RUNTIME_PHASES_H
 #define MJOLNIR_RUNTIME_PHASES_H
 
+#include "Nvtx.h"
+
 #include "mjolnir/runtime.h"
 
 #include <ctime>
+#include <optional>
 #include <vector>
 
 namespace mjolnir::runtime {
@@ -24,12 +27,14 @@ public:
   void begin(const char *name) {
     end();
     name_ = name;
+    range_.emplace(name);
     start_ = nanoseconds();
   }
   void end() {
     if (name_)
       add(name_, nanoseconds() - start_);
     name_ = nullptr;
+    range_.reset();
   }
   /// One that was measured elsewhere.
   void add(const char *name, uint64_t duration) { list_.push_back({name, duration}); }
@@ -38,6 +43,7 @@ public:
 private:
   std::vector<mj_phase> list_;
   const char *name_ = nullptr;
+  std::optional<NvtxRange> range_;
   uint64_t start_ = 0;
 };
 

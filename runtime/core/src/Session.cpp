@@ -241,6 +241,7 @@ Status Session::start(size_t index, const DLTensor *const *inputs, size_t inputC
   if (entries_[index].ragged)
     if (Status status = checkRagged(run))
       return status;
+  NvtxRange range(package_.entry(index).name()->c_str());
   if (Status status = startRun(run))
     return status;
   last_ = run;
@@ -255,6 +256,7 @@ Status Session::wait() {
   const Run run = runs_[0];
   runs_[0] = runs_[1];
   --underWay_;
+  NvtxRange range("wait");
   Status status = finishRun(run);
   if (status)
     canBeContinued_ = false;

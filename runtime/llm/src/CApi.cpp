@@ -10,7 +10,9 @@
 #include "Tokenizer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -25,6 +27,7 @@ struct mj_tokenizer {
 struct mj_generator {
   std::unique_ptr<mj_tokenizer> tokenizer;
   Error tokenizerProblem = Error(MJ_OK, ""); // why there is none
+  std::vector<mj_phase> phases;
   std::unique_ptr<Generator> implementation;
 };
 
@@ -76,6 +79,23 @@ std::string_view memberOf(const mj_package *package, const char *name) {
   if (status != MJ_OK)
     throw Error(status, mj_last_error());
   return std::string_view(static_cast<const char *>(data), bytes);
+}
+
+/// The package's tokenizer, or why there is none.
+void readTokenizer(const mj_package *package, mj_generator &generator) {
+  std::string_view json = memberOf(package, "tokenizer.json");
+  if (json.empty()) {
+    generator.tokenizerProblem =
+        Error(MJ_ERROR_NOT_FOUND, "the package has no tokenizer.json; give token ids instead of text");
+    return;
+  }
+  try {
+    generator.tokenizer = std::make_unique<mj_tokenizer>(json);
+  } catch (const Error &e) {
+    generator.tokenizerProblem = Error(e.status(), std::string("the package's tokenizer cannot be used, give token ids "
+                                                               "instead of text: ") +
+                                                       e.what());
+  }
 }
 
 std::vector<size_t> rowsOf(size_t tokenCount, const size_t *rows, size_t rowCount) {
@@ -154,6 +174,7 @@ mj_status mj_generator_create(const mj_package *package, const mj_generator_opti
     mj_session_options session = {};
     session.struct_size = sizeof(session);
     uint32_t flags = 0;
+    PackageProgram::Measuring measuring;
     if (options) {
       mj_generator_options given = copied(options, "mj_generator_options");
       session.threads = given.threads;
@@ -165,28 +186,38 @@ mj_status mj_generator_create(const mj_package *package, const mj_generator_opti
       if (flags & ~KnownFlags)
         throw Error(MJ_ERROR_INVALID_ARGUMENT, "mj_generator_options.flags has bits that this runtime does not know: " +
                                                    std::to_string(flags & ~KnownFlags));
+      measuring = {(flags & MJ_GENERATOR_TIME_DEVICE) != 0, given.profile, given.profile_user};
+      if (given.profile) // what it is told would come between the steps of two runs
+        flags = (flags & ~uint32_t(MJ_GENERATOR_ALWAYS_RUN_AHEAD)) | MJ_GENERATOR_NO_RUN_AHEAD;
     }
     auto made = std::make_unique<mj_generator>();
-    std::string_view json = memberOf(package, "tokenizer.json");
-    if (json.empty()) {
-      made->tokenizerProblem =
-          Error(MJ_ERROR_NOT_FOUND, "the package has no tokenizer.json; give token ids instead of text");
-    } else {
-      try {
-        made->tokenizer = std::make_unique<mj_tokenizer>(json);
-      } catch (const Error &e) {
-        made->tokenizerProblem = Error(e.status(), std::string("the package's tokenizer cannot be used, give token ids "
-                                                               "instead of text: ") +
-                                                       e.what());
-      }
-    }
+    // A vocabulary of a hundred thousand words takes longer to read than all the rest.
+    uint64_t tokenizerNanoseconds = 0;
+    std::future<void> reading = std::async(std::launch::async, [&] {
+      auto begin = std::chrono::steady_clock::now();
+      readTokenizer(package, *made);
+      tokenizerNanoseconds = static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
+    });
     std::string_view settings = memberOf(package, "generation_config.json");
     GenerationConfig config = settings.empty() ? GenerationConfig() : GenerationConfig::parse(settings);
+    auto program = std::make_unique<PackageProgram>(package, session, measuring);
+    const mj_phase *phases = nullptr;
+    size_t phaseCount = mj_session_phases(program->get(), &phases);
+    made->phases.assign(phases, phases + phaseCount);
+    reading.get();
+    made->phases.push_back({"read the tokenizer", tokenizerNanoseconds});
     made->implementation = std::make_unique<Generator>(
-        std::make_unique<PackageProgram>(package, session, flags & MJ_GENERATOR_TIME_DEVICE),
-        made->tokenizer ? &made->tokenizer->implementation : nullptr, std::move(config), flags);
+        std::move(program), made->tokenizer ? &made->tokenizer->implementation : nullptr, std::move(config), flags);
     *generator = made.release();
   });
+}
+
+size_t mj_generator_phases(const mj_generator *generator, const mj_phase **phases) {
+  if (!generator || !phases)
+    return 0;
+  *phases = generator->phases.data();
+  return generator->phases.size();
 }
 
 void mj_generator_destroy(mj_generator *generator) { delete generator; }

@@ -8,6 +8,7 @@
 #include "Error.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 
 namespace mjolnir::llm {
@@ -21,7 +22,8 @@ void check(mj_status status) {
 
 } // namespace
 
-PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options, bool timeDevice) {
+PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options, const Measuring &measuring)
+    : measuring(measuring) {
   mj_kv_info kv;
   check(mj_package_kv(package, &kv));
   Info info;
@@ -37,6 +39,7 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
     for (unsigned turn = 0; turn < Turns; ++turn) {
       entries.emplace_back();
       entries.back().index = i;
+      entries.back().name = entry.name;
     }
     maxContext = std::min(maxContext, uint64_t(entry.pages_per_sequence) * kv.page_size);
   }
@@ -45,8 +48,9 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
                 "the package holds no language model: it has no ragged entries; run its entries with "
                 "mj_session_run, or mjolnir-run --entry");
   check(mj_session_create(package, &options, &session));
-  if (timeDevice)
-    check(mj_session_set_profiling(session, MJ_PROFILE_RUNS));
+  check(mj_session_set_profiling(session, measuring.profile  ? MJ_PROFILE_STEPS
+                                          : measuring.device ? MJ_PROFILE_RUNS
+                                                             : MJ_PROFILE_OFF));
   info.pageSize = kv.page_size;
   info.pages = mj_session_kv_pages(session);
   info.vocabulary = kv.vocabulary;
@@ -114,15 +118,24 @@ void PackageProgram::launch(size_t index, unsigned turn, bool wantLogits, bool c
   DLTensor &logits = entry.tensors[entry.inputs.size() + entry.logits];
   logits.data = step(index, turn).logits.data();
   entry.outputs[entry.logits] = wantLogits ? &logits : nullptr; // the session has scratch memory for what is not wanted
+  mj_run_profile profile = {entry.name, 0, nullptr, 0};
+  if (measuring.profile)
+    profile.start_nanoseconds = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+            .count());
   check(mj_session_start(session, entry.index, entry.inputs.data(), entry.inputs.size(), entry.outputs.data(),
                          entry.outputs.size(), continues ? MJ_RUN_CONTINUE : 0));
+  if (!measuring.profile)
+    return;
+  profile.step_count = mj_session_profile(session, &profile.steps); // kernel by kernel: all have run
+  measuring.profile(measuring.user, &profile);
 }
 
 void PackageProgram::wait() { check(mj_session_wait(session)); }
 
 uint64_t PackageProgram::deviceNanoseconds() const {
   const mj_step_profile *run = nullptr;
-  return mj_session_profile(session, &run) == 1 ? run->nanoseconds : 0;
+  return measuring.device && !measuring.profile && mj_session_profile(session, &run) == 1 ? run->nanoseconds : 0;
 }
 
 void PackageProgram::drain() {

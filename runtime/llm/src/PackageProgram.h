@@ -6,21 +6,27 @@
 
 #include "Ragged.h"
 
-#include "mjolnir/runtime.h"
+#include "mjolnir/llm.h"
 
 namespace mjolnir::llm {
 
 class PackageProgram : public Program {
 public:
-  /// Makes a session. `package` must live longer. `timeDevice`: measure deviceNanoseconds(). Throws Error: no ragged
-  /// entries, or what mj_session_create says.
-  PackageProgram(const mj_package *package, const mj_session_options &options, bool timeDevice = false);
+  /// What is measured of runs: deviceNanoseconds(), or what each kernel takes.
+  struct Measuring {
+    bool device = false;
+    void (*profile)(void *user, const mj_run_profile *run) = nullptr;
+    void *user = nullptr;
+  };
+  /// Makes a session. `package` must live longer. Throws Error: no ragged entries, or what mj_session_create says.
+  PackageProgram(const mj_package *package, const mj_session_options &options, const Measuring &measuring);
   ~PackageProgram() override;
 
   void wait() override;
   void drain() override;
   uint64_t deviceNanoseconds() const override;
-  bool gainsFromRunningAhead() const override { return mj_session_is_asynchronous(session) != 0; }
+  bool gainsFromRunningAhead() const override { return mj_session_is_asynchronous(session) != 0 && !measuring.profile; }
+  const mj_session *get() const { return session; }
 
 protected:
   void launch(size_t entry, unsigned turn, bool wantLogits, bool continues) override;
@@ -29,6 +35,7 @@ private:
   /// The tensors of an entry's step of one turn.
   struct Entry {
     size_t index; // in the package
+    const char *name;
     std::vector<DLTensor> tensors;
     std::vector<int64_t> shapes; // of all tensors; their shapes point here
     std::vector<const DLTensor *> inputs, outputs;
@@ -36,6 +43,7 @@ private:
   };
   void bind(const mj_package *package, const mj_entry_info &info, Entry &entry, RaggedStep &step);
 
+  const Measuring measuring;
   mj_session *session = nullptr;
   std::vector<Entry> entries; // by ragged entry, then turn
 };

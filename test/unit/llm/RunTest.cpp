@@ -9,6 +9,7 @@
 #include "ToyProgram.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <sys/wait.h>
 
@@ -16,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
 
 using namespace mjolnir;
 using llm::temporaryPath;
@@ -117,6 +119,56 @@ TEST(Run, SamplesBySeed) {
       package() + " --tokens 1,2 --print-tokens --max-new-tokens 8 --temperature 0.7 --top-k 5 --top-p 0.9";
   EXPECT_EQ(run(arguments).out, sampled(0));
   EXPECT_EQ(run(arguments + " --seed 18446744073709551615").out, sampled(UINT64_MAX));
+}
+
+TEST(Run, StatsTellWhereTheTimeWent) {
+  Ran ran = run(package() + " --tokens 7 --max-new-tokens 20 --stats");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  for (const char *line :
+       {"\n  map and verify ", "\n  load the kernels ", "\n  allocate memory ", "\n  start threads ",
+        "\n  read the tokenizer ", "\nfirst token ", " us: host ", "; 0 of 20 started ahead, 0 tokens dropped\n"})
+    EXPECT_NE(ran.err.find(line), std::string::npos) << line << "\n" << ran.err;
+}
+
+// 1 step for the prompt, 4 for the tokens after the first, 2 kernels each.
+TEST(Run, TracesEachKernelInARowOfItsOwn) {
+  std::string path = temporaryPath("trace.json");
+  Ran plain = run(package() + " --tokens 7,8 --max-new-tokens 5");
+  Ran ran = run(package() + " --tokens 7,8 --max-new-tokens 5 --trace '" + path + "'");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, plain.out);
+  std::ifstream file(path);
+  nlohmann::json trace = nlohmann::json::parse(file);
+  std::map<int, std::string> rows;
+  std::map<std::string, int> events;
+  double end = 0;
+  for (const auto &event : trace["traceEvents"]) {
+    if (event["name"] == "thread_name")
+      rows[event["tid"]] = event["args"]["name"];
+    if (event["ph"] != "X")
+      continue;
+    EXPECT_EQ(event["name"], rows.at(event["tid"]));
+    ++events[event["name"]];
+    if (std::string(event["name"]).rfind("entry ", 0) == 0) {
+      EXPECT_GE(event["ts"], end - 0.002); // runs do not overlap; times have three digits
+      end = double(event["ts"]) + double(event["dur"]);
+    } else {
+      EXPECT_LE(double(event["ts"]) + double(event["dur"]), end + 0.002);
+    }
+  }
+  EXPECT_EQ(events, (std::map<std::string, int>{
+                        {"entry prefill_t8", 1}, {"entry decode_b1", 4}, {"toy_append", 5}, {"toy_predict", 5}}));
+  std::string in = temporaryPath("trace-in.npy");
+  run::writeNpy(in, floats({2, 3}, {1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(run(package() + " --entry increment --input in=@" + in + " --repeat 3 --trace '" + path + "'").code, 0);
+  std::ifstream again(path);
+  nlohmann::json repeated = nlohmann::json::parse(again);
+  int runs = 0;
+  for (const auto &event : repeated["traceEvents"])
+    runs += event["name"] == "toy_increment" && event["ph"] == "X";
+  EXPECT_EQ(runs, 3);
+  Ran refused = run(package() + " --perplexity x --trace y");
+  EXPECT_EQ(refused.code, 2);
 }
 
 TEST(Run, StopsAndSaysWhy) {

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <iostream>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -309,6 +310,27 @@ TEST(Cuda, RefusesFlagsThatItDoesNotKnow) {
   mj_session_options options = {sizeof(options), 0, 0, 1u << 30};
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_INVALID_ARGUMENT);
   EXPECT_NE(std::string(mj_last_error()).find("flags has bits that this runtime does not know"), std::string::npos);
+}
+
+// In a process of its own: a profiler's library is looked for once.
+TEST(CudaDeathTest, ProfilersSeeRanges) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  std::string log = temporaryPath("ranges.txt");
+  Setting library("NVTX_INJECTION64_PATH", MJOLNIR_FAKE_PROFILER), name("FAKE_PROFILER_LOG", log.c_str());
+  EXPECT_EXIT(
+      {
+        {
+          Handles handles;
+          openSession(handles);
+          checkAffine(handles.session, 1.0f);
+        }
+        std::ifstream file(getenv("FAKE_PROFILER_LOG"));
+        std::cerr << file.rdbuf();
+        exit(testing::Test::HasFailure());
+      },
+      testing::ExitedWithCode(0),
+      "map and verify\nstart the driver\nupload the weights\nwait for the kernels\nallocate memory\ncapture graphs\n"
+      "affine\n  capture\n    .*\nwait\n");
 }
 
 TEST(Cuda, WithoutADeviceSaysSo) {

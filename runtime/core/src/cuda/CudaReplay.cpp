@@ -10,6 +10,7 @@ namespace mjolnir::runtime {
 using namespace cuda;
 
 Status CudaSession::capture(const Run &run) {
+  NvtxRange range("capture");
   Replay &replay = entries_[run.entry].replays[run.lane];
   if (replay.graph)
     driver_.graphExecDestroy(replay.graph);
@@ -76,6 +77,7 @@ Status CudaSession::enqueueProfiled(const Run &run) {
 }
 
 Status CudaSession::enqueueStep(const PlannedStep &step) {
+  NvtxRange range(step.name);
   if (step.kernel == PlannedStep::Copy)
     return driver_.check(driver_.copyOnDevice(reinterpret_cast<DevicePointer>(step.operands[0]),
                                               reinterpret_cast<DevicePointer>(step.operands[1]), step.copyBytes,

@@ -46,12 +46,23 @@ MJ_LLM_API mj_status mj_tokenizer_decode(const mj_tokenizer *tokenizer, const in
 
 typedef struct mj_generator mj_generator;
 
+typedef struct mj_run_profile {
+  const char *entry;
+  uint64_t start_nanoseconds;   // of the monotonic clock
+  const mj_step_profile *steps; // one after the other from then on; valid during the call only
+  size_t step_count;
+} mj_run_profile;
+
 typedef struct mj_generator_options {
   size_t struct_size;     // sizeof(mj_generator_options)
   uint32_t threads;       // as in mj_session_options; 0: one for each core
   uint32_t kv_pages;      // as in mj_session_options; 0: enough for one sequence of the longest context
   uint32_t flags;         // of mj_generator_flags
   uint32_t session_flags; // of mj_session_flags
+  /// Told of each step of the generator what its kernels took; the steps then run kernel by kernel, and none runs
+  /// ahead. May be null.
+  void (*profile)(void *user, const mj_run_profile *run);
+  void *profile_user;
 } mj_generator_options;
 
 // A generator runs ahead where that gains something: it starts the next step of decoding before it has read the tokens
@@ -67,6 +78,8 @@ typedef enum mj_generator_flags {
 /// If the package has no tokenizer.json, or one that is not supported, the generator works with token ids only.
 MJ_LLM_API mj_status mj_generator_create(const mj_package *package, const mj_generator_options *options,
                                          mj_generator **generator);
+/// What making it took its time for; as mj_package_phases. "read the tokenizer" went on beside the others.
+MJ_LLM_API size_t mj_generator_phases(const mj_generator *generator, const mj_phase **phases);
 /// Null is allowed. Unfinished requests are dropped without an event.
 MJ_LLM_API void mj_generator_destroy(mj_generator *generator);
 

@@ -99,6 +99,9 @@ public:
     options.kv_pages = kvPages;
     options.flags = flags;
     options.session_flags = sessionFlags;
+    return create(package, options);
+  }
+  static Result<Generator> create(const Package &package, const mj_generator_options &options) {
     mj_generator *handle = nullptr;
     if (mj_status code = mj_generator_create(package.get(), &options, &handle))
       return detail::lastError(code);
