@@ -15,37 +15,49 @@ using llvm::formatv;
 using mj::tensorOf;
 
 LogicalResult cuda::printBatchMatmulKernel(KernelContext &context, KernelSource &source) {
-  auto matmul = *context.block().getOps<mj::BatchMatmulOp>().begin();
+  StackedProduct product(context.block());
   Operation *yield = context.block().getTerminator();
   Value result = yield->getOperand(0);
   while (auto reshape = result.getDefiningOp<mj::ReshapeOp>())
     result = reshape.getSource();
-  if (result != matmul.getResult() || yield->getNumOperands() != 1)
+  if (result.getDefiningOp() != product.op || yield->getNumOperands() != 1)
     return context.kernel.emitOpError("computes with a product of stacks of matrices; the GPU's kernels store it");
-  if (!isa<BlockArgument>(matmul.getA()) || !isa<BlockArgument>(matmul.getB()))
+  if (!isa<BlockArgument>(product.a) || !isa<BlockArgument>(product.b))
     return context.kernel.emitOpError("computes an operand of a product of stacks; the GPU's kernels read them");
 
-  RankedTensorType a = tensorOf(matmul.getA()), type = tensorOf(matmul.getResult());
-  int64_t m = type.getShape().take_back(2).front(), n = type.getShape().back(), k = a.getShape().back();
+  ArrayRef<int64_t> shape = product.result.getShape();
+  int64_t m = shape.take_back(2).front(), n = shape.back(), k = tensorOf(product.a).getShape().back();
   int64_t tileM = context.parameter("tile_m"), tileN = context.parameter("tile_n");
   int64_t rowTiles = llvm::divideCeil(m, tileM), columnTiles = llvm::divideCeil(n, tileN);
-  bool isTransposed = matmul.getTransposeB(), usesTensorCores = multipliesStacksByMma(matmul);
+  // Scales of quantized operands.
+  std::string scaled = "sum";
+  if (auto matmul = dyn_cast<mj::MatmulOp>(product.op)) {
+    if (Value scale = matmul.getWeightScale()) {
+      if (!isa<BlockArgument>(scale))
+        return context.kernel.emitOpError("computes the scale of a matmul; the GPU's kernels read it");
+      scaled += " * " + context.argument(scale) + (tensorOf(scale).getDimSize(0) == 1 ? "[0]" : "[n]");
+    }
+    if (auto scale = matmul.getXScale())
+      scaled += formatv(" * {0:e8}f", scale->convertToFloat());
+  }
   source.threads = context.parameter("threads");
   context.os << formatv("  const int64_t stack = blockIdx.x / {0};\n", rowTiles * columnTiles)
              << formatv("  const int row = blockIdx.x % {0} * {1}, column = blockIdx.x / {0} % {2} * {3};\n", rowTiles,
-                        tileM, columnTiles, tileN);
-  std::string operands =
-      formatv("{0} + stack * {1}, {2} + stack * {3}, {4} + stack * {5}, row, column, shared",
-              context.argument(matmul.getA()), m * k, context.argument(matmul.getB()), k * n, context.result(0), m * n);
-  if (usesTensorCores) {
+                        tileM, columnTiles, tileN)
+             << "  const auto write = [&](int m, int n, float sum) {\n"
+             << formatv("    store({0} + stack * {1}, int64_t(m) * {2} + n, {3});\n  };\n", context.result(0), m * n, n,
+                        scaled);
+  std::string operands = formatv("{0} + stack * {1}, {2} + stack * {3}, row, column, shared, write",
+                                 context.argument(product.a), m * k, context.argument(product.b), k * n);
+  if (product.usesTensorCores()) {
     int64_t tileK = context.parameter("tile_k"), stages = context.parameter("stages");
-    source.sharedBytes = stages * stageBytesOfStacks(tileM, tileN, tileK, isTransposed);
+    source.sharedBytes = stages * stageBytesOfStacks(tileM, tileN, tileK, product.isTransposed);
     context.os << formatv("  batch::multiply<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}>({8});\n", m, n, k, tileM, tileN,
-                          tileK, stages, isTransposed, operands);
+                          tileK, stages, product.isTransposed, operands);
   } else {
     source.sharedBytes = 16 * (tileM + 1 + tileN + 1) * 4;
     context.os << formatv("  batch::multiplyPlainly<{0}, {1}, {2}, {3}, {4}, {5}>({6});\n", m, n, k, tileM, tileN,
-                          isTransposed, operands);
+                          product.isTransposed, operands);
   }
   return success();
 }

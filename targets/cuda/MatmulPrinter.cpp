@@ -59,7 +59,7 @@ LogicalResult MatmulPrinter::collect() {
 bool MatmulPrinter::usesTensorCores() {
   Type x = tensorOf(first.getX()).getElementType();
   return k % (isa<Float8E4M3FNType>(weightElement) ? 16 : 8) == 0 &&
-         (weightElement.isBF16() || isa<Float8E4M3FNType>(weightElement)) && !x.isF32();
+         (weightElement.isBF16() || isa<Float8E4M3FNType>(weightElement)) && (x.isBF16() || isa<Float8E4M3FNType>(x));
 }
 
 std::string MatmulPrinter::weightsOf(const ColumnSet &set) {

@@ -197,40 +197,55 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   bool isTransposed = llvm::all_of(body.getOps<mj::MatmulOp>(), [](mj::MatmulOp op) { return op.getTransposeB(); });
   if (shape.rows <= profile.smallMatmulRows && isTransposed)
     return chooseSmall(fusion.getContext(), shape, profile);
-  if (hasPrologue)
-    return fusion.emitOpError("computes the input of a matmul of ")
-           << shape.rows << (isTransposed ? "" : " rows by a weight that is not transposed, of ")
-           << (isTransposed ? " rows" : "") << "; the GPU's kernels do that for up to " << profile.smallMatmulRows
-           << " rows and transposed weights";
+  if (!isTransposed && !hasPrologue && llvm::hasSingleElement(body.without_terminator()))
+    return chooseBatchMatmul(fusion, profile);
+  if (hasPrologue || !isTransposed)
+    return fusion.emitOpError("computes what surrounds a matmul of ")
+           << shape.rows << (isTransposed ? " rows" : " rows by a weight that is not transposed")
+           << "; the GPU's kernels do that for up to " << profile.smallMatmulRows << " rows and transposed weights";
   SmallVector<int64_t> columns;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
   return chooseLarge(fusion.getContext(), kLargeMatmulSchedule, shape, columns, 1, isF8, profile);
 }
 
-bool cuda::multipliesStacksByMma(mj::BatchMatmulOp matmul) {
-  RankedTensorType a = tensorOf(matmul.getA()), b = tensorOf(matmul.getB());
-  Type element = a.getElementType();
-  return (element.isBF16() || element.isF16()) && b.getElementType() == element && a.getShape().back() % 8 == 0 &&
-         b.getShape().back() % 8 == 0;
+StackedProduct::StackedProduct(Block &body) {
+  for (Operation &candidate : body.without_terminator()) {
+    if (auto matmul = dyn_cast<mj::MatmulOp>(candidate)) {
+      a = matmul.getX(), b = matmul.getWeight(), isTransposed = matmul.getTransposeB();
+    } else if (auto stacks = dyn_cast<mj::BatchMatmulOp>(candidate)) {
+      a = stacks.getA(), b = stacks.getB(), isTransposed = stacks.getTransposeB();
+    } else {
+      continue;
+    }
+    op = &candidate;
+    result = tensorOf(op->getResult(0));
+    return;
+  }
+}
+
+bool StackedProduct::usesTensorCores() const {
+  Type element = tensorOf(a).getElementType();
+  return (element.isBF16() || element.isF16()) && tensorOf(b).getElementType() == element &&
+         tensorOf(a).getShape().back() % 8 == 0 && tensorOf(b).getShape().back() % 8 == 0;
 }
 
 int64_t cuda::stageBytesOfStacks(int64_t tileM, int64_t tileN, int64_t tileK, bool isTransposed) {
   return 2 * (tileM * (tileK + 8) + (isTransposed ? tileN * (tileK + 8) : tileK * (tileN + 8)));
 }
 
-FailureOr<mj::ScheduleAttr> cuda::chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile) {
-  auto matmul = *fusion.getBody().front().getOps<mj::BatchMatmulOp>().begin();
-  ArrayRef<int64_t> shape = tensorOf(matmul.getResult()).getShape();
+mj::ScheduleAttr cuda::chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile) {
+  StackedProduct product(fusion.getBody().front());
+  ArrayRef<int64_t> shape = product.result.getShape();
   int64_t m = shape.take_back(2).front(), n = shape.back(), stacks = ShapedType::getNumElements(shape.drop_back(2));
   // The larger tile where it leaves a block for every multiprocessor: an operand then serves twice the products.
   int64_t tile = 128;
-  if (!multipliesStacksByMma(matmul) ||
+  if (!product.usesTensorCores() ||
       int64_t(llvm::divideCeil(m, tile) * llvm::divideCeil(n, tile)) * stacks < profile.processors)
     tile = 64;
   constexpr int64_t tileK = 64;
   int64_t stages = std::clamp<int64_t>(
-      profile.sharedBytesPerBlock / stageBytesOfStacks(tile, tile, tileK, matmul.getTransposeB()), 2, 4);
+      profile.sharedBytesPerBlock / stageBytesOfStacks(tile, tile, tileK, product.isTransposed), 2, 4);
   return makeSchedule(fusion.getContext(), kBatchMatmulSchedule,
                       {{"stages", stages}, {"threads", 256}, {"tile_k", tileK}, {"tile_m", tile}, {"tile_n", tile}});
 }
@@ -238,7 +253,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseBatchMatmul(mj::FusionOp fusion, const C
 int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
   if (name == kBatchMatmulSchedule) {
-    RankedTensorType result = tensorOf((*body.getOps<mj::BatchMatmulOp>().begin()).getResult());
+    RankedTensorType result = StackedProduct(body).result;
     return ShapedType::getNumElements(result.getShape().drop_back(2)) *
            llvm::divideCeil(result.getShape().take_back(2).front(), getParameter(schedule, "tile_m")) *
            llvm::divideCeil(result.getShape().back(), getParameter(schedule, "tile_n"));

@@ -22,10 +22,20 @@ llvm::SmallVector<MatmulColumns> findMatmulColumns(mlir::Block &body);
 
 /// The schedule of a region of matmuls by weights.
 llvm::FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile);
-/// The schedule of a region around mj.batch_matmul.
-llvm::FailureOr<mj::ScheduleAttr> chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile);
-/// Whether the tensor cores multiply its elements, by mma.sync; else f32 products of the plain cores do.
-bool multipliesStacksByMma(mj::BatchMatmulOp matmul);
+/// The schedule of a region around a product of stacks.
+mj::ScheduleAttr chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile);
+/// A product of stacks of matrices that are read where they are: mj.batch_matmul, or a stack of one: mj.matmul by [K, N].
+struct StackedProduct {
+  mlir::Operation *op = nullptr;
+  mlir::Value a, b;
+  mlir::RankedTensorType result;
+  bool isTransposed = false; ///< b is [N, K]
+
+  /// The one of a region.
+  explicit StackedProduct(mlir::Block &body);
+  /// Whether the tensor cores multiply its elements, by mma.sync; else f32 products of the plain cores do.
+  bool usesTensorCores() const;
+};
 /// Shared memory of a step of such a product, as batch::sharedBytes() computes it.
 int64_t stageBytesOfStacks(int64_t tileM, int64_t tileN, int64_t tileK, bool isTransposed);
 

@@ -23,10 +23,11 @@ template <int TileM, int TileN, int TileK, int Stages, bool Transposed> constexp
   return Stages * (TileM * (TileK + 8) + (Transposed ? TileN * (TileK + 8) : TileK * (TileN + 8))) * 2;
 }
 
-/// The tile at (row, column) of out = a b: a is [M x K], b is [K x N], or [N x K] if `Transposed`; all row-major,
-/// elements of a and b bf16 or f16, their rows of whole 16 bytes. Products and sums are f32.
-template <int M, int N, int K, int TileM, int TileN, int TileK, int Stages, bool Transposed, typename T, typename Out>
-__device__ inline void multiply(const T *a, const T *b, Out *out, int row, int column, uint8_t *shared) {
+/// Calls `write(m, n, sum)` for the elements of the tile at (row, column) of a b: a is [M x K], b is [K x N], or [N x
+/// K] if `Transposed`; all row-major, elements of a and b bf16 or f16, their rows of whole 16 bytes. Products and sums
+/// are f32.
+template <int M, int N, int K, int TileM, int TileN, int TileK, int Stages, bool Transposed, typename T, typename Write>
+__device__ inline void multiply(const T *a, const T *b, int row, int column, uint8_t *shared, Write write) {
   constexpr int Threads = 256, TilesM = TileM / 32, TilesN = TileN / 32, Steps = (K + TileK - 1) / TileK;
   constexpr int StrideA = TileK + 8, StrideB = Transposed ? TileK + 8 : TileN + 8;
   constexpr int ElementsA = TileM * StrideA, Stage = ElementsA + (Transposed ? TileN : TileK) * StrideB;
@@ -91,14 +92,14 @@ __device__ inline void multiply(const T *a, const T *b, Out *out, int row, int c
       for (int e = 0; e < 4; ++e) {
         const int m = row + warpM + i * 16 + lane / 4 + e / 2 * 8, n = column + warpN + j * 8 + lane % 4 * 2 + e % 2;
         if (m < M && n < N)
-          store(out, int64_t(m) * N + n, sums[i][j][e]);
+          write(m, n, sums[i][j][e]);
       }
 }
 
 /// The same for any element types and sizes: f32 products of elements from shared memory, 256 threads, each of which
 /// keeps TileM x TileN / 256 sums. TileM and TileN are multiples of 16.
-template <int M, int N, int K, int TileM, int TileN, bool Transposed, typename A, typename B, typename Out>
-__device__ inline void multiplyPlainly(const A *a, const B *b, Out *out, int row, int column, uint8_t *shared) {
+template <int M, int N, int K, int TileM, int TileN, bool Transposed, typename A, typename B, typename Write>
+__device__ inline void multiplyPlainly(const A *a, const B *b, int row, int column, uint8_t *shared, Write write) {
   constexpr int Step = 16, Rows = TileM / 16, Columns = TileN / 16;
   float (*const left)[TileM + 1] = reinterpret_cast<float (*)[TileM + 1]>(shared);
   float (*const right)[TileN + 1] = reinterpret_cast<float (*)[TileN + 1]>(shared + Step * (TileM + 1) * 4);
@@ -129,7 +130,7 @@ __device__ inline void multiplyPlainly(const A *a, const B *b, Out *out, int row
     for (int j = 0; j < Columns; ++j) {
       const int m = row + m0 + i * 16, n = column + n0 + j * 16;
       if (m < M && n < N)
-        store(out, int64_t(m) * N + n, sums[i][j]);
+        write(m, n, sums[i][j]);
     }
 }
 

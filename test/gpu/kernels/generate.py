@@ -318,17 +318,19 @@ def pointwise_cases():
 # Matmuls
 
 
-def matmul(name, m, n, k, element="bf16", weight=None, epilogue=False):
+def matmul(name, m, n, k, element="bf16", weight=None, epilogue=False, transposed=True):
     """`weight`: the weight's element; f8 operands are quantized here."""
     entry = Entry(name)
     weight = weight or element
     x = f8(entry, [m, k], 7) if element == "f8E4M3FN" else entry.input([m, k], element)
-    w = f8(entry, [n, k], 100) if weight == "f8E4M3FN" else entry.input([n, k], weight)
+    w_shape = [n, k] if transposed else [k, n]
+    w = f8(entry, w_shape, 100) if weight == "f8E4M3FN" else entry.input(w_shape, weight)
     result = "bf16" if element == "f8E4M3FN" else element
-    text, kinds = f"mj.matmul {x}, {w}", f"{tensor([m, k], element)}, {tensor([n, k], weight)}"
-    attributes = "transpose_b" + (", x_scale = 0.142857149 : f32" if element == "f8E4M3FN" else "")
+    text, kinds = f"mj.matmul {x}, {w}", f"{tensor([m, k], element)}, {tensor(w_shape, weight)}"
+    attributes = (["transpose_b"] if transposed else []) + (
+        ["x_scale = 0.142857149 : f32"] if element == "f8E4M3FN" else [])
     kind = tensor([m, n], result)
-    y = entry.do(f"{text} {{{attributes}}} : {kinds} -> {kind}")
+    y = entry.do(f"{text} {{{', '.join(attributes)}}} : {kinds} -> {kind}")
     if epilogue:
         bias = entry.input([n], result)
         wide = entry.do(f"mj.broadcast {bias} like {y} : {tensor([n], result)}, {kind} -> {kind}")
@@ -346,9 +348,12 @@ def matmul_cases():
         for m in (3, 70):
             yield matmul(f"m{m}n{n}k{k}", m, n, k)
     for element, weight in (("f32", "f32"), ("f16", "f16"), ("bf16", "f8E4M3FN"), ("f8E4M3FN", "f8E4M3FN"),
-                            ("f32", "bf16"), ("f32", "f8E4M3FN")):
+                            ("f32", "bf16"), ("f32", "f8E4M3FN"), ("f16", "bf16")):
         for m in (1, 5, 40, 65, 130, 300):
             yield matmul(f"{element}_{weight}_{m}", m, 136, 256, element, weight)
+    for m, n, k in ((1, 1, 1), (5, 24, 40), (300, 24, 40), (130, 131, 65)):
+        for element in ("bf16", "f32", "f8E4M3FN"):
+            yield matmul(f"{element}_untransposed_m{m}n{n}k{k}", m, n, k, element, transposed=False)
     yield matmul("f8_odd", 130, 72, 40, "f8E4M3FN", "f8E4M3FN", epilogue=True)
     yield matmul("f8_weights_odd", 5, 72, 40, "bf16", "f8E4M3FN", epilogue=True)
 

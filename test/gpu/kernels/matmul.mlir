@@ -346,6 +346,86 @@ func.func @f32_f8E4M3FN_300(%a0: tensor<300x256xf32> {mj.name = "a0"}, %a1: tens
   %v1 = mj.matmul %a0, %v0 {transpose_b} : tensor<300x256xf32>, tensor<136x256xf8E4M3FN> -> tensor<300x136xf32>
   return %v1 : tensor<300x136xf32>
 }
+func.func @f16_bf16_1(%a0: tensor<1x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<1x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<1x256xf16>, tensor<136x256xbf16> -> tensor<1x136xf16>
+  return %v0 : tensor<1x136xf16>
+}
+func.func @f16_bf16_5(%a0: tensor<5x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<5x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<5x256xf16>, tensor<136x256xbf16> -> tensor<5x136xf16>
+  return %v0 : tensor<5x136xf16>
+}
+func.func @f16_bf16_40(%a0: tensor<40x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<40x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<40x256xf16>, tensor<136x256xbf16> -> tensor<40x136xf16>
+  return %v0 : tensor<40x136xf16>
+}
+func.func @f16_bf16_65(%a0: tensor<65x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<65x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<65x256xf16>, tensor<136x256xbf16> -> tensor<65x136xf16>
+  return %v0 : tensor<65x136xf16>
+}
+func.func @f16_bf16_130(%a0: tensor<130x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<130x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<130x256xf16>, tensor<136x256xbf16> -> tensor<130x136xf16>
+  return %v0 : tensor<130x136xf16>
+}
+func.func @f16_bf16_300(%a0: tensor<300x256xf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<300x136xf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {transpose_b} : tensor<300x256xf16>, tensor<136x256xbf16> -> tensor<300x136xf16>
+  return %v0 : tensor<300x136xf16>
+}
+func.func @bf16_untransposed_m1n1k1(%a0: tensor<1x1xbf16> {mj.name = "a0"}, %a1: tensor<1x1xbf16> {mj.name = "a1"}) -> (tensor<1x1xbf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<1x1xbf16>, tensor<1x1xbf16> -> tensor<1x1xbf16>
+  return %v0 : tensor<1x1xbf16>
+}
+func.func @f32_untransposed_m1n1k1(%a0: tensor<1x1xf32> {mj.name = "a0"}, %a1: tensor<1x1xf32> {mj.name = "a1"}) -> (tensor<1x1xf32>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  return %v0 : tensor<1x1xf32>
+}
+func.func @f8E4M3FN_untransposed_m1n1k1(%a0: tensor<1x1xbf16> {mj.name = "a0"}, %a1: tensor<1x1xbf16> {mj.name = "a1"}) -> (tensor<1x1xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<1x1xbf16> -> tensor<1x1xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<1x1xbf16> -> tensor<1x1xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<1x1xf8E4M3FN>, tensor<1x1xf8E4M3FN> -> tensor<1x1xbf16>
+  return %v2 : tensor<1x1xbf16>
+}
+func.func @bf16_untransposed_m5n24k40(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<5x24xbf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<5x40xbf16>, tensor<40x24xbf16> -> tensor<5x24xbf16>
+  return %v0 : tensor<5x24xbf16>
+}
+func.func @f32_untransposed_m5n24k40(%a0: tensor<5x40xf32> {mj.name = "a0"}, %a1: tensor<40x24xf32> {mj.name = "a1"}) -> (tensor<5x24xf32>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<5x40xf32>, tensor<40x24xf32> -> tensor<5x24xf32>
+  return %v0 : tensor<5x24xf32>
+}
+func.func @f8E4M3FN_untransposed_m5n24k40(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<5x24xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<5x40xbf16> -> tensor<5x40xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<40x24xbf16> -> tensor<40x24xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<5x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<5x24xbf16>
+  return %v2 : tensor<5x24xbf16>
+}
+func.func @bf16_untransposed_m300n24k40(%a0: tensor<300x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<300x24xbf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<300x40xbf16>, tensor<40x24xbf16> -> tensor<300x24xbf16>
+  return %v0 : tensor<300x24xbf16>
+}
+func.func @f32_untransposed_m300n24k40(%a0: tensor<300x40xf32> {mj.name = "a0"}, %a1: tensor<40x24xf32> {mj.name = "a1"}) -> (tensor<300x24xf32>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<300x40xf32>, tensor<40x24xf32> -> tensor<300x24xf32>
+  return %v0 : tensor<300x24xf32>
+}
+func.func @f8E4M3FN_untransposed_m300n24k40(%a0: tensor<300x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<300x24xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<300x40xbf16> -> tensor<300x40xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<40x24xbf16> -> tensor<40x24xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<300x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<300x24xbf16>
+  return %v2 : tensor<300x24xbf16>
+}
+func.func @bf16_untransposed_m130n131k65(%a0: tensor<130x65xbf16> {mj.name = "a0"}, %a1: tensor<65x131xbf16> {mj.name = "a1"}) -> (tensor<130x131xbf16>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<130x65xbf16>, tensor<65x131xbf16> -> tensor<130x131xbf16>
+  return %v0 : tensor<130x131xbf16>
+}
+func.func @f32_untransposed_m130n131k65(%a0: tensor<130x65xf32> {mj.name = "a0"}, %a1: tensor<65x131xf32> {mj.name = "a1"}) -> (tensor<130x131xf32>) attributes {mj.entry} {
+  %v0 = mj.matmul %a0, %a1 {} : tensor<130x65xf32>, tensor<65x131xf32> -> tensor<130x131xf32>
+  return %v0 : tensor<130x131xf32>
+}
+func.func @f8E4M3FN_untransposed_m130n131k65(%a0: tensor<130x65xbf16> {mj.name = "a0"}, %a1: tensor<65x131xbf16> {mj.name = "a1"}) -> (tensor<130x131xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<130x65xbf16> -> tensor<130x65xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<65x131xbf16> -> tensor<65x131xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<130x65xf8E4M3FN>, tensor<65x131xf8E4M3FN> -> tensor<130x131xbf16>
+  return %v2 : tensor<130x131xbf16>
+}
 func.func @f8_odd(%a0: tensor<130x40xbf16> {mj.name = "a0"}, %a1: tensor<72x40xbf16> {mj.name = "a1"}, %a2: tensor<72xbf16> {mj.name = "a2"}, %a3: tensor<130x72xbf16> {mj.name = "a3"}) -> (tensor<130x72xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<130x40xbf16> -> tensor<130x40xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<72x40xbf16> -> tensor<72x40xf8E4M3FN>

@@ -22,13 +22,13 @@ void check() {
     for (int column = 0; column < N; column += TileN) {
       std::fill(shared.begin(), shared.end(), uint4{~0u, ~0u, ~0u, ~0u});
       emulated::launch(256, 0, row + column, [&] {
+        const auto write = [&](int m, int n, float sum) { out[m * N + n] = sum; };
         uint8_t *const memory = reinterpret_cast<uint8_t *>(shared.data());
         if constexpr (Plain)
-          batch::multiplyPlainly<M, N, K, TileM, TileN, Transposed>(a.data(), b.data(), out.data(), row, column,
-                                                                    memory);
+          batch::multiplyPlainly<M, N, K, TileM, TileN, Transposed>(a.data(), b.data(), row, column, memory, write);
         else
-          batch::multiply<M, N, K, TileM, TileN, 64, Stages, Transposed>(a.data(), b.data(), out.data(), row, column,
-                                                                         memory);
+          batch::multiply<M, N, K, TileM, TileN, 64, Stages, Transposed>(a.data(), b.data(), row, column, memory,
+                                                                         write);
       });
     }
   for (int m = 0; m < M; ++m)
