@@ -220,8 +220,11 @@ private:
         continue;
       Operation *producer = body.getTerminator()->getOperand(operand.index).getDefiningOp();
       auto name = producer ? producer->getLoc()->findInstanceOf<NameLoc>() : NameLoc();
-      if (name)
-        stored.push_back({int64_t(place), name.getName().getValue(), operand.type});
+      if (!name)
+        continue;
+      auto quantize = dyn_cast<mj::QuantizeOp>(producer);
+      double scale = quantize ? 1 / quantize.getMultiplier().convertToDouble() : 0;
+      stored.push_back({int64_t(place), name.getName().getValue(), operand.type, scale});
     }
     return exec::withStoredValues(fusion.getLoc(), stored);
   }

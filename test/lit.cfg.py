@@ -26,5 +26,6 @@ config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cach
 if shutil.which("chromium"):
     config.available_features.add("chromium")
 config.substitutions.append(("%goldens", os.path.join(config.source_root, "numerics", "goldens")))
+config.substitutions.append(("%tiny_lm", os.path.join(os.path.dirname(config.source_root), "examples", "tiny-lm")))
 config.substitutions.append(("%scripts", os.path.join(os.path.dirname(config.source_root), "scripts")))
 config.substitutions.append(("%build", os.path.dirname(config.mjolnir_tools)))

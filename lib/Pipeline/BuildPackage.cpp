@@ -324,6 +324,8 @@ private:
                                          {"value", stored.name},
                                          {"dtype", fb::EnumNameDType(*dtype)},
                                          {"shape", llvm::json::Array(stored.type.getShape())}});
+      if (stored.scale != 0)
+        (*debug.back().getAsObject())["scale"] = stored.scale;
     }
   }
 

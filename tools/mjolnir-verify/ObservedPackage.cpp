@@ -9,6 +9,9 @@
 
 #include "llvm/Support/JSON.h"
 
+#include <cmath>
+#include <cstring>
+
 using namespace mjolnir;
 using namespace mjolnir::verify;
 
@@ -92,7 +95,7 @@ llvm::Error ObservedPackage::readDebugTables() {
     const fb::Launch *launch = package_->entry(*index).steps()->Get(uint32_t(*step))->kind_as_Launch();
     if (!launch || size_t(*operand) >= launch->operands()->size())
       return bad();
-    Tap tap{uint32_t(*operand), value->str(), {}, {}};
+    Tap tap{uint32_t(*operand), value->str(), {}, {}, row->getNumber("scale").value_or(0)};
     bool known = false;
     for (fb::DType type : fb::EnumValuesDType())
       if (*dtype == fb::EnumNameDType(type)) {
@@ -116,7 +119,116 @@ llvm::Error ObservedPackage::readDebugTables() {
   return llvm::Error::success();
 }
 
-llvm::Error ObservedPackage::run(size_t entry, const Inputs &inputs, llvm::function_ref<void(Stored)> take) {
+static bool isF8(DLDataType type) { return type.code == runtime::toDLDataType(fb::DType::f8e4m3fn).code; }
+
+/// Marks what has the largest code of f8E4M3FN, 448.
+static std::vector<bool> findLimits(const std::vector<float> &codes) {
+  std::vector<bool> atLimit(codes.size());
+  for (size_t i = 0; i < codes.size(); ++i)
+    atLimit[i] = std::fabs(codes[i]) >= 448;
+  return atLimit;
+}
+
+Stored ObservedPackage::read(const Tap &tap, const void *memory) const {
+  Stored stored{tap.name, tap.dtype, tap.shape, toFloats(memory, tap.dtype, countOf(tap.shape))};
+  if (isF8(tap.dtype))
+    stored.atLimit = findLimits(stored.elements);
+  if (tap.scale != 0)
+    for (float &element : stored.elements)
+      element = float(element * tap.scale);
+  return stored;
+}
+
+/// A product of rows and one weight: which is which follows from where things lie, since a launch of an oracle is one
+/// operation. The rows are what an earlier launch of the entry stored there, or an input.
+void ObservedPackage::takeProduct(size_t entry, size_t step, void *const *operands, const Observer &observer) const {
+  const fb::Entry &program = package_->entry(entry);
+  const fb::Launch &launch = *program.steps()->Get(uint32_t(step))->kind_as_Launch();
+  const Tap *result = nullptr;
+  for (const Tap &tap : taps_[entry][step])
+    if (llvm::StringRef(tap.name).contains(":matmul"))
+      result = &tap;
+  if (!result || result->shape.size() != 2)
+    return;
+  const fb::Operand *weight = nullptr, *rows = nullptr;
+  uint32_t place = 0;
+  for (uint32_t i = 0; i < launch.operands()->size(); ++i) {
+    const fb::Operand *operand = launch.operands()->Get(i);
+    if (operand->space() == fb::Space::weight)
+      weight = weight ? nullptr : operand;
+    else if (i != result->operand && !rows)
+      rows = operand, place = i;
+  }
+  if (!weight || !rows)
+    return;
+  const Tap *origin = nullptr;
+  for (size_t before = 0; before < step; ++before)
+    for (const Tap &tap : taps_[entry][before]) {
+      const fb::Operand &stored =
+          *program.steps()->Get(uint32_t(before))->kind_as_Launch()->operands()->Get(tap.operand);
+      if (stored.space() == rows->space() && stored.index() == rows->index() && stored.offset() == rows->offset())
+        origin = &tap;
+    }
+  Tap tap{place, "", {}, {}, 0};
+  if (origin)
+    tap.dtype = origin->dtype, tap.scale = origin->scale;
+  else if (rows->space() == fb::Space::input)
+    tap.dtype = package_->bindings(entry).inputs[rows->index()].dtype;
+  else
+    return;
+  int64_t count = int64_t(rows->bytes() * 8 / tap.dtype.bits), height = result->shape.front();
+  tap.shape = {height, height ? count / height : 0};
+  observer.multiplied(package_->program().weights()->Get(weight->index())->name()->c_str(), read(tap, operands[place]));
+}
+
+/// What the run appended to the layers that `launch` is given: the rows of its slots. Pages hold [layers][K, V][heads]
+/// [page size][head dim]; scales are a weight of the launch, one a head for keys, then for values.
+void ObservedPackage::takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands,
+                                std::vector<bool> &isTaken, const Observer &observer) const {
+  auto found = inputs.find("slots");
+  if (isTaken.empty() || found == inputs.end())
+    return;
+  const fb::KvPool &pool = *package_->program().kv_pools()->Get(0);
+  DLDataType dtype = runtime::toDLDataType(pool.dtype());
+  int64_t heads = pool.heads(), size = pool.head_dim(), pageSize = pool.page_size(), element = dtype.bits / 8;
+  std::vector<int32_t> slots(found->second.size() / sizeof(int32_t));
+  std::memcpy(slots.data(), found->second.data(), found->second.size());
+  llvm::erase_if(slots, [](int32_t slot) { return slot < 0; });
+  const float *scales = nullptr;
+  for (uint32_t i = 0; i < launch.operands()->size(); ++i) {
+    const fb::Operand &operand = *launch.operands()->Get(i);
+    if (operand.space() == fb::Space::weight &&
+        llvm::StringRef(package_->program().weights()->Get(operand.index())->name()->c_str()).ends_with("kv_scales"))
+      scales = static_cast<const float *>(operands[i]);
+  }
+  for (uint32_t i = 0; i < launch.operands()->size(); ++i) {
+    const fb::Operand &operand = *launch.operands()->Get(i);
+    size_t layer = size_t(operand.offset() / (pool.bytes_per_page() / pool.layers()));
+    if (operand.space() != fb::Space::pool || operand.index() != 0 || isTaken[layer])
+      continue;
+    isTaken[layer] = true;
+    for (int64_t which = 0; which < 2; ++which) {
+      Stored stored{"layer " + std::to_string(layer) + (which ? " cached values" : " cached keys"),
+                    dtype,
+                    {int64_t(slots.size()), heads, size},
+                    {}};
+      stored.isCache = true;
+      for (int32_t slot : slots)
+        for (int64_t head = 0; head < heads; ++head) {
+          const char *row = static_cast<const char *>(operands[i]) + slot / pageSize * int64_t(pool.bytes_per_page()) +
+                            ((which * heads + head) * pageSize + slot % pageSize) * size * element;
+          std::vector<float> numbers = toFloats(row, dtype, size_t(size));
+          if (isF8(dtype))
+            llvm::append_range(stored.atLimit, findLimits(numbers));
+          for (float number : numbers)
+            stored.elements.push_back(scales ? number * scales[which * heads + head] : number);
+        }
+      observer.stored(std::move(stored));
+    }
+  }
+}
+
+llvm::Error ObservedPackage::run(size_t entry, const Inputs &inputs, Observer observer) {
   const runtime::EntryBindings &bindings = package_->bindings(entry);
   std::vector<std::vector<uint64_t>> memory;
   std::vector<DLTensor> tensors;
@@ -149,9 +261,16 @@ llvm::Error ObservedPackage::run(size_t entry, const Inputs &inputs, llvm::funct
   for (const runtime::Binding &binding : bindings.outputs)
     bind(binding, out);
 
+  const auto &pools = *package_->program().kv_pools();
+  std::vector<bool> isTaken(pools.size() ? pools.Get(0)->layers() : 0);
   session_->observe([&](size_t step, void *const *operands) {
+    const fb::Launch *launch = package_->entry(entry).steps()->Get(uint32_t(step))->kind_as_Launch();
+    if (launch && observer.multiplied)
+      takeProduct(entry, step, operands, observer);
+    if (launch)
+      takeCache(inputs, *launch, operands, isTaken, observer);
     for (const Tap &tap : taps_[entry][step])
-      take({tap.name, tap.dtype, tap.shape, toFloats(operands[tap.operand], tap.dtype, countOf(tap.shape))});
+      observer.stored(read(tap, operands[tap.operand]));
   });
   runtime::Status status = session_->run(entry, in.data(), in.size(), out.data(), out.size());
   session_->observe(nullptr);
@@ -159,8 +278,8 @@ llvm::Error ObservedPackage::run(size_t entry, const Inputs &inputs, llvm::funct
     return toError(status);
   for (size_t i = 0; i < out.size(); ++i) {
     const runtime::Binding &binding = bindings.outputs[i];
-    take({std::string("output ") + binding.name, binding.dtype, binding.shape,
-          toFloats(out[i]->data, binding.dtype, countOf(binding.shape))});
+    observer.stored({std::string("output ") + binding.name, binding.dtype, binding.shape,
+                     toFloats(out[i]->data, binding.dtype, countOf(binding.shape))});
   }
   return llvm::Error::success();
 }

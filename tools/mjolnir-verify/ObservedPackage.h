@@ -21,12 +21,23 @@ namespace mjolnir::verify {
 /// The inputs of one run by name: the bytes of dense arrays of the entry's types and shapes.
 using Inputs = std::map<std::string, std::vector<char>>;
 
-/// A value that a run stored, as floats.
+/// A value that a run stored, as floats; of a quantized one, what its codes stand for.
 struct Stored {
-  std::string name; ///< of `label-values`; of an output, "output NAME"
+  std::string name; ///< of `label-values`; of an output, "output NAME"; of the cache, "layer L cached keys" or "values"
   DLDataType dtype;
   std::vector<int64_t> shape;
   std::vector<float> elements;
+  std::vector<bool> atLimit = {}; ///< of f8: which elements have the largest code, that of all that is beyond it
+  bool isCache = false;           ///< rows are the run's, without padding: [tokens, heads, head dim]
+};
+
+/// What a run is asked for.
+struct Observer {
+  /// Takes what the run stored, in the order of the program: what was appended to a layer's cache with the first launch
+  /// that the cache is given to; outputs last.
+  llvm::function_ref<void(Stored)> stored;
+  /// Takes the rows that a weight was multiplied by, of products that are a launch of their own, as in an oracle.
+  llvm::function_ref<void(llvm::StringRef weight, Stored rows)> multiplied = nullptr;
 };
 
 class ObservedPackage {
@@ -41,8 +52,8 @@ public:
   bool hasNames() const { return hasNames_; }
   uint32_t kvPages() const { return session_->kvPages(); }
 
-  /// Runs `entry` once and gives what it stored to `take`, in the order of the program; outputs last.
-  llvm::Error run(size_t entry, const Inputs &inputs, llvm::function_ref<void(Stored)> take);
+  /// Runs `entry` once.
+  llvm::Error run(size_t entry, const Inputs &inputs, Observer observer);
 
 private:
   struct Tap {
@@ -50,8 +61,13 @@ private:
     std::string name;
     DLDataType dtype;
     std::vector<int64_t> shape;
+    double scale; ///< 0: not quantized
   };
   llvm::Error readDebugTables();
+  Stored read(const Tap &tap, const void *memory) const;
+  void takeProduct(size_t entry, size_t step, void *const *operands, const Observer &observer) const;
+  void takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands, std::vector<bool> &isTaken,
+                 const Observer &observer) const;
 
   std::string path_;
   std::unique_ptr<runtime::Package> package_;

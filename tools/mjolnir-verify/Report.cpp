@@ -28,6 +28,11 @@ void Comparison::add(const std::vector<float> &got, const std::vector<float> &wa
   count += got.size();
 }
 
+void Comparison::addCodes(const std::vector<bool> &atLimit) {
+  codes += atLimit.size();
+  saturated += llvm::count(atLimit, true);
+}
+
 void Comparison::addRows(const std::vector<float> &got, const std::vector<float> &wanted, size_t columns) {
   for (size_t row = 0; row + columns <= got.size(); row += columns) {
     auto begin = wanted.begin() + row, end = begin + columns, best = std::max_element(begin, end);
@@ -91,6 +96,35 @@ const Comparison *Report::firstFailed() const {
   return first;
 }
 
+std::map<std::string, size_t> Report::failures() const {
+  std::map<std::string, size_t> counts;
+  for (const auto &[key, comparison] : comparisons)
+    if (std::string gate = failedGate(comparison); !gate.empty())
+      ++counts[gate];
+  return counts;
+}
+
+/// What saturates, the largest parts first.
+void Report::printCodes(llvm::raw_ostream &out, size_t top) const {
+  std::vector<const Comparison *> list;
+  size_t codes = 0, saturated = 0, tensors = 0;
+  for (const auto &[key, comparison] : comparisons) {
+    codes += comparison.codes, saturated += comparison.saturated, tensors += comparison.codes != 0;
+    if (comparison.saturated)
+      list.push_back(&comparison);
+  }
+  if (!codes)
+    return;
+  auto share = [](const Comparison *each) { return double(each->saturated) / double(each->codes); };
+  llvm::sort(list, [&](const Comparison *a, const Comparison *b) {
+    return share(a) != share(b) ? share(a) > share(b) : a->order < b->order;
+  });
+  out << llvm::formatv("\nFP8: {0} of {1} elements of {2} values have the largest code\n", saturated, codes, tensors);
+  for (const Comparison *each : llvm::ArrayRef(list).take_front(std::min(top, list.size())))
+    out << llvm::formatv("{0,8}  {1,9}  {2} {3}\n", llvm::formatv("{0:p2}", share(each)).str(), each->saturated,
+                         each->entry, each->name);
+}
+
 void Report::print(llvm::raw_ostream &out, size_t top) const {
   out << package << " against " << reference << ": " << comparisons.size() << " values compared";
   if (unmatched)
@@ -103,6 +137,7 @@ void Report::print(llvm::raw_ostream &out, size_t top) const {
                          llvm::formatv("{0:e2}", each->largest).str(), each->entry, each->name,
                          gate.empty() ? "" : "  FAILED " + gate);
   }
+  printCodes(out, top);
   out << llvm::formatv("\ngates: value {0:e1}, output {1:e1}{2}\n", gates.value, gates.output,
                        gates.argmax ? ", argmax" : "");
   const Comparison *first = firstFailed();
@@ -110,8 +145,13 @@ void Report::print(llvm::raw_ostream &out, size_t top) const {
     out << "passed\n";
     return;
   }
+  std::string separator = "failed:";
+  for (const auto &[gate, count] : failures()) {
+    out << separator << " " << gate << " by " << count << (count == 1 ? " value" : " values");
+    separator = ",";
+  }
   std::string gate = failedGate(*first);
-  out << "FAILED: gate " << gate << ", first at " << first->entry << " " << first->name << ": ";
+  out << "\nFAILED: gate " << gate << ", first at " << first->entry << " " << first->name << ": ";
   if (gate == "argmax")
     out << first->flipped << " of " << first->decided << " rows have another largest logit\n";
   else if (first->notFinite)
@@ -134,6 +174,8 @@ void Report::printJson(llvm::raw_ostream &out) const {
     // JSON has no infinity.
     if (std::isfinite(each->relative()))
       row["error"] = each->relative();
+    if (each->codes)
+      row["codes"] = int64_t(each->codes), row["saturated"] = int64_t(each->saturated);
     if (each->decided)
       row["rows_decided"] = int64_t(each->decided), row["rows_flipped"] = int64_t(each->flipped);
     values.push_back(std::move(row));
@@ -145,6 +187,10 @@ void Report::printJson(llvm::raw_ostream &out) const {
       {"without_counterpart", int64_t(unmatched)},
       {"passed", passed()},
       {"values", std::move(values)}};
+  llvm::json::Object failed;
+  for (const auto &[gate, count] : failures())
+    failed[gate] = int64_t(count);
+  root["failed_gates"] = std::move(failed);
   if (const Comparison *first = firstFailed())
     root["first_failed"] = first->entry + " " + first->name;
   out << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root)));

@@ -24,9 +24,11 @@ struct Comparison {
   size_t order = 0; ///< in the program
   size_t count = 0, notFinite = 0;
   double squaredError = 0, squaredSize = 0, largest = 0;
+  size_t codes = 0, saturated = 0; ///< elements in f8, and those with its largest code, that of all beyond it
   size_t decided = 0, flipped = 0; ///< rows of logits whose largest one the error cannot change, and those that differ
 
   void add(const std::vector<float> &got, const std::vector<float> &wanted);
+  void addCodes(const std::vector<bool> &atLimit);
   /// Rows of `columns` logits.
   void addRows(const std::vector<float> &got, const std::vector<float> &wanted, size_t columns);
   /// Root mean square error in units of the reference's root mean square; of a reference of zeros, the error itself.
@@ -49,6 +51,9 @@ public:
 
 private:
   std::string failedGate(const Comparison &comparison) const;
+  /// How many values fail each gate that fails.
+  std::map<std::string, size_t> failures() const;
+  void printCodes(llvm::raw_ostream &out, size_t top) const;
   std::vector<const Comparison *> ranked() const;
   const Comparison *firstFailed() const;
 

@@ -137,6 +137,21 @@ llvm::Expected<std::vector<Step>> verify::stepOf(const ObservedPackage &observed
   return std::vector<Step>{std::move(step)};
 }
 
+void verify::dropPadding(Stored &value, const Step &step) {
+  if (value.shape.empty() || value.isCache)
+    return;
+  int64_t kept = value.shape.front();
+  if (step.entryRows && value.shape.front() == step.entryRows)
+    kept = step.rows;
+  else if (step.entrySequences && value.shape.front() == step.entrySequences)
+    kept = step.sequences;
+  size_t elements = value.elements.size() / value.shape.front() * kept;
+  value.elements.resize(elements);
+  if (!value.atLimit.empty())
+    value.atLimit.resize(elements);
+  value.shape.front() = kept;
+}
+
 PipelineOptions verify::oracleOptions(const ObservedPackage &observed) {
   PipelineOptions options;
   options.oracle = true;

@@ -27,6 +27,9 @@ llvm::Expected<std::vector<Step>> stepsOf(const ObservedPackage &package, const 
 llvm::Expected<std::vector<Step>> stepOf(const ObservedPackage &package, const std::string &entry,
                                          const std::vector<std::string> &files);
 
+/// Of a value over the entry's rows keeps only those that are not padding.
+void dropPadding(Stored &value, const Step &step);
+
 /// Options that make an oracle with the package's entries.
 PipelineOptions oracleOptions(const ObservedPackage &package);
 

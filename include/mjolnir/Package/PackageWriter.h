@@ -17,7 +17,8 @@
 namespace mjolnir::package {
 
 /// The member that holds, as JSON, which values of the model the steps of entries store: {"stored": [{"entry", "step",
-/// "operand" of the launch, "value", "dtype", "shape"}, ...]}. A package runs without it.
+/// "operand" of the launch, "value", "dtype", "shape", and of a quantized value "scale", by which it is multiplied}, ...]}. A
+/// package runs without it.
 inline constexpr const char *kDebugMember = "debug.json";
 
 /// Takes the next bytes of a tensor; may be called any number of times.

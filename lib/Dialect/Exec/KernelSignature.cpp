@@ -87,7 +87,8 @@ Location exec::withStoredValues(Location loc, ArrayRef<StoredValue> stored) {
   SmallVector<Attribute> list;
   for (const StoredValue &value : stored)
     list.push_back(builder.getArrayAttr(
-        {builder.getI64IntegerAttr(value.operand), builder.getStringAttr(value.name), TypeAttr::get(value.type)}));
+        {builder.getI64IntegerAttr(value.operand), builder.getStringAttr(value.name), TypeAttr::get(value.type),
+         builder.getF64FloatAttr(value.scale)}));
   return FusedLoc::get(loc->getContext(), {loc}, builder.getArrayAttr(list));
 }
 
@@ -100,13 +101,15 @@ SmallVector<exec::StoredValue> exec::getStoredValues(Location loc) {
   for (Attribute element : list) {
     // Locations of files may hold anything.
     auto fields = dyn_cast<ArrayAttr>(element);
-    if (!fields || fields.size() != 3)
+    if (!fields || fields.size() != 4)
       continue;
     auto operand = dyn_cast<IntegerAttr>(fields[0]);
     auto name = dyn_cast<StringAttr>(fields[1]);
     auto type = dyn_cast<TypeAttr>(fields[2]);
-    if (operand && name && type && isa<RankedTensorType>(type.getValue()))
-      stored.push_back({operand.getInt(), name.getValue(), cast<RankedTensorType>(type.getValue())});
+    auto scale = dyn_cast<FloatAttr>(fields[3]);
+    if (operand && name && type && scale && isa<RankedTensorType>(type.getValue()))
+      stored.push_back({operand.getInt(), name.getValue(), cast<RankedTensorType>(type.getValue()),
+                        scale.getValueAsDouble()});
   }
   return stored;
 }

@@ -58,4 +58,5 @@ def main():
         assert largest > 0 and (difference <= bound * largest if command == "compare" else difference < bound)
 
 
-main()
+if __name__ == "__main__":
+    main()

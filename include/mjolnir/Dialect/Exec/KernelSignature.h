@@ -48,6 +48,7 @@ struct StoredValue {
   int64_t operand;
   llvm::StringRef name;
   mlir::RankedTensorType type;
+  double scale = 0; ///< of a quantized value: what its elements are multiplied by to be that value; 0: none is
 };
 
 /// `loc` carrying `stored`, for the location of a launch: names are no part of the program, which runs without them.
