@@ -6,6 +6,7 @@
 #include "lib/Pipeline/Prepare.h"
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Package/PackageWriter.h"
+#include "mjolnir/Target/Cost.h"
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringMap.h"
@@ -250,6 +251,7 @@ private:
         continue;
       }
       describeStep(op, *table);
+      describeCost(op, *table);
       table->steps.push_back(std::move(step));
     }
     contents.program.entries.push_back(std::move(table));
@@ -329,11 +331,32 @@ private:
     }
   }
 
-  /// The names of what launches store, for mjolnir-verify; nothing else reads them.
+  /// Notes what the step `op` of `entry` moves between memory and itself, and what each token of context adds.
+  void describeCost(Operation &op, const fb::EntryT &entry) {
+    constexpr int64_t few = 512, many = 1024;
+    auto costAt = [&](int64_t contextTokens) {
+      CostOptions options;
+      options.contextTokens = contextTokens;
+      auto launch = dyn_cast<exec::LaunchOp>(op);
+      return launch ? computeCost(launch, symbols.lookup<exec::KernelOp>(launch.getKernel()), options)
+                    : computeCost(cast<exec::CopyOp>(op));
+    };
+    KernelCost cost = costAt(few);
+    costs.push_back(llvm::json::Object{{"entry", entry.name},
+                                       {"step", int64_t(entry.steps.size())},
+                                       {"context", few},
+                                       {"read", cost.bytesRead},
+                                       {"written", cost.bytesWritten},
+                                       {"read_a_token", (costAt(many).bytesRead - cost.bytesRead) / (many - few)}});
+  }
+
+  /// What is not needed to run the program: the names of what launches store, for mjolnir-verify, and what they move, for
+  /// mjolnir-bench.
   void addDebugTables() {
-    if (debug.empty())
+    if (costs.empty())
       return;
-    llvm::raw_string_ostream(debugText) << llvm::json::Value(llvm::json::Object{{"stored", std::move(debug)}});
+    llvm::raw_string_ostream(debugText)
+        << llvm::json::Value(llvm::json::Object{{"stored", std::move(debug)}, {"costs", std::move(costs)}});
     contents.members.push_back({package::kDebugMember, debugText});
   }
 
@@ -383,7 +406,7 @@ private:
   package::PackageContents contents;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> files;
   llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices;
-  llvm::json::Array debug;
+  llvm::json::Array debug, costs;
   std::string debugText;
   llvm::StringMap<unsigned> weightIndices;
   std::vector<std::string> weightNames;

@@ -13,17 +13,18 @@ SUMMARY = re.compile(r"(\d+) passed, (\d+) failed, (\d+) refused by the compiler
 @check("kernels", 180)
 def kernels(context):
     """Every kernel class over shapes and types (test/gpu/kernels) against the host's oracle."""
-    folder, worst = context.path("kernels"), 0.0
+    folder, cases, worst = context.path("kernels"), 0, 0.0
     names = sorted(os.listdir(folder))
     for name in names:
         try:
-            ratio, failures = programs.check(os.path.join(folder, name))
+            count, ratio, failures = programs.check(os.path.join(folder, name))
         except Exception as error:  # one that does not run is one failure, the others are checked all the same
-            ratio, failures = float("inf"), [f"{name}: {error}"]
-        worst = max(worst, ratio)
+            count, ratio, failures = 0, float("inf"), [f"{name}: {error}"]
+        cases, worst = cases + count, max(worst, ratio)
         for failure in failures:
             context.fail(failure)
     context.figure("programs", len(names))
+    context.figure("cases", cases)
     context.figure("worst error over the allowed", worst)
 
 

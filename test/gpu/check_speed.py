@@ -1,5 +1,6 @@
 # Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 """How fast the shapes of Qwen3-0.6B and Llama-3.2-1B run, with random weights."""
+import json
 import os
 import subprocess
 import time
@@ -8,10 +9,9 @@ import numpy as np
 
 import mjolnir_runtime as mj
 import weights
-from checks import Skip, check
+from checks import check
 
 CONTEXT = 512  # tokens that a sequence holds before the step
-STEPS = 200
 
 
 def filled(context, name):
@@ -27,85 +27,72 @@ def models(context):
     return sorted(name[:-len(".bare")] for name in os.listdir(context.path("speed")) if name.endswith(".bare"))
 
 
-def _quantiles(seconds):
-    milliseconds = np.sort(np.array(seconds)) * 1e3
-    return {key: round(float(milliseconds[int(part * (len(milliseconds) - 1))]), 4)
-            for key, part in (("median_ms", 0.5), ("p99_ms", 0.99))}
+def bench(context, name, *options):
+    """What mjolnir-bench says of the package of a large model."""
+    out = os.path.join(context.folder, "bench.json")
+    command = [context.path("bin", "mjolnir-bench"), filled(context, name), f"--context={CONTEXT}", "--json", out, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        context.fail(f"{name}: {done.stderr.strip()}")
+        return None
+    with open(out, encoding="utf-8") as file:
+        return json.load(file)
 
 
-def _time(call, runs):
-    for _ in range(5):
-        call.run()
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        call.run()
-        seconds.append(time.perf_counter() - start)
-    return _quantiles(seconds)
+def _entries(context, name, prefix):
+    package = mj.Package(filled(context, name))
+    names = [key for key in package.entries if key.startswith(prefix)]
+    package.close()
+    return ",".join(names)
 
 
-def _session(package, sequences, tokens):
-    return mj.Session(package, kv_pages=sequences * -(-tokens // package.kv.page_size))
+def _note(context, name, found, key):
+    """An entry's figures in a line: times in microseconds, the fraction of what memory can do."""
+    for row in found["entries"]:
+        figure = {"us": row["microseconds"]["median"], "p99_us": row["microseconds"]["p99"]}
+        for source, short in (("run_ahead_microseconds", "run_ahead_us"), ("host_microseconds", "host_us"),
+                              ("tokens_per_second", "tokens_per_second"), ("fraction", "fraction")):
+            if source in row:
+                figure[short] = row[source]
+        context.figure(f"{name} {row[key]} {'sequences' if key == 'sequences' else 'tokens'}", figure)
+        if key == "sequences" and found["target"] == "cuda" and row.get("host_microseconds", 0) > 15:
+            context.fail(f"{name}: the host's part of a step of {row[key]} sequences is "
+                         f"{row['host_microseconds']:.1f} us, more than 15")
+    context.figure(f"{name} copies at", f"{found['copy_bytes_per_second'] / 1e9:.0f} GB/s")
+    context.figure(f"{name} reads at", f"{found['read_bytes_per_second'] / 1e9:.0f} GB/s")
 
 
 @check("decode", 240)
 def decode(context):
-    """Whole decode steps with sampling, context 512, batches 1, 4, 32, 128: wall time of a call."""
+    """Whole decode steps with sampling, context 512, batches 1, 4, 32, 128."""
     for name in models(context):
-        package = mj.Package(filled(context, name))
-        entries = [entry for key, entry in package.entries.items() if key.startswith("decode")]
-        per = -(-(CONTEXT + 1) // package.kv.page_size)
-        session = _session(package, max(entry.sequences for entry in entries), CONTEXT + 1)
-        for entry in sorted(entries, key=lambda entry: entry.sequences):
-            batch = [([5 + b], CONTEXT, list(range(b * per, (b + 1) * per))) for b in range(entry.sequences)]
-            figure = _time(session.ragged(entry.name, batch, want_logits=False), STEPS)
-            figure["tokens_per_second"] = round(entry.sequences * 1e3 / figure["median_ms"], 1)
-            context.figure(f"{name} batch {entry.sequences}", figure)
-        session.close()
-        package.close()
+        found = bench(context, name, "--runs=200", "--entry", _entries(context, name, "decode"))
+        if found:
+            _note(context, name, found, "sequences")
 
 
 @check("prefill", 240)
 def prefill(context):
-    """Prefill of one sequence that fills the bucket: wall time of a call."""
+    """Prefill of one sequence that fills the bucket."""
     for name in models(context):
-        package = mj.Package(filled(context, name))
-        for entry in package.entries.values():
-            if not entry.name.startswith("prefill"):
-                continue
-            session = _session(package, 1, entry.tokens)
-            pages = list(range(-(-entry.tokens // package.kv.page_size)))
-            tokens = [int(token) for token in np.arange(entry.tokens) * 7919 % package.kv.vocabulary]
-            figure = _time(session.ragged(entry.name, [(tokens, 0, pages)], want_logits=False), 20)
-            figure["tokens_per_second"] = round(entry.tokens * 1e3 / figure["median_ms"], 1)
-            context.figure(f"{name} {entry.tokens} tokens", figure)
-            session.close()
-        package.close()
+        found = bench(context, name, "--runs=20", "--entry", _entries(context, name, "prefill"))
+        if found:
+            _note(context, name, found, "tokens")
 
 
-@check("profile", 120, on_host=False)
+@check("profile", 240, on_host=False)
 def profile(context):
-    """Time of each kernel of a decode step, by events between launches (which includes launching)."""
+    """Each kernel of a decode step by itself, launched back to back over buffers that rotate through 512 MiB."""
     for name in models(context):
-        package = mj.Package(filled(context, name))
-        per = -(-(CONTEXT + 1) // package.kv.page_size)
-        for entry in package.entries.values():
-            if not entry.name.startswith("decode"):
-                continue
-            session = _session(package, entry.sequences, CONTEXT + 1)
-            batch = [([5 + b], CONTEXT, list(range(b * per, (b + 1) * per))) for b in range(entry.sequences)]
-            call = session.ragged(entry.name, batch, want_logits=False)
-            session.set_profiling(1)
-            for _ in range(3):
-                call.run()
+        found = bench(context, name, "--runs=20", "--kernels", "--entry", _entries(context, name, "decode"))
+        for row in found["entries"] if found else []:
             kernels = {}
-            for kernel, tiles, nanoseconds in session.profile():
-                kernels.setdefault((kernel, tiles), []).append(nanoseconds / 1e3)
-            context.figure(f"{name} {entry.name}", {
-                f"{kernel} ({tiles} tiles)": {"launches": len(times), "median_us": round(float(np.median(times)), 2)}
-                for (kernel, tiles), times in sorted(kernels.items(), key=lambda item: -sum(item[1]))})
-            session.close()
-        package.close()
+            for kernel in sorted(row["kernels"], key=lambda kernel: -kernel["launches"] * kernel["microseconds"]["median"]):
+                kernels[f"{kernel['kernel']} x{kernel['launches']}"] = {
+                    "us": kernel["microseconds"]["median"], "fraction": kernel.get("fraction"),
+                    "blocks": kernel["tiles"], "MiB": round((kernel.get("read_bytes", 0) + kernel.get("written_bytes", 0))
+                                                            / 2**20, 2)}
+            context.figure(f"{name} {row['entry']} ({row['microseconds']['median']} us)", kernels)
 
 
 @check("load", 120)

@@ -1,0 +1,125 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What mjolnir-bench measures and how it says it. What fails throws std::runtime_error with a sentence.
+#ifndef MJOLNIR_BENCH_BENCH_H
+#define MJOLNIR_BENCH_BENCH_H
+
+#include "Package.h"
+#include "Session.h"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace mjolnir::bench {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string package, versus;
+  std::vector<std::string> entries; ///< by name; empty: all
+  uint32_t context = 512;           ///< tokens that each sequence holds before the step
+  uint32_t runs = 100;
+  uint32_t threads = 0;
+  uint32_t rotateMegabytes = 512; ///< that buffers are spread over
+  bool kernels = false;
+  bool graphs = true, dependentLaunches = true;
+};
+
+inline void check(const runtime::Status &status) {
+  if (status)
+    throw std::runtime_error(status.message());
+}
+
+/// {"median", "p50", "p99", "least", "runs"}, all but the last in microseconds. `seconds` is not empty.
+Json describeTimes(std::vector<double> seconds);
+/// The middle one, or the mean of the two in the middle.
+double median(std::vector<double> values);
+
+/// Bytes/s of this machine's memory or the device's, measured over as much memory as buffers rotate through: a copy,
+/// read and written both counted, and reading alone.
+struct Bandwidth {
+  double copy = 0, read = 0;
+};
+Bandwidth measureHostBandwidth(uint32_t threads, size_t bytes);
+Bandwidth measureCudaBandwidth(const runtime::Package &package, size_t bytes);
+
+/// What a step, or several, moves between memory and itself: everything read once and written once.
+struct Moved {
+  double read = 0, written = 0;
+  Moved &operator+=(const Moved &other);
+};
+/// {"read_bytes", "written_bytes", "bytes_per_second", "fraction"}: of the time that `moved` takes at least, of the time
+/// that it took; what is both read and written moves at copy bandwidth, the rest at read bandwidth.
+Json describeMoved(const Moved &moved, double seconds, const Bandwidth &bandwidth);
+
+/// What the steps of a package move, from its debug tables. Empty where it has none.
+class Costs {
+public:
+  explicit Costs(const runtime::Package &package);
+  bool isKnown() const { return !steps_.empty(); }
+  Moved of(size_t entry, size_t step, uint32_t context) const;
+
+private:
+  struct Step {
+    double read = 0, written = 0, context = 0, readAToken = 0;
+  };
+  std::vector<std::vector<Step>> steps_; // by entry and step
+};
+
+/// Tensors for one entry, in the CPU's memory. Of a language model a step of all its sequences: a decode entry adds a
+/// token to `context` of each, a prefill entry fills its rows with the first sequence. Otherwise small numbers, and zeros
+/// where integers are wanted.
+class Inputs {
+public:
+  Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage = 0);
+  const std::vector<const DLTensor *> &inputs() const { return in_; }
+  /// Only what is small is brought back.
+  const std::vector<const DLTensor *> &outputs() const { return out_; }
+  const void *data(size_t input) const { return buffers_[input].data(); }
+  /// KV pages that a session needs for this.
+  uint32_t pages() const { return pages_; }
+  uint32_t context() const { return context_; }     ///< of each sequence, after the step
+  uint32_t sequences() const { return sequences_; } ///< that the step has
+
+private:
+  const DLTensor *add(const runtime::Binding &binding);
+  void fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage);
+  std::vector<std::vector<uint64_t>> buffers_;
+  std::vector<std::unique_ptr<DLTensor>> tensors_;
+  std::vector<std::vector<int64_t>> shapes_;
+  std::vector<const DLTensor *> in_, out_;
+  uint32_t pages_ = 0, context_ = 0, sequences_ = 0;
+};
+
+/// A package with a session that is made for one entry.
+struct Runner {
+  Runner(const runtime::Package &package, size_t entry, const Options &options);
+  std::unique_ptr<runtime::Session> session;
+  Inputs inputs;
+  size_t entry;
+  /// Runs once and waits: seconds on the device's own clock where there is one.
+  double run();
+  /// Seconds a run takes of the host, and seconds from run to run, with the next one started before the last has ended.
+  std::pair<double, double> runAhead(uint32_t runs);
+};
+
+Json benchEntry(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
+                const Bandwidth &bandwidth);
+/// Two packages, run in turn.
+Json benchPair(const runtime::Package &package, const runtime::Package &versus, size_t entry, size_t versusEntry,
+               const Options &options);
+/// Each kernel of an entry for itself.
+Json benchKernels(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
+                  const Bandwidth &bandwidth);
+Json benchCudaKernels(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
+                      const Bandwidth &bandwidth);
+
+bool runsOnCuda(const runtime::Package &package);
+
+} // namespace mjolnir::bench
+
+#endif // MJOLNIR_BENCH_BENCH_H
