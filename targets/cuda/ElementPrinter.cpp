@@ -10,6 +10,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace mjolnir;
@@ -123,13 +124,58 @@ static std::string literal(const APFloat &value) {
 }
 
 void ElementPrinter::line(const Twine &text) {
-  os.indent(indent);
-  os << text << "\n";
+  os->indent(indent);
+  *os << text << "\n";
+}
+
+LogicalResult ElementPrinter::overVector(StringRef first, int64_t width, int64_t size,
+                                         function_ref<LogicalResult(StringRef)> body) {
+  Vector own{("(" + first + " + v)").str(), first.str(), width, size, {}, {}};
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::raw_ostream *outer = os;
+  os = &stream;
+  vector = &own;
+  startBlock();
+  indentBy(2);
+  LogicalResult result = body(own.index);
+  indentBy(-2);
+  startBlock();
+  vector = nullptr;
+  os = outer;
+  for (const std::string &load : own.loads)
+    line(load);
+  *os << "#pragma unroll\n";
+  line(llvm::formatv("for (int v = 0; v < {0}; ++v) {{", width));
+  *os << stream.str();
+  line("}");
+  return result;
+}
+
+std::string ElementPrinter::vectorElement(StringRef pointer, StringRef place, Type element, StringRef left) {
+  auto [found, isNew] = vector->arrays.try_emplace((pointer + " + " + place).str());
+  if (isNew) {
+    found->second = "x" + std::to_string(next++);
+    StringRef type = isa<FloatType>(element) ? "float" : elementTypeName(element);
+    vector->loads.push_back(llvm::formatv("{0} {1}[{2}];", type, found->second, vector->width));
+    vector->loads.push_back(llvm::formatv("loadVector({0} + {1}, {2}{3});", pointer, place, found->second,
+                                          left.empty() ? "" : (", " + left).str()));
+  }
+  return found->second + "[v]";
 }
 
 void ElementPrinter::setMemory(Value argument, std::string pointer) {
-  auto shape = tensorOf(argument).getShape();
-  setLeaf(argument, [pointer, shape](ElementPrinter &, ArrayRef<std::string> indices) {
+  RankedTensorType type = tensorOf(argument);
+  setLeaf(argument, [pointer, type](ElementPrinter &printer, ArrayRef<std::string> indices) {
+    ArrayRef<int64_t> shape = type.getShape();
+    if (Vector *vector = printer.vector;
+        vector && !shape.empty() && indices.back() == vector->index && shape.back() == vector->size) {
+      // What the loop has computed (v0, v1, ...) is not there before it.
+      Indices first(indices);
+      first.back() = vector->first;
+      if (llvm::none_of(first, [](const std::string &index) { return index.find('v') != std::string::npos; }))
+        return printer.vectorElement(pointer, linearize(first, shape), type.getElementType());
+    }
     return "load(" + pointer + ", " + linearize(indices, shape) + ")";
   });
 }
@@ -225,8 +271,10 @@ FailureOr<std::string> ElementPrinter::printConcat(mj::ConcatOp op, ArrayRef<std
   Type element = getElementTypeOrSelf(op.getType());
   line((isa<FloatType>(element) ? "float" : elementTypeName(element)) + " " + result + ";");
   int64_t start = 0;
-  // What one branch computes is not there in another, nor afterwards.
+  // What one branch computes is not there in another, nor afterwards. Nothing is loaded ahead: a source ends where the
+  // next begins.
   llvm::StringMap<std::string> before = known;
+  llvm::SaveAndRestore<Vector *> noVector(vector, nullptr);
   for (auto [number, source] : llvm::enumerate(op.getSources())) {
     int64_t size = tensorOf(source).getDimSize(axis);
     bool isLast = number + 1 == op.getSources().size();

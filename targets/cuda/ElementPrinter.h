@@ -30,13 +30,23 @@ Indices delinearize(llvm::StringRef i, llvm::ArrayRef<int64_t> shape);
 class ElementPrinter {
 public:
   /// Statements go to `os`, each on a line behind `indent` spaces.
-  ElementPrinter(llvm::raw_ostream &os, unsigned indent) : os(os), indent(indent) {}
+  ElementPrinter(llvm::raw_ostream &os, unsigned indent) : os(&os), indent(indent) {}
 
   /// An expression for an element of a value: statements may be printed for it.
   using Leaf = std::function<std::string(ElementPrinter &, llvm::ArrayRef<std::string> indices)>;
   void setLeaf(mlir::Value value, Leaf leaf) { leaves[value] = std::move(leaf); }
   /// The memory that a tensor argument of the region is in: a pointer expression.
   void setMemory(mlir::Value argument, std::string pointer);
+
+  /// Prints a loop over v < `width`: elements `first` + v of an axis of `size` elements, which `width` divides; `first`
+  /// is a variable, a multiple of `width`. `body` prints what is done for one, given its index. What lies side by side
+  /// in memory is loaded before, at once.
+  llvm::LogicalResult overVector(llvm::StringRef first, int64_t width, int64_t size,
+                                 llvm::function_ref<llvm::LogicalResult(llvm::StringRef index)> body);
+  /// Within overVector(): element v of those that begin at `place`, an expression without anything that the body
+  /// prints. With `left`, an expression, that many at most are there.
+  std::string vectorElement(llvm::StringRef pointer, llvm::StringRef place, mlir::Type element,
+                            llvm::StringRef left = "");
 
   /// Prints what computes an element and returns the name of it: f32, or the integer or boolean that it is. Fails, with
   /// an error on the operation, where it is none that can be printed.
@@ -57,8 +67,16 @@ private:
   /// A constant of the given type that `expression` initializes.
   std::string name(mlir::Type type, llvm::StringRef expression);
 
-  llvm::raw_ostream &os;
+  llvm::raw_ostream *os;
   unsigned indent, next = 0;
+  /// The elements that overVector() is printing, and what it has loaded: expressions of memory, and the arrays' names.
+  struct Vector {
+    std::string index, first;
+    int64_t width, size;
+    llvm::StringMap<std::string> arrays;
+    llvm::SmallVector<std::string> loads;
+  };
+  Vector *vector = nullptr;
   llvm::DenseMap<mlir::Value, Leaf> leaves;
   llvm::StringMap<std::string> known;
 };

@@ -8,6 +8,7 @@
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/Schedules.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -158,7 +159,114 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   return source;
 }
 
+/// Elements that a thread loads at a time, so that they are 16 bytes of the smallest type: 8 of bf16, 4 of f32.
+static int64_t countVectorElements(Block &block) {
+  unsigned bits = 32;
+  auto note = [&](Value value) {
+    if (auto type = dyn_cast<RankedTensorType>(value.getType()); type && type.getRank())
+      bits = std::min(bits, type.getElementTypeBitWidth());
+  };
+  llvm::for_each(block.getArguments(), note);
+  llvm::for_each(block.getTerminator()->getOperands(), note);
+  return bits >= 32 ? 4 : 8;
+}
+
+/// The statements that declare `values[width]` for elements of `type`, and store them at `place` of `pointer`.
+static std::string declareVector(StringRef values, RankedTensorType type, int64_t width) {
+  Type element = type.getElementType();
+  return formatv("{0} {1}[{2}];", isa<FloatType>(element) ? "float" : elementTypeName(element), values, width);
+}
+
+namespace {
+/// How the elements of the results of a pointwise region lie in vectors.
+struct VectorShape {
+  SmallVector<int64_t> shape;
+  int64_t width;
+  bool isFlat; ///< every operand has the results' shape, so that places are all that counts
+};
+} // namespace
+
+static std::optional<VectorShape> findVectorShape(Block &block) {
+  VectorShape result{{}, countVectorElements(block), true};
+  auto outputs = block.getTerminator()->getOperands();
+  if (outputs.empty() || !isa<RankedTensorType>(outputs.front().getType()))
+    return std::nullopt;
+  result.shape.assign(tensorOf(outputs.front()).getShape().begin(), tensorOf(outputs.front()).getShape().end());
+  auto isAlike = [&](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && type.getShape() == ArrayRef(result.shape);
+  };
+  if (!llvm::all_of(outputs, isAlike) || result.shape.empty())
+    return std::nullopt;
+  for (Operation &op : block.without_terminator()) {
+    bool isConstant = isa<arith::ConstantOp>(op);
+    if (auto broadcast = dyn_cast<mj::BroadcastOp>(op))
+      isConstant = broadcast.getSource().getDefiningOp<arith::ConstantOp>() != nullptr;
+    result.isFlat &=
+        isConstant || (mj::isPointwise(&op) && !isa<mj::BroadcastOp>(op) && llvm::all_of(op.getOperands(), isAlike));
+  }
+  if (!result.isFlat && result.shape.back() % result.width != 0)
+    return std::nullopt;
+  return result;
+}
+
+/// A thread computes `width` neighbouring elements at a time.
+static LogicalResult printVectorKernel(KernelContext &context, KernelSource &source, const VectorShape &vector) {
+  int64_t threads = context.parameter("threads"), elements = context.parameter("elements"), width = vector.width;
+  int64_t count = ShapedType::getNumElements(vector.shape);
+  bool isLarge = count > INT32_MAX - threads * elements;
+  source.threads = threads;
+  ElementPrinter printer(context.os, 2);
+  context.setArguments(printer);
+  std::string left = vector.isFlat && count % width ? formatv("{0} - i", count).str() : "";
+  if (vector.isFlat)
+    for (BlockArgument argument : context.block().getArguments())
+      if (isa<RankedTensorType>(argument.getType()))
+        printer.setLeaf(argument, [=, name = context.argument(argument), type = tensorOf(argument).getElementType()](
+                                      ElementPrinter &inner, ArrayRef<std::string>) {
+          return inner.vectorElement(name, "i", type, left);
+        });
+  std::string index = isLarge ? "int64_t" : "int";
+  printer.line("#pragma unroll");
+  printer.line(formatv("for (int j = 0; j < {0}; ++j) {{", std::max<int64_t>(elements / width, 1)));
+  printer.indentBy(2);
+  printer.line(formatv("const {0} i = ({0}(blockIdx.x) * {1} + j * {2} + threadIdx.x) * {3};", index,
+                       threads * std::max<int64_t>(elements / width, 1), threads, width));
+  printer.line(formatv("if (i < {0}) {{", count));
+  printer.indentBy(2);
+  Indices indices = delinearize("i", vector.shape);
+  if (!vector.isFlat) {
+    printer.line(formatv("const int c = {0};", indices.back()));
+    indices.back() = "c";
+  }
+  auto outputs = context.block().getTerminator()->getOperands();
+  for (auto [number, value] : llvm::enumerate(outputs))
+    printer.line(declareVector("y" + std::to_string(number), tensorOf(value), width));
+  if (failed(printer.overVector(vector.isFlat ? "i" : "c", width, vector.isFlat ? count : vector.shape.back(),
+                                [&](StringRef last) -> LogicalResult {
+                                  indices.back() = last.str();
+                                  for (auto [number, value] : llvm::enumerate(outputs)) {
+                                    FailureOr<std::string> element = printer.print(value, indices);
+                                    if (failed(element))
+                                      return failure();
+                                    printer.line(formatv("y{0}[v] = {1};", number, *element));
+                                  }
+                                  return success();
+                                })))
+    return failure();
+  for (unsigned number = 0; number < outputs.size(); ++number)
+    printer.line(
+        formatv("storeVector({0} + i, y{1}{2});", context.result(number), number, left.empty() ? "" : ", " + left));
+  printer.indentBy(-2);
+  printer.line("}");
+  printer.indentBy(-2);
+  printer.line("}");
+  return success();
+}
+
 LogicalResult cuda::printPointwiseKernel(KernelContext &context, KernelSource &source) {
+  if (std::optional<VectorShape> shape = findVectorShape(context.block()))
+    return printVectorKernel(context, source, *shape);
   int64_t threads = context.parameter("threads"), elements = context.parameter("elements");
   source.threads = threads;
   ElementPrinter printer(context.os, 2);
@@ -194,6 +302,7 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
   Block &block = context.block();
   int64_t threads = context.parameter("threads"), rowsOfBlock = context.parameter("rows"), rows = 1;
   source.threads = threads;
+  source.blocks = std::max<int64_t>(1024 / threads, 1); // the assembler would spill for more
   SmallVector<Value> roots;
   for (Value value : block.getTerminator()->getOperands())
     if (isa<RankedTensorType>(value.getType()))
@@ -212,7 +321,7 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
   printer.line(formatv("const int row = blockIdx.x * {0} + r;", rowsOfBlock));
   printer.line(formatv("if (row >= {0})", rows));
   printer.line("  break;");
-  Reductions reductions(printer, threads);
+  Reductions reductions(printer, threads, countVectorElements(block));
   bool hasReductions = false;
   auto ranges = [&](Operation *op) {
     hasReductions = true;
@@ -231,17 +340,37 @@ LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source
       continue;
     ArrayRef<int64_t> shape = tensorOf(value).getShape().drop_front(isWhole ? 0 : 1);
     int64_t size = ShapedType::getNumElements(shape);
-    printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", size, threads));
+    int64_t width = countVectorElements(block), line = shape.empty() ? 1 : shape.back();
+    while (width > 1 && (line % width || size < threads * width))
+      width /= 2;
+    bool isVector = width > 1;
+    printer.line(formatv("for (int i = threadIdx.x * {2}; i < {0}; i += {1}) {{", size, threads * width, width));
     printer.indentBy(2);
     printer.startBlock();
     Indices indices;
     if (!isWhole)
       indices.push_back("row");
     llvm::append_range(indices, delinearize("i", shape));
-    FailureOr<std::string> element = printer.print(value, indices);
-    if (failed(element))
+    std::string place = isWhole ? "i" : formatv("int64_t(row) * {0} + i", size).str();
+    auto printElement = [&](StringRef store) -> LogicalResult {
+      FailureOr<std::string> element = printer.print(value, indices);
+      if (failed(element))
+        return failure();
+      printer.line(formatv(false, store.data(), *element).str());
+      return success();
+    };
+    if (isVector) {
+      printer.line(formatv("const int c = {0};", indices.back()));
+      printer.line(declareVector("y", tensorOf(value), width));
+      if (failed(printer.overVector("c", width, line, [&](StringRef last) {
+            indices.back() = last.str();
+            return printElement("y[v] = {0};");
+          })))
+        return failure();
+      printer.line(formatv("storeVector({0} + {1}, y);", context.result(index), place));
+    } else if (failed(printElement(("store(" + context.result(index) + ", " + place + ", {0});").c_str()))) {
       return failure();
-    printer.line(formatv("store({0}, int64_t(row) * {1} + i, {2});", context.result(index), size, *element));
+    }
     printer.startBlock();
     printer.indentBy(-2);
     printer.line("}");

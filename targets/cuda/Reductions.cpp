@@ -99,7 +99,8 @@ void Reductions::computeAlone(mj::ReduceOp reduce) {
   ReduceText text(reduce);
   int64_t count = tensorOf(reduce.getX()).getNumElements() / tensorOf(reduce.getResult()).getNumElements();
   printer.setLeaf(reduce.getResult(), [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable {
-    std::string sum = inner.freshName("sum"), index = inner.freshName("r");
+    std::string sum = inner.freshName("sum"),
+                index = inner.freshName("v"); // of this loop: nothing can be loaded before it
     inner.line("float " + sum + " = " + text.initial + ";");
     inner.line(formatv("for (int {0} = 0; {0} < {1}; ++{0}) {{", index, count));
     inner.indentBy(2);
@@ -155,21 +156,28 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
                                      bool isMaximum, function_ref<std::string(StringRef)> element, StringRef combine) {
   int64_t length = lengthOf(x);
   printer.line("float " + result + " = " + initial + ";");
-  if (isBlockWide)
-    printer.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", length, threads));
-  else
-    printer.line(formatv("for (int i = threadIdx.x % 32; i < {0}; i += 32) {{", length));
+  int64_t lanes = isBlockWide ? threads : 32, step = width;
+  bool isLast = !reduced || (reduced.getAxes().size() == 1 && reduced.getAxes()[0] == tensorOf(x).getRank() - 1);
+  while (step > 1 && (!isLast || length % step || length < lanes * step))
+    step /= 2;
+  printer.line(formatv("for (int i = {0} * {1}; i < {2}; i += {3}) {{",
+                       isBlockWide ? "threadIdx.x" : "(threadIdx.x % 32)", step, length, lanes * step));
   printer.indentBy(2);
   printer.startBlock();
-  Indices indices(leading.begin(), leading.end());
-  if (reduced)
-    indices = placeInReduced(reduced, leading, "i");
-  else
-    indices.push_back("i");
-  FailureOr<std::string> value = printer.print(x, indices);
-  if (failed(value))
+  auto printElement = [&](StringRef last) -> LogicalResult {
+    Indices indices(leading.begin(), leading.end());
+    if (reduced)
+      indices = isLast ? indices : placeInReduced(reduced, leading, last);
+    if (isLast)
+      indices.push_back(last.str());
+    FailureOr<std::string> value = printer.print(x, indices);
+    if (failed(value))
+      return failure();
+    printer.line(result + " = " + formatv(false, combine.data(), result, element(*value)).str() + ";");
+    return success();
+  };
+  if (failed(step > 1 ? printer.overVector("i", step, length, printElement) : printElement("i")))
     return failure();
-  printer.line(result + " = " + formatv(false, combine.data(), result, element(*value)).str() + ";");
   printer.startBlock();
   printer.indentBy(-2);
   printer.line("}");
@@ -189,7 +197,7 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
   if (!hasScratch)
     printer.line("__shared__ float scratch[33];");
   hasScratch = true;
-  StringRef isFirst = "if (threadIdx.x % 32 == 0)";
+  auto ifFirst = [&] { return isBlockWide ? "if (threadIdx.x == 0)" : "if (threadIdx.x % 32 == 0)"; };
   auto identity = [](StringRef value) { return value.str(); };
 
   // Where an element of the result finds what its line has.
@@ -219,10 +227,10 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
           auto centred = [&](StringRef v) { return isLayer ? ("(" + v + " - middle)").str() : v.str(); };
           if (failed(reduceLine(x, leading, "squares", "0.0f", false, centred, "fmaf({1}, {1}, {0})")))
             return failure();
-          printer.line(isFirst);
+          printer.line(ifFirst());
           printer.line(formatv("  factor{0}[{1}] = 1.0f / sqrtf(squares / {2} + {3});", suffix, line, size, eps));
           if (isLayer) {
-            printer.line(isFirst);
+            printer.line(ifFirst());
             printer.line(formatv("  mean{0}[{1}] = middle;", suffix, line));
           }
           return success();
@@ -254,7 +262,7 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
           auto power = [](StringRef v) { return ("expf(" + v + " - shift)").str(); };
           if (failed(reduceLine(x, leading, "sum", "0.0f", false, power, "{0} + {1}")))
             return failure();
-          printer.line((isFirst + " {").str());
+          printer.line(Twine(ifFirst()) + " {");
           printer.line(formatv("  largest{0}[{1}] = shift;", suffix, line));
           printer.line(formatv("  total{0}[{1}] = sum > 0.0f ? 1.0f / sum : sum == 0.0f ? 0.0f : sum;", suffix, line));
           printer.line("}");
@@ -279,7 +287,7 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
           if (failed(reduceLine(x, leading, "combined", isMaximum ? "-kInfinity" : "0.0f", isMaximum, sign,
                                 isMaximum ? "maximum({0}, {1})" : "{0} + {1}")))
             return failure();
-          printer.line(isFirst);
+          printer.line(ifFirst());
           printer.line(formatv("  reduced{0}[{1}] = {2}combined{3};", suffix, line, isMinimum ? "-" : "",
                                kind == mj::ReduceKind::mean ? " / " + std::to_string(length) + ".0f" : ""));
           return success();

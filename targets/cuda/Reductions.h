@@ -39,8 +39,10 @@ private:
 
 class Reductions {
 public:
-  /// For blocks of `threads` threads. Shared memory is declared as static arrays.
-  Reductions(ElementPrinter &printer, int64_t threads) : printer(printer), threads(threads) {}
+  /// For blocks of `threads` threads, which load up to `width` neighbouring elements at a time. Shared memory is
+  /// declared as static arrays.
+  Reductions(ElementPrinter &printer, int64_t threads, int64_t width = 1)
+      : printer(printer), threads(threads), width(width) {}
 
   /// Prints, in order, the reductions that `roots` depend on, for the lines whose leading indices are in `ranges(op)`
   /// (one range an axis but the reduced one), with barriers after each; their results become leaves of the printer.
@@ -63,7 +65,7 @@ private:
                                  llvm::function_ref<std::string(llvm::StringRef x)> element, llvm::StringRef combine);
 
   ElementPrinter &printer;
-  int64_t threads;
+  int64_t threads, width;
   mj::ReduceOp reduced;     ///< the reduction being printed, null for norms and softmax
   bool isBlockWide = false; ///< of the lines being printed: all threads on one, else a warp on each
   unsigned next = 0;        ///< number of the reduction being printed

@@ -139,6 +139,40 @@ template <typename T> __device__ inline void loadEight(const T *p, float (&x)[8]
     x[i] = load(p, i);
 }
 
+/// N neighbouring elements, at an address aligned to 16 bytes or to all of them.
+template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Neighbours {
+  T elements[N];
+};
+template <typename T, typename V, int N> __device__ inline void loadVector(const T *p, V (&x)[N]) {
+  const Neighbours<T, N> all = *reinterpret_cast<const Neighbours<T, N> *>(p);
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    x[i] = toFloat(all.elements[i]);
+}
+template <typename T, typename V, int N> __device__ inline void storeVector(T *p, const V (&x)[N]) {
+  Neighbours<T, N> all;
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    all.elements[i] = to<T>(x[i]);
+  *reinterpret_cast<Neighbours<T, N> *>(p) = all;
+}
+/// The same where only `left` of them may be there; the others are 0.
+template <typename T, typename V, int N> __device__ inline void loadVector(const T *p, V (&x)[N], int64_t left) {
+  if (left >= N)
+    return loadVector(p, x);
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    x[i] = i < left ? V(toFloat(p[i])) : V(0);
+}
+template <typename T, typename V, int N> __device__ inline void storeVector(T *p, const V (&x)[N], int64_t left) {
+  if (left >= N)
+    return storeVector(p, x);
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    if (i < left)
+      p[i] = to<T>(x[i]);
+}
+
 //===--- Reductions -------------------------------------------------------===//
 
 constexpr uint32_t kAllLanes = 0xffffffffu;
@@ -159,7 +193,8 @@ __device__ inline float warpMax(float x) {
 
 /// The same for all threads of a block, in an order that does not depend on timing; every thread gets the result.
 /// `scratch` holds 33 floats.
-template <typename Combine> __device__ inline float blockReduce(float x, float identity, float *scratch, Combine combine) {
+template <typename Combine>
+__device__ inline float blockReduce(float x, float identity, float *scratch, Combine combine) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = (blockDim.x + 31) / 32;
   for (int offset = 16; offset > 0; offset /= 2)
     x = combine(x, __shfl_xor_sync(kAllLanes, x, offset));
