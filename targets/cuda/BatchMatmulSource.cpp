@@ -40,6 +40,8 @@ LogicalResult cuda::printBatchMatmulKernel(KernelContext &context, KernelSource 
     if (auto scale = matmul.getXScale())
       scaled += formatv(" * {0:e8}f", scale->convertToFloat());
   }
+  if (isa<Float8E4M3FNType>(tensorOf(product.a).getElementType()))
+    source.precision = "f32 by the plain cores";
   source.threads = context.parameter("threads");
   context.os << formatv("  const int64_t stack = blockIdx.x / {0};\n", rowTiles * columnTiles)
              << formatv("  const int row = blockIdx.x % {0} * {1}, column = blockIdx.x / {0} % {2} * {3};\n", rowTiles,

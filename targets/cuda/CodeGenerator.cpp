@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Kernels to machine code, by NVRTC: printed one after the other, compiled side by side, those that were compiled before
-// taken from a cache.
+// Kernels to machine code, by NVRTC: printed one after the other, compiled side by side, those that were compiled
+// before taken from a cache.
 #include "targets/cuda/CodeGenerator.h"
 
 #include "targets/cuda/KernelCache.h"
@@ -45,8 +45,11 @@ static LogicalResult noteResources(exec::KernelOp kernel, const KernelSource &so
                                         << profile.name;
   Builder builder(kernel.getContext());
   NamedAttrList resources;
-  for (auto [name, value] : {std::pair("registers", compiled.registers), {"spill_bytes", compiled.spillBytes},
-                             {"stack_bytes", compiled.stackBytes}, {"shared_bytes", shared}, {"blocks", blocks}})
+  for (auto [name, value] : {std::pair("registers", compiled.registers),
+                             {"spill_bytes", compiled.spillBytes},
+                             {"stack_bytes", compiled.stackBytes},
+                             {"shared_bytes", shared},
+                             {"blocks", blocks}})
     resources.append(name, builder.getI64IntegerAttr(value));
   kernel->setAttr(kResourcesAttr, resources.getDictionary(kernel.getContext()));
   if (auto remark = remark::analysis(kernel.getLoc(), remark::RemarkOpts::name("Resources").category("cuda")))
@@ -57,6 +60,26 @@ static LogicalResult noteResources(exec::KernelOp kernel, const KernelSource &so
                   shared, blocks)
                   .str();
   return success();
+}
+
+/// Says which kernels multiply f8 by f8 in another precision than it: a wider one, whose products are the same.
+static void notePrecision(ModuleOp module, ArrayRef<exec::KernelOp> kernels, ArrayRef<KernelSource> sources,
+                          const CudaProfile &profile) {
+  int64_t count = 0;
+  for (auto [kernel, source] : llvm::zip_equal(kernels, sources)) {
+    if (source.precision.empty())
+      continue;
+    ++count;
+    if (auto remark =
+            remark::missed(exec::KernelOp(kernel).getLoc(), remark::RemarkOpts::name("Precision").category("cuda")))
+      remark << ("@" + exec::KernelOp(kernel).getSymName() + " multiplies f8 by f8 as " + source.precision +
+                 ": products are the same, the rate is not that of f8")
+                    .str();
+  }
+  if (count)
+    module.emitWarning() << count << " kernels multiply f8 by f8 as bf16 or f32, not by the f8 tensor cores of "
+                         << profile.name
+                         << ": products are the same, the rate is not; --remarks-filter=cuda names them";
 }
 
 /// Takes each kernel from the cache or compiles it; one result a request.
@@ -141,6 +164,7 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
   SmallVector<CompiledKernel> compiled;
   if (failed(compileAll(kernels, requests, *cache, compiled)))
     return failure();
+  notePrecision(module, kernels, sources, profile);
   Builder builder(module.getContext());
   for (auto [kernel, source, code] : llvm::zip_equal(kernels, sources, compiled)) {
     if (failed(noteResources(kernel, source, code, profile)))

@@ -20,6 +20,8 @@ struct KernelSource {
   int64_t cluster = 1;     ///< blocks that read each other's shared memory
   /// Blocks that a multiprocessor is to hold; 0 leaves the trade of registers against blocks to the assembler.
   int64_t blocks = 0;
+  /// What multiplies f8 by f8 where that is not the chip's f8 tensor cores: "bf16 by mma.sync".
+  std::string precision;
 };
 
 /// The source of `kernel`, or an error on it. `pool` is the KV pool of the program, null if it has none.

@@ -28,6 +28,8 @@ LogicalResult LargeMatmulPrinter::print() {
   int64_t rowTiles = llvm::divideCeil(rows, tileM);
   int64_t stageBytes = (tileM + int64_t(widest()) * tileN) * 64 * 2;
   int64_t stages = std::clamp<int64_t>((context.profile.sharedBytesPerBlock - 1024) / stageBytes, 2, 4);
+  if (isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType()))
+    source.precision = usesTensorCores() ? "bf16 by mma.sync" : "f32 by the plain cores";
   source.threads = 256;
   source.sharedBytes = usesTensorCores() ? stages * stageBytes : 0;
   printer.line(formatv("const int rowTile = blockIdx.x % {0}, columnTile = blockIdx.x / {0};", rowTiles));
