@@ -79,7 +79,7 @@ Json benchEntry(const runtime::Package &package, size_t index, const Options &op
   std::vector<double> seconds;
   for (uint32_t i = 0; i < options.runs; ++i)
     seconds.push_back(runner.run());
-  double middle = median(seconds);
+  double middle = median(seconds), each = middle;
   Json result = describeEntry(package, index, runner.inputs);
   result["clock"] = hasClock ? "device" : "host";
   result["microseconds"] = describeTimes(std::move(seconds));
@@ -88,10 +88,10 @@ Json benchEntry(const runtime::Package &package, size_t index, const Options &op
     auto [host, step] = runner.runAhead(options.runs);
     result["host_microseconds"] = std::round(host * 1e9) / 1e3;
     result["run_ahead_microseconds"] = std::round(step * 1e9) / 1e3;
-    middle = std::min(middle, step);
+    each = step; // what a caller sees
   }
   if (package.entry(index).kind() == fb::EntryKind::ragged)
-    result["tokens_per_second"] = std::round(double(package.entry(index).tokens()) / middle * 10) / 10;
+    result["tokens_per_second"] = std::round(double(package.entry(index).tokens()) / each * 10) / 10;
   if (costs.isKnown()) {
     Moved moved;
     for (size_t step = 0; step < package.entry(index).steps()->size(); ++step)

@@ -209,6 +209,11 @@ EXPORT Result cuMemsetD8Async(DevicePointer pointer, unsigned char value, size_t
 
 EXPORT Result cuModuleLoadDataEx(Module *module, const void *image, unsigned, int *, void **) {
   ENTER("cuModuleLoadDataEx");
+  // PTX is text. Of its kernels only their names count: they do nothing, which takes a millisecond, too.
+  if (memcmp(image, "//", 2) == 0) {
+    *module = reinterpret_cast<Module>(new FakeModule{nullptr, {}});
+    return strstr(static_cast<const char *>(image), ".version") ? Success : ErrorInvalidValue;
+  }
   Elf64_Ehdr header;
   memcpy(&header, image, sizeof(header));
   if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
@@ -229,6 +234,11 @@ EXPORT Result cuModuleUnload(Module module) {
 EXPORT Result cuModuleGetFunction(Function *function, Module module, const char *name) {
   ENTER("cuModuleGetFunction");
   auto *fake = reinterpret_cast<FakeModule *>(module);
+  if (!fake->handle) {
+    fake->functions[name] = {[](void *const *, int64_t) {}, 0};
+    *function = reinterpret_cast<Function>(&fake->functions[name]);
+    return Success;
+  }
   void *symbol = dlsym(fake->handle, name);
   auto count = operandCounts.find(name);
   if (!symbol || count == operandCounts.end())
