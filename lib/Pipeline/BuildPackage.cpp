@@ -180,10 +180,11 @@ private:
         table->threads = threads.getInt();
       if (auto shared = kernel->getAttrOfType<IntegerAttr>("shared_bytes"))
         table->shared_bytes = shared.getInt();
-      if (auto member = kernel->getAttrOfType<StringAttr>("image"))
-        for (auto [index, image] : llvm::enumerate(contents.program.images))
-          if (image->member == member.getValue())
-            table->image = index;
+      for (auto [name, place] : {std::pair("image", &table->image), {"portable_image", &table->portable_image}})
+        if (auto member = kernel->getAttrOfType<StringAttr>(name))
+          for (auto [index, image] : llvm::enumerate(contents.program.images))
+            if (image->member == member.getValue())
+              *place = index;
       kernelIndices[kernel] = contents.program.kernels.size();
       contents.program.kernels.push_back(std::move(table));
     }

@@ -131,7 +131,7 @@ static void replaceSources(ArrayRef<exec::KernelOp> kernels, MutableArrayRef<Com
 }
 
 FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile,
-                                                 const CodeOptions &options) {
+                                                 const CodeOptions &options, bool portable) {
   SmallVector<Image> images;
   auto kernels = llvm::to_vector(module.getOps<exec::KernelOp>());
   if (kernels.empty())
@@ -161,18 +161,35 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
   llvm::Expected<KernelCache> cache = KernelCache::open(options.kernelCache);
   if (!cache)
     return module.emitError() << llvm::toString(cache.takeError());
+  // Machine code first, then PTX, all side by side.
+  if (portable) {
+    kernels.append(llvm::to_vector(kernels));
+    for (size_t i = 0, count = requests.size(); i < count; ++i) {
+      CompileKernelRequest request = requests[i];
+      request.architecture = kPortableArchitecture.str();
+      requests.push_back(std::move(request));
+    }
+  }
   SmallVector<CompiledKernel> compiled;
   if (failed(compileAll(kernels, requests, *cache, compiled)))
     return failure();
+  kernels.truncate(sources.size());
   notePrecision(module, kernels, sources, profile);
   Builder builder(module.getContext());
-  for (auto [kernel, source, code] : llvm::zip_equal(kernels, sources, compiled)) {
+  for (auto [index, kernel] : llvm::enumerate(kernels)) {
+    const KernelSource &source = sources[index];
+    CompiledKernel &code = compiled[index];
     if (failed(noteResources(kernel, source, code, profile)))
       return failure();
     kernel->setAttr("threads", builder.getI64IntegerAttr(source.threads));
     kernel->setAttr("shared_bytes", builder.getI64IntegerAttr(source.sharedBytes));
-    images.push_back({("kernels/" + kernel.getSymName() + ".cubin").str(), std::move(code.cubin)});
+    images.push_back({("kernels/" + kernel.getSymName() + ".cubin").str(), std::move(code.code)});
     kernel->setAttr("image", builder.getStringAttr(images.back().member));
+    if (!portable)
+      continue;
+    images.push_back(
+        {("kernels/" + kernel.getSymName() + ".portable.ptx").str(), std::move(compiled[sources.size() + index].code)});
+    kernel->setAttr("portable_image", builder.getStringAttr(images.back().member));
   }
   return images;
 }

@@ -17,9 +17,14 @@ namespace {
 
 class CudaTarget : public Target {
 public:
-  explicit CudaTarget(const CudaProfile &profile) : profile(profile) {}
+  CudaTarget(const CudaProfile &profile, bool portable) : profile(profile), portable(portable) {}
 
-  TargetDescription describe() const override { return {"cuda", "", {profile.name}}; }
+  TargetDescription describe() const override {
+    TargetDescription description = {"cuda", "", {profile.name}};
+    if (portable)
+      description.features.push_back(kPortableArchitecture.str());
+    return description;
+  }
   const Profile &getProfile() const override { return profile; }
   FusionRules getFusionRules() const override { return profile.rules; }
 
@@ -48,11 +53,12 @@ public:
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module, const CodeOptions &options) const override {
-    return cuda::generateCode(module, profile, options);
+    return cuda::generateCode(module, profile, options, portable);
   }
 
 private:
   const CudaProfile &profile;
+  const bool portable;
 };
 
 } // namespace
@@ -62,10 +68,15 @@ void cuda::registerCudaTarget() {
   for (const CudaProfile &profile : getProfiles())
     help += " cuda:" + profile.name + " (" + profile.product + ")";
   registerTarget("cuda", help, [](StringRef specification, std::string &error) -> std::unique_ptr<Target> {
-    StringRef chip = specification.split(':').second;
+    auto [chip, detail] = specification.split(':').second.split(':');
+    if (!detail.empty() && detail != "portable") {
+      error =
+          "target '" + specification.str() + "': '" + detail.str() + "' is none of what can follow a chip: portable";
+      return nullptr;
+    }
     for (const CudaProfile &profile : getProfiles())
       if (profile.name == chip)
-        return std::make_unique<CudaTarget>(profile);
+        return std::make_unique<CudaTarget>(profile, !detail.empty());
     error = "target '" + specification.str() + "': " + (chip.empty() ? "name a chip" : "no such chip") + "; there are";
     for (const CudaProfile &profile : getProfiles())
       error += " cuda:" + profile.name;

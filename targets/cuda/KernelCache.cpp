@@ -79,7 +79,7 @@ std::optional<CompiledKernel> KernelCache::find(StringRef key) const {
     *number = llvm::support::endian::read64le(rest.data());
     rest = rest.drop_front(sizeof(int64_t));
   }
-  kernel.cubin.assign(rest.begin(), rest.end());
+  kernel.code.assign(rest.begin(), rest.end());
   return kernel;
 }
 
@@ -91,7 +91,7 @@ void KernelCache::store(StringRef key, const CompiledKernel &kernel) const {
   llvm::support::endian::Writer writer(stream, llvm::endianness::little);
   for (int64_t number : {kernel.registers, kernel.spillBytes, kernel.stackBytes, kernel.sharedBytes})
     writer.write<int64_t>(number);
-  stream << StringRef(kernel.cubin.data(), kernel.cubin.size());
+  stream << StringRef(kernel.code.data(), kernel.code.size());
   std::string path = pathOf(key);
   auto file = llvm::sys::fs::TempFile::create(path + ".%%%%%%.part");
   if (!file) {

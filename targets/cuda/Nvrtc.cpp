@@ -57,6 +57,8 @@ llvm::Error Nvrtc::open() {
   find("nvrtcGetProgramLog", log);
   find("nvrtcGetCUBINSize", cubinSize);
   find("nvrtcGetCUBIN", cubin);
+  find("nvrtcGetPTXSize", ptxSize);
+  find("nvrtcGetPTX", ptx);
   find("nvrtcCreateProgram", create);
   if (isComplete)
     return llvm::Error::success();
@@ -109,16 +111,21 @@ llvm::Expected<CompiledKernel> Nvrtc::compile(const CompileKernelRequest &reques
     log(program, text.data());
   }
   CompiledKernel kernel;
-  if (result == 0 && cubinSize(program, &size) == 0 && size > 0) {
-    kernel.cubin.resize(size);
-    result = cubin(program, kernel.cubin.data());
+  const bool isPtx = StringRef(request.architecture).starts_with("compute_");
+  if (result == 0 && (isPtx ? ptxSize : cubinSize)(program, &size) == 0 && size > 0) {
+    kernel.code.resize(size);
+    result = (isPtx ? ptx : cubin)(program, kernel.code.data());
   }
   destroy(&program);
-  if (result != 0 || kernel.cubin.empty())
+  if (result != 0 || kernel.code.empty())
     return llvm::createStringError("NVRTC refuses kernel " + request.name + " for " + request.architecture + ":\n" +
                                    StringRef(text).rtrim(StringRef("\0\n", 2)));
-  if (!StringRef(text).contains("function '" + request.name + "'"))
+  // The assembler, which knows more of a kernel, has not seen PTX.
+  StringRef mentions(isPtx ? StringRef(kernel.code.data(), kernel.code.size()) : StringRef(text));
+  if (!mentions.contains(isPtx ? ".entry " + request.name + "(" : "function '" + request.name + "'"))
     return llvm::createStringError("the source of kernel " + request.name + " defines no kernel of that name");
+  if (isPtx)
+    return kernel;
   for (StringRef line : llvm::split(StringRef(text), '\n')) {
     if (line.contains("registers")) {
       kernel.registers = numberBefore(line, " registers");

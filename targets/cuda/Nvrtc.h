@@ -15,7 +15,7 @@ namespace mjolnir::cuda {
 
 /// A compiled kernel, and what the assembler said of it.
 struct CompiledKernel {
-  llvm::SmallVector<char, 0> cubin;
+  llvm::SmallVector<char, 0> code; ///< a cubin; PTX where that was asked for, and then nothing else is known
   int64_t registers = 0;
   int64_t spillBytes = 0;  ///< stored and loaded, of a thread
   int64_t stackBytes = 0;  ///< of a thread
@@ -24,10 +24,10 @@ struct CompiledKernel {
 
 /// What a kernel is compiled from.
 struct CompileKernelRequest {
-  std::string name;                           ///< of the one kernel in the source
+  std::string name; ///< of the one kernel in the source
   std::string source;
-  std::vector<DeviceHeader> headers;          ///< what the source may include
-  std::string architecture;                   ///< "sm_90a"
+  std::vector<DeviceHeader> headers; ///< what the source may include
+  std::string architecture;          ///< "sm_90a"; "compute_90": to PTX
 };
 
 /// Safe to use from several threads.
@@ -56,6 +56,8 @@ private:
   int (*log)(Program, char *) = nullptr;
   int (*cubinSize)(Program, size_t *) = nullptr;
   int (*cubin)(Program, char *) = nullptr;
+  int (*ptxSize)(Program, size_t *) = nullptr;
+  int (*ptx)(Program, char *) = nullptr;
 };
 
 } // namespace mjolnir::cuda

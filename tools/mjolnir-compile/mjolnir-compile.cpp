@@ -31,6 +31,11 @@ static cl::opt<std::string> output("o",
 static cl::opt<std::string> target("target",
                                    cl::desc("Chip to compile for: host (this machine's CPU, the default), host:CPU"),
                                    cl::value_desc("KIND[:CPU]"), cl::init("host"), cl::cat(category));
+static cl::opt<bool>
+    portable("portable",
+             cl::desc("Put PTX of every kernel beside its machine code, for GPUs that the chip's machine "
+                      "code does not fit (short for --target=cuda:CHIP:portable)"),
+             cl::cat(category));
 static cl::list<int64_t>
     batch("batch", cl::CommaSeparated,
           cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N (default: 1)"),
@@ -302,6 +307,13 @@ static bool readCommandLine(CompileRequest &request) {
       return complain("--batch and --prefill take positive numbers");
   PipelineOptions &options = request.options;
   options.target = target;
+  if (portable) {
+    llvm::StringRef chip = llvm::StringRef(options.target).split(':').second;
+    if (!llvm::StringRef(options.target).starts_with("cuda:") || chip.empty())
+      return complain("--portable goes with --target=cuda:CHIP, not with --target=" + target);
+    if (!chip.ends_with(":portable"))
+      options.target += ":portable";
+  }
   options.oracle = oracle;
   std::optional<Precision> stored = symbolizePrecision(precision);
   if (!stored)

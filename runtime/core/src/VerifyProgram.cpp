@@ -108,6 +108,7 @@ Status ProgramVerifier::images() {
 }
 
 Status ProgramVerifier::kernels() {
+  const bool isPortable = hasMachineCodeAndPtx(*program.target());
   Names seen;
   for (uint32_t i = 0; i < program.kernels()->size(); ++i) {
     const fb::Kernel &kernel = *program.kernels()->Get(i);
@@ -120,6 +121,13 @@ Status ProgramVerifier::kernels() {
       return malformed("kernel ", name, " has no symbol");
     if (kernel.image() >= program.images()->size())
       return malformed("kernel ", name, " is in image ", kernel.image(), ", but there are ", program.images()->size());
+    if (kernel.portable_image() != NoImage && kernel.portable_image() >= program.images()->size())
+      return malformed("kernel ", name, " is as PTX in image ", kernel.portable_image(), ", but there are ",
+                       program.images()->size());
+    if (isPortable && kernel.portable_image() == NoImage)
+      return malformed("kernel ", name,
+                       " is in no PTX image, though the target names an architecture for machine code "
+                       "and one for PTX");
     if (view(program.target()->kind()) == "cuda") {
       constexpr uint32_t MaxThreads = 1024, MaxSharedBytes = 227 * 1024; // the most that any architecture has
       if (kernel.threads() == 0 || kernel.threads() > MaxThreads)
@@ -280,6 +288,14 @@ Status verifyShape(std::string_view what, fb::DType type, const flatbuffers::Vec
 
 Status verifyProgram(const fb::Program &program, const PackageView &package) {
   return ProgramVerifier(program, package).run();
+}
+
+bool hasMachineCodeAndPtx(const fb::Target &target) {
+  bool hasCode = false, hasPtx = false;
+  if (target.kind()->string_view() == "cuda" && target.features())
+    for (const flatbuffers::String *feature : *target.features())
+      (feature->string_view().substr(0, 8) == "compute_" ? hasPtx : hasCode) = true;
+  return hasCode && hasPtx;
 }
 
 } // namespace mjolnir::runtime

@@ -14,6 +14,12 @@
 
 namespace mjolnir::runtime {
 
+/// Kernel.portable_image of a kernel that has none.
+inline constexpr uint32_t NoImage = UINT32_MAX;
+
+/// Whether a target of kind `cuda` names architectures of both kinds: then each kernel has two images.
+bool hasMachineCodeAndPtx(const fb::Target &target);
+
 class PackageView;
 
 /// Verifies `program`, which FlatBuffers' verifier has accepted, against the members of `package`.

@@ -166,10 +166,46 @@ TEST(Cuda, RunsOnTheArchitectureThatAnImageIsFor) {
       {"100", "sm_90a"}, {"120", "sm_110f"}, {"110", "sm_120f"}, {"70", "compute_75"}};
   for (auto [capability, architecture] : refused) {
     Setting setting("FAKE_CUDA_CAPABILITY", capability);
-    std::string both =
-        std::string("the package holds code for ") + architecture + ", and the device 'Fake' is sm_" + capability;
+    const bool isPtx = std::string(architecture).find("compute_") == 0;
+    std::string both = std::string("the package holds ") + (isPtx ? "PTX of " : "code for ") + architecture +
+                       ", and the device 'Fake' is sm_" + capability;
     expectRefused(makeCudaProgram(architecture), {MJ_ERROR_UNSUPPORTED, both.c_str()});
   }
+}
+
+// The machine code where it fits, the PTX where that does, and an error that names both where neither does. What is not
+// needed is not loaded: here it is nothing that could be.
+TEST(Cuda, PortablePackagesRunFromPtxWhereMachineCodeDoesNotFit) {
+  auto openPortable = [](const char *capability, const std::string &code, const std::string &ptx, Handles &handles) {
+    Setting setting("FAKE_CUDA_CAPABILITY", capability);
+    fb::ProgramT program = makeCudaProgram("sm_90a");
+    program.target->features.push_back("compute_90");
+    program.images.push_back(std::make_unique<fb::ImageT>());
+    program.images.back()->member = "kernels.ptx";
+    for (auto &kernel : program.kernels)
+      kernel->portable_image = 1;
+    std::string path = temporaryPath("portable.mjp");
+    if (auto error = writeTestPackage(path, code, std::move(program), ptx))
+      ADD_FAILURE() << error.message();
+    return mj_package_open(path.c_str(), &handles.package);
+  };
+  const std::string nothing = "this is no image at all, though it is long enough to hold the header of one: 64 bytes";
+  for (const char *capability : {"90", "100", "120"}) {
+    Handles handles;
+    const bool hasCode = capability == std::string("90");
+    ASSERT_EQ(openPortable(capability, hasCode ? testImage() : nothing, hasCode ? nothing : testImage(), handles),
+              MJ_OK)
+        << mj_last_error();
+    ASSERT_EQ(mj_session_create(handles.package, nullptr, &handles.session), MJ_OK) << mj_last_error();
+    checkAffine(handles.session, 1.0f);
+  }
+  Handles handles;
+  EXPECT_EQ(openPortable("89", testImage(), testImage(), handles), MJ_ERROR_UNSUPPORTED);
+  EXPECT_NE(std::string(mj_last_error())
+                .find("the package holds code for sm_90a and PTX of compute_90, and the device 'Fake' is sm_89, which "
+                      "neither fits; compile it with --target=cuda:sm_89"),
+            std::string::npos)
+      << mj_last_error();
 }
 
 TEST(Cuda, SaysWhatTheDriverRefuses) {

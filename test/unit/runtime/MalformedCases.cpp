@@ -61,6 +61,13 @@ const ProgramCase ProgramCases[] = {
      [](ProgramT &p) { p.target->kind = "cuda", p.target->features.clear(); }},
     {"cuda-unknown-architecture", "the target 'cuda' has the architecture 'avx2', which is none",
      [](ProgramT &p) { p.target->kind = "cuda", p.target->features = {"sm_90a", "avx2"}; }},
+    {"cuda-kernel-without-ptx", "is in no PTX image, though the target names an architecture for machine code and one",
+     [](ProgramT &p) { p.target->kind = "cuda", p.target->features = {"sm_90a", "compute_90"}; }},
+    {"cuda-kernel-in-no-ptx-image", "is as PTX in image 7, but there are 1",
+     [](ProgramT &p) {
+       p.target->kind = "cuda", p.target->features = {"sm_90a", "compute_90"};
+       p.kernels[0]->portable_image = 7;
+     }},
     {"cuda-kernel-without-threads", "has blocks of 0 threads",
      [](ProgramT &p) { p.target->kind = "cuda", p.target->features = {"sm_90a"}; }},
     {"cuda-kernel-with-much-shared-memory", "wants 1000000 bytes of shared memory",

@@ -237,10 +237,13 @@ std::string weightBytes(size_t index) {
   return bytes;
 }
 
-package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program) {
+package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program,
+                                const std::string &second) {
   package::PackageContents contents;
   contents.program = std::move(program);
   contents.images = {image};
+  if (contents.program.images.size() > 1)
+    contents.images.push_back(second);
   contents.members = {{"notes.json", "{\"note\": \"for tests\"}\n"}};
   contents.weight = [](size_t index, const package::AppendBytes &append) {
     std::string bytes = weightBytes(index);

@@ -33,9 +33,10 @@ enum : size_t { BigWeight = 3, BigWeightBytes = (size_t(21) << 20) + 5, Peek = 4
 /// The bytes of weight `index` of makeProgram() or makeBigProgram().
 std::string weightBytes(size_t index);
 
-/// Writes the package with the real writer; `image` is what the kernels are in.
-package::Error writeTestPackage(const std::string &path, const std::string &image,
-                                fb::ProgramT program = makeProgram());
+/// Writes the package with the real writer; `image` is what the kernels are in, `second` the program's second image, if
+/// it has two.
+package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program = makeProgram(),
+                                const std::string &second = "");
 
 // ---- packages that the real writer would refuse ----
 

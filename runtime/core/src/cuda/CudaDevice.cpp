@@ -5,6 +5,8 @@
 #include "CudaSession.h"
 #include "Upload.h"
 
+#include "../VerifyProgram.h"
+
 #include <future>
 
 namespace mjolnir::runtime {
@@ -18,7 +20,8 @@ CudaDevice::~CudaDevice() {
     Scope scope(*driver_, context_);
     weights_.free();
     for (Module module : modules_)
-      driver_->moduleUnload(module);
+      if (module)
+        driver_->moduleUnload(module);
   }
   driver_->primaryContextRelease(handle_);
 }
@@ -28,7 +31,7 @@ Status CudaDevice::open(const PackageView &package, const OpenOptions &options, 
   options.phases.begin("start the driver");
   if (Status status = device->retain())
     return status;
-  if (Status status = device->checkArchitecture(package))
+  if (Status status = device->chooseArchitecture(*package.program().target()))
     return status;
   Scope scope(*device->driver_, device->context_);
   if (Status status = device->load(package, options))
@@ -100,56 +103,77 @@ Status CudaDevice::retain() {
   return Status::ok();
 }
 
-/// `sm_90a` runs on 9.0 alone; `sm_110f` on the family, the same major and at least that minor; `sm_90` likewise on
-/// later minors of its major; `compute_75` is PTX, which newer devices compile when they load it.
-Status CudaDevice::checkArchitecture(const PackageView &package) {
-  const fb::Target &target = *package.program().target();
-  std::string wanted;
+namespace {
+
+/// Whether code for `architecture` runs on a device of `capability`: `sm_90a` on 9.0 alone; `sm_110f` on the family,
+/// the same major and at least that minor; `sm_90` likewise on later minors of its major; `compute_75` is PTX, which
+/// newer devices compile when they load it.
+bool fits(std::string_view architecture, std::pair<int, int> capability) {
+  const bool isPtx = architecture.substr(0, 8) == "compute_";
+  const std::string_view digits = architecture.substr(isPtx ? 8 : 3);
+  int number = 0;
+  size_t count = 0;
+  for (; count < digits.size() && digits[count] >= '0' && digits[count] <= '9'; ++count)
+    number = number * 10 + (digits[count] - '0');
+  const std::pair<int, int> wanted(number / 10, number % 10);
+  const std::string_view suffix = digits.substr(count);
+  if (isPtx)
+    return suffix.empty()  ? capability >= wanted
+           : suffix == "a" ? capability == wanted
+                           : capability.first == wanted.first && capability >= wanted;
+  return suffix == "a" ? capability == wanted : capability.first == wanted.first && capability >= wanted;
+}
+
+} // namespace
+
+/// Machine code where it fits, else PTX, where there is some.
+Status CudaDevice::chooseArchitecture(const fb::Target &target) {
+  std::string code, ptx;
+  bool codeFits = false, ptxFits = false;
   for (const flatbuffers::String *feature : *target.features()) {
-    std::string_view text = feature->string_view();
-    wanted += (wanted.empty() ? "" : " or ") + std::string(text);
-    bool isPtx = text.substr(0, 8) == "compute_";
-    std::string_view digits = text.substr(isPtx ? 8 : 3);
-    int number = 0;
-    size_t count = 0;
-    for (; count < digits.size() && digits[count] >= '0' && digits[count] <= '9'; ++count)
-      number = number * 10 + (digits[count] - '0');
-    int major = number / 10, minor = number % 10;
-    std::string_view suffix = digits.substr(count);
-    bool runs = isPtx           ? std::pair(major_, minor_) >= std::pair(major, minor)
-                : suffix == "a" ? major_ == major && minor_ == minor
-                                : major_ == major && minor_ >= minor;
-    if (runs)
-      return Status::ok();
+    const std::string_view text = feature->string_view();
+    const bool isPtx = text.substr(0, 8) == "compute_";
+    std::string &names = isPtx ? ptx : code;
+    names += (names.empty() ? "" : " or ") + std::string(text);
+    (isPtx ? ptxFits : codeFits) |= fits(text, {major_, minor_});
   }
-  return failure(MJ_ERROR_UNSUPPORTED, "the package holds code for ", wanted, ", and the device ", quote(name_),
-                 " is sm_", major_ * 10 + minor_, "; compile it with --target=cuda:sm_", major_ * 10 + minor_,
-                 major_ >= 10 ? "f" : (major_ == 9 ? "a" : ""));
+  usesPtx_ = hasMachineCodeAndPtx(target) && !codeFits;
+  if (codeFits || ptxFits)
+    return Status::ok();
+  const std::string held = (code.empty() ? "" : "code for " + code) + (code.empty() || ptx.empty() ? "" : " and ") +
+                           (ptx.empty() ? "" : "PTX of " + ptx);
+  const int number = major_ * 10 + minor_;
+  return failure(MJ_ERROR_UNSUPPORTED, "the package holds ", held, ", and the device ", quote(name_), " is sm_", number,
+                 code.empty() || ptx.empty() ? "" : ", which neither fits", "; compile it with --target=cuda:sm_",
+                 number, major_ >= 10 ? "f" : (major_ == 9 ? "a" : ""));
 }
 
 Status CudaDevice::loadImages(const PackageView &package) {
-  for (const fb::Image *image : *package.program().images()) {
-    std::string_view member = image->member()->string_view();
-    if (Status status = loadImage(member, package.bytes(*package.find(member))))
+  const fb::Program &program = package.program();
+  modules_.resize(program.images()->size());
+  for (const fb::Kernel *kernel : *program.kernels()) {
+    Module &module = modules_[imageOf(*kernel)];
+    if (module)
+      continue;
+    std::string_view member = program.images()->Get(imageOf(*kernel))->member()->string_view();
+    if (Status status = loadImage(member, package.bytes(*package.find(member)), module))
       return status;
   }
   return Status::ok();
 }
 
-Status CudaDevice::loadImage(std::string_view member, ByteSpan bytes) {
+Status CudaDevice::loadImage(std::string_view member, ByteSpan bytes, Module &module) const {
   // The driver reads an image to an end that only its contents tell: a terminated copy bounds what text it can see.
   std::string copy(reinterpret_cast<const char *>(bytes.data), bytes.size);
   char log[4096] = {};
   int options[] = {JitErrorLogBuffer, JitErrorLogBufferBytes};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log))};
-  Module module = nullptr;
   Result result = driver_->moduleLoad(&module, copy.c_str(), 2, options, values);
-  if (result != Success) {
-    Status status = driver_->check(result, "loading image ", quote(member), " on ", quote(name_));
-    return failure(MJ_ERROR_MALFORMED, status.message(), log[0] ? ": " : "", log);
-  }
-  modules_.push_back(module);
-  return Status::ok();
+  if (result == Success)
+    return Status::ok();
+  module = nullptr;
+  Status status = driver_->check(result, "loading image ", quote(member), " on ", quote(name_));
+  return failure(MJ_ERROR_MALFORMED, status.message(), log[0] ? ": " : "", log);
 }
 
 Status CudaDevice::findKernels(const fb::Program &program) {
@@ -162,9 +186,9 @@ Status CudaDevice::findKernels(const fb::Program &program) {
     if (kernel.sharedBytes > static_cast<unsigned>(maxSharedBytes_))
       return failure(MJ_ERROR_UNSUPPORTED, "kernel ", name, " needs ", kernel.sharedBytes,
                      " bytes of shared memory; a block has ", maxSharedBytes_, " on ", quote(name_));
-    if (driver_->moduleGetFunction(&kernel.function, modules_[source->image()], source->symbol()->c_str()) != Success)
+    if (driver_->moduleGetFunction(&kernel.function, modules_[imageOf(*source)], source->symbol()->c_str()) != Success)
       return malformed("kernel ", name, ": image ",
-                       quote(program.images()->Get(source->image())->member()->string_view()), " has no symbol ",
+                       quote(program.images()->Get(imageOf(*source))->member()->string_view()), " has no symbol ",
                        quote(source->symbol()->string_view()));
     // Beyond 48 KiB a kernel has to ask.
     if (kernel.sharedBytes > 48 * 1024)

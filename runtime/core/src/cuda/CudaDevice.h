@@ -38,9 +38,10 @@ public:
 
 private:
   Status retain();
-  Status checkArchitecture(const PackageView &package);
+  Status chooseArchitecture(const fb::Target &target);
+  uint32_t imageOf(const fb::Kernel &kernel) const { return usesPtx_ ? kernel.portable_image() : kernel.image(); }
   Status loadImages(const PackageView &package);
-  Status loadImage(std::string_view name, ByteSpan bytes);
+  Status loadImage(std::string_view name, ByteSpan bytes, cuda::Module &module) const;
   Status findKernels(const fb::Program &program);
   Status load(const PackageView &package, const OpenOptions &options);
   Status uploadWeights(const PackageView &package, const OpenOptions &options) const;
@@ -50,7 +51,8 @@ private:
   cuda::Context context_ = nullptr;
   std::string name_;
   int major_ = 0, minor_ = 0, maxSharedBytes_ = 0, isIntegrated_ = 0;
-  std::vector<cuda::Module> modules_;
+  bool usesPtx_ = false;              // of a package that has machine code too
+  std::vector<cuda::Module> modules_; // by image; null: not needed here
   std::vector<CudaKernel> kernels_;
   cuda::DeviceMemory weights_;
 };
