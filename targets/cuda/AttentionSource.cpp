@@ -278,6 +278,7 @@ LogicalResult AttentionPrinter::printPrefill() {
   source.threads = context.parameter("threads");
   source.sharedBytes = tiled.sharedBytes(schedule);
   source.blocks = 1; // registers before blocks: sums and queries stay in them
+  printer.line(tiled.printMemoryCheck(schedule));
   // Later rows see more keys: the longest tiles go first.
   printer.line(formatv("const int head = blockIdx.x % {0}, tile = {1} - blockIdx.x / {0};", kv.getHeads(), tiles - 1));
   printer.line(formatv("const flash::TilePlace at = flash::findTile<{0}, {1}, {2}>(sequence_offsets, {3}, tile);",

@@ -24,6 +24,9 @@ llvm::StringRef elementTypeName(mlir::Type element);
 /// The row-major place of an element, an expression of type int (int64_t where that is too small).
 std::string linearize(llvm::ArrayRef<std::string> indices, llvm::ArrayRef<int64_t> shape);
 
+/// A number as an f32 literal.
+std::string literal(const llvm::APFloat &value);
+
 /// The indices of element `i`, an expression, of a tensor of `shape`, row-major.
 Indices delinearize(llvm::StringRef i, llvm::ArrayRef<int64_t> shape);
 

@@ -1,14 +1,12 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// The frame of a kernel's source, and the kernels without an anchor.
+// The frame of a kernel's source, what printers of kernels share, and the kernel that samples.
 #include "targets/cuda/KernelSource.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
 
-#include "targets/cuda/Reductions.h"
 #include "targets/cuda/Schedules.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -159,8 +157,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   return source;
 }
 
-/// Elements that a thread loads at a time, so that they are 16 bytes of the smallest type: 8 of bf16, 4 of f32.
-static int64_t countVectorElements(Block &block) {
+int64_t cuda::countVectorElements(Block &block) {
   unsigned bits = 32;
   auto note = [&](Value value) {
     if (auto type = dyn_cast<RankedTensorType>(value.getType()); type && type.getRank())
@@ -171,271 +168,9 @@ static int64_t countVectorElements(Block &block) {
   return bits >= 32 ? 4 : 8;
 }
 
-/// The statements that declare `values[width]` for elements of `type`, and store them at `place` of `pointer`.
-static std::string declareVector(StringRef values, RankedTensorType type, int64_t width) {
+std::string cuda::declareVector(StringRef values, RankedTensorType type, int64_t width) {
   Type element = type.getElementType();
   return formatv("{0} {1}[{2}];", isa<FloatType>(element) ? "float" : elementTypeName(element), values, width);
-}
-
-namespace {
-/// How the elements of the results of a pointwise region lie in vectors.
-struct VectorShape {
-  SmallVector<int64_t> shape;
-  int64_t width;
-  bool isFlat; ///< every operand has the results' shape, so that places are all that counts
-};
-} // namespace
-
-static std::optional<VectorShape> findVectorShape(Block &block) {
-  VectorShape result{{}, countVectorElements(block), true};
-  auto outputs = block.getTerminator()->getOperands();
-  if (outputs.empty() || !isa<RankedTensorType>(outputs.front().getType()))
-    return std::nullopt;
-  result.shape.assign(tensorOf(outputs.front()).getShape().begin(), tensorOf(outputs.front()).getShape().end());
-  auto isAlike = [&](Value value) {
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    return type && type.getShape() == ArrayRef(result.shape);
-  };
-  if (!llvm::all_of(outputs, isAlike) || result.shape.empty())
-    return std::nullopt;
-  for (Operation &op : block.without_terminator()) {
-    bool isConstant = isa<arith::ConstantOp>(op);
-    if (auto broadcast = dyn_cast<mj::BroadcastOp>(op))
-      isConstant = broadcast.getSource().getDefiningOp<arith::ConstantOp>() != nullptr;
-    result.isFlat &=
-        isConstant || (mj::isPointwise(&op) && !isa<mj::BroadcastOp>(op) && llvm::all_of(op.getOperands(), isAlike));
-  }
-  if (!result.isFlat && result.shape.back() % result.width != 0)
-    return std::nullopt;
-  return result;
-}
-
-/// A thread computes `width` neighbouring elements at a time.
-static LogicalResult printVectorKernel(KernelContext &context, KernelSource &source, const VectorShape &vector) {
-  int64_t threads = context.parameter("threads"), elements = context.parameter("elements"), width = vector.width;
-  int64_t count = ShapedType::getNumElements(vector.shape);
-  bool isLarge = count > INT32_MAX - threads * elements;
-  source.threads = threads;
-  ElementPrinter printer(context.os, 2);
-  context.setArguments(printer);
-  std::string left = vector.isFlat && count % width ? formatv("{0} - i", count).str() : "";
-  if (vector.isFlat)
-    for (BlockArgument argument : context.block().getArguments())
-      if (isa<RankedTensorType>(argument.getType()))
-        printer.setLeaf(argument, [=, name = context.argument(argument), type = tensorOf(argument).getElementType()](
-                                      ElementPrinter &inner, ArrayRef<std::string>) {
-          return inner.vectorElement(name, "i", type, left);
-        });
-  std::string index = isLarge ? "int64_t" : "int";
-  printer.line("#pragma unroll");
-  printer.line(formatv("for (int j = 0; j < {0}; ++j) {{", std::max<int64_t>(elements / width, 1)));
-  printer.indentBy(2);
-  printer.line(formatv("const {0} i = ({0}(blockIdx.x) * {1} + j * {2} + threadIdx.x) * {3};", index,
-                       threads * std::max<int64_t>(elements / width, 1), threads, width));
-  printer.line(formatv("if (i < {0}) {{", count));
-  printer.indentBy(2);
-  Indices indices = delinearize("i", vector.shape);
-  if (!vector.isFlat) {
-    printer.line(formatv("const int c = {0};", indices.back()));
-    indices.back() = "c";
-  }
-  auto outputs = context.block().getTerminator()->getOperands();
-  for (auto [number, value] : llvm::enumerate(outputs))
-    printer.line(declareVector("y" + std::to_string(number), tensorOf(value), width));
-  if (failed(printer.overVector(vector.isFlat ? "i" : "c", width, vector.isFlat ? count : vector.shape.back(),
-                                [&](StringRef last) -> LogicalResult {
-                                  indices.back() = last.str();
-                                  for (auto [number, value] : llvm::enumerate(outputs)) {
-                                    FailureOr<std::string> element = printer.print(value, indices);
-                                    if (failed(element))
-                                      return failure();
-                                    printer.line(formatv("y{0}[v] = {1};", number, *element));
-                                  }
-                                  return success();
-                                })))
-    return failure();
-  for (unsigned number = 0; number < outputs.size(); ++number)
-    printer.line(
-        formatv("storeVector({0} + i, y{1}{2});", context.result(number), number, left.empty() ? "" : ", " + left));
-  printer.indentBy(-2);
-  printer.line("}");
-  printer.indentBy(-2);
-  printer.line("}");
-  return success();
-}
-
-LogicalResult cuda::printPointwiseKernel(KernelContext &context, KernelSource &source) {
-  if (std::optional<VectorShape> shape = findVectorShape(context.block()))
-    return printVectorKernel(context, source, *shape);
-  int64_t threads = context.parameter("threads"), elements = context.parameter("elements");
-  source.threads = threads;
-  ElementPrinter printer(context.os, 2);
-  context.setArguments(printer);
-  printer.line(formatv("for (int j = 0; j < {0}; ++j) {{", elements));
-  printer.indentBy(2);
-  printer.line(
-      formatv("const int64_t i = int64_t(blockIdx.x) * {0} + j * {1} + threadIdx.x;", threads * elements, threads));
-  for (auto [index, value] : llvm::enumerate(context.block().getTerminator()->getOperands())) {
-    if (!isa<RankedTensorType>(value.getType()))
-      continue;
-    RankedTensorType type = tensorOf(value);
-    printer.line(formatv("if (i < {0}) {{", type.getNumElements()));
-    printer.indentBy(2);
-    printer.startBlock();
-    bool isLarge = type.getNumElements() > INT32_MAX;
-    if (!isLarge)
-      printer.line("const int e = int(i);");
-    FailureOr<std::string> element = printer.print(value, delinearize(isLarge ? "i" : "e", type.getShape()));
-    if (failed(element))
-      return failure();
-    printer.line(formatv("store({0}, i, {1});", context.result(index), *element));
-    printer.startBlock();
-    printer.indentBy(-2);
-    printer.line("}");
-  }
-  printer.indentBy(-2);
-  printer.line("}");
-  return success();
-}
-
-LogicalResult cuda::printRowsKernel(KernelContext &context, KernelSource &source) {
-  Block &block = context.block();
-  int64_t threads = context.parameter("threads"), rowsOfBlock = context.parameter("rows"), rows = 1;
-  source.threads = threads;
-  source.blocks = std::max<int64_t>(1024 / threads, 1); // the assembler would spill for more
-  SmallVector<Value> roots;
-  for (Value value : block.getTerminator()->getOperands())
-    if (isa<RankedTensorType>(value.getType()))
-      roots.push_back(value);
-  for (auto append : block.getOps<mj::KvAppendOp>())
-    llvm::append_range(roots, ValueRange{append.getKey(), append.getValue()});
-  bool isWhole = reducesVector(block);
-  if (!isWhole)
-    for (Value root : roots)
-      rows = std::max(rows, tensorOf(root).getDimSize(0));
-
-  ElementPrinter printer(context.os, 2);
-  context.setArguments(printer);
-  printer.line(formatv("for (int r = 0; r < {0}; ++r) {{", rowsOfBlock));
-  printer.indentBy(2);
-  printer.line(formatv("const int row = blockIdx.x * {0} + r;", rowsOfBlock));
-  printer.line(formatv("if (row >= {0})", rows));
-  printer.line("  break;");
-  Reductions reductions(printer, threads, countVectorElements(block));
-  bool hasReductions = false;
-  auto ranges = [&](Operation *op) {
-    hasReductions = true;
-    SmallVector<AxisRange> result{{"row", 1}};
-    for (auto [axis, size] : llvm::enumerate(getKeptSizes(op)))
-      if (axis > 0)
-        result.push_back({"0", size});
-    if (isWhole)
-      result.clear();
-    return result;
-  };
-  if (failed(reductions.print(roots, ranges)))
-    return failure();
-  for (auto [index, value] : llvm::enumerate(block.getTerminator()->getOperands())) {
-    if (!isa<RankedTensorType>(value.getType()))
-      continue;
-    ArrayRef<int64_t> shape = tensorOf(value).getShape().drop_front(isWhole ? 0 : 1);
-    int64_t size = ShapedType::getNumElements(shape);
-    int64_t width = countVectorElements(block), line = shape.empty() ? 1 : shape.back();
-    while (width > 1 && (line % width || size < threads * width))
-      width /= 2;
-    bool isVector = width > 1;
-    printer.line(formatv("for (int i = threadIdx.x * {2}; i < {0}; i += {1}) {{", size, threads * width, width));
-    printer.indentBy(2);
-    printer.startBlock();
-    Indices indices;
-    if (!isWhole)
-      indices.push_back("row");
-    llvm::append_range(indices, delinearize("i", shape));
-    std::string place = isWhole ? "i" : formatv("int64_t(row) * {0} + i", size).str();
-    auto printElement = [&](StringRef store) -> LogicalResult {
-      FailureOr<std::string> element = printer.print(value, indices);
-      if (failed(element))
-        return failure();
-      printer.line(formatv(false, store.data(), *element).str());
-      return success();
-    };
-    if (isVector) {
-      printer.line(formatv("const int c = {0};", indices.back()));
-      printer.line(declareVector("y", tensorOf(value), width));
-      if (failed(printer.overVector("c", width, line, [&](StringRef last) {
-            indices.back() = last.str();
-            return printElement("y[v] = {0};");
-          })))
-        return failure();
-      printer.line(formatv("storeVector({0} + {1}, y);", context.result(index), place));
-    } else if (failed(printElement(("store(" + context.result(index) + ", " + place + ", {0});").c_str()))) {
-      return failure();
-    }
-    printer.startBlock();
-    printer.indentBy(-2);
-    printer.line("}");
-  }
-  if (auto appends = block.getOps<mj::KvAppendOp>(); !appends.empty())
-    if (failed(context.printAppends(printer, "row", "0", (*appends.begin()).getKv().getType().getHeads(), "threadIdx.x",
-                                    threads)))
-      return failure();
-  if (hasReductions && rowsOfBlock > 1)
-    printer.line("__syncthreads();");
-  printer.indentBy(-2);
-  printer.line("}");
-  return success();
-}
-
-LogicalResult cuda::printColumnsKernel(KernelContext &context, KernelSource &source) {
-  Block &block = context.block();
-  auto reduces = block.getOps<mj::ReduceOp>();
-  if (!llvm::hasSingleElement(reduces) || block.getTerminator()->getNumOperands() != 1)
-    return context.kernel.emitOpError("reduces rows more than once; the GPU's kernels do that one at a time");
-  mj::ReduceOp reduce = *reduces.begin();
-  Value result = block.getTerminator()->getOperand(0);
-  int64_t threads = context.parameter("threads"), columns = context.parameter("columns"), slices = threads / columns;
-  source.threads = threads;
-  SmallVector<int64_t> kept = getKeptSizes(reduce);
-  int64_t elements = ShapedType::getNumElements(kept);
-  int64_t count = tensorOf(reduce.getX()).getNumElements() / elements;
-  ReduceText text(reduce);
-
-  ElementPrinter printer(context.os, 2);
-  context.setArguments(printer);
-  StringRef index = elements > INT32_MAX ? "int64_t" : "int", step = count > INT32_MAX ? "int64_t" : "int";
-  printer.line(formatv("const int column = threadIdx.x % {0}, slice = threadIdx.x / {0};", columns));
-  printer.line(formatv("const {0} e = {0}(blockIdx.x) * {1} + column;", index, columns));
-  printer.line("float part = " + text.initial + ";");
-  printer.line(formatv("if (e < {0})", elements));
-  printer.line(formatv("  for ({0} r = slice; r < {1}; r += {2}) {{", step, count, slices));
-  printer.indentBy(4);
-  FailureOr<std::string> element = printer.print(reduce.getX(), placeInReduced(reduce, delinearize("e", kept), "r"));
-  if (failed(element))
-    return failure();
-  printer.line("part = " + text.combine("part", *element) + ";");
-  printer.indentBy(-4);
-  printer.startBlock();
-  printer.line("  }");
-  // Slices are added in pairs, always the same ones.
-  printer.line(formatv("__shared__ float parts[{0}];", threads));
-  printer.line("parts[threadIdx.x] = part;");
-  printer.line(formatv("for (int half = {0}; half > 0; half /= 2) {{", slices / 2));
-  printer.line("  __syncthreads();");
-  printer.line("  if (slice < half)");
-  printer.line("    parts[threadIdx.x] = " +
-               text.combine("parts[threadIdx.x]", formatv("parts[threadIdx.x + half * {0}]", columns).str()) + ";");
-  printer.line("}");
-  printer.line(formatv("if (slice == 0 && e < {0}) {{", elements));
-  printer.indentBy(2);
-  printer.setLeaf(reduce.getResult(),
-                  [text](ElementPrinter &, ArrayRef<std::string>) { return text.finish("parts[threadIdx.x]"); });
-  FailureOr<std::string> value = printer.print(result, delinearize("e", tensorOf(result).getShape()));
-  if (failed(value))
-    return failure();
-  printer.line(formatv("store({0}, e, {1});", context.result(0), *value));
-  printer.indentBy(-2);
-  printer.line("}");
-  return success();
 }
 
 LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &source) {

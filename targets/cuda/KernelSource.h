@@ -55,6 +55,11 @@ struct KernelContext {
                                    int64_t heads, llvm::StringRef thread, int64_t threads);
 };
 
+/// Elements that a thread loads at a time, so that they are 16 bytes of the smallest type: 8 of bf16, 4 of f32.
+int64_t countVectorElements(mlir::Block &block);
+/// The declaration of an array for `width` elements of `type` while they are computed.
+std::string declareVector(llvm::StringRef values, mlir::RankedTensorType type, int64_t width);
+
 // One printer a schedule; each fills `context.body` with statements and says what a launch needs.
 llvm::LogicalResult printPointwiseKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printRowsKernel(KernelContext &context, KernelSource &source);

@@ -50,7 +50,8 @@ LogicalResult cuda::printSdpaKernel(KernelContext &context, KernelSource &source
     return failure();
 
   // With causality later rows see more keys: the longest tiles go first.
-  context.os << formatv("  const int head = blockIdx.x % {0}, first = ({1} - blockIdx.x / {0}) * {2};\n", tiled.kvHeads,
+  context.os << "  " << tiled.printMemoryCheck(schedule) << "\n"
+             << formatv("  const int head = blockIdx.x % {0}, first = ({1} - blockIdx.x / {0}) * {2};\n", tiled.kvHeads,
                         tiles - 1, tile)
              << formatv("  const flash::TensorRows<{0}, {1}, {2}, {3}, {4}, {5}> rows{{head, first};\n", tiled.rows,
                         tiled.heads, tiled.group(), keys, sdpa.getCausal(),

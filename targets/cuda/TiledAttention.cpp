@@ -105,3 +105,11 @@ std::string TiledAttention::printCallee(mj::ScheduleAttr schedule) const {
   return llvm::formatv("flash::attend<{0}, {1}, {2}, {3}, {4}>", tile, getParameter(schedule, "key_warps"),
                        getParameter(schedule, "keys"), d, e);
 }
+
+std::string TiledAttention::printMemoryCheck(mj::ScheduleAttr schedule) const {
+  if (!usesTensorCores())
+    return "";
+  return llvm::formatv("static_assert(flash::sharedBytes<{0}, {1}, {2}, {3}, {4}, {5}>() == {6});",
+                       getParameter(schedule, "rows"), getParameter(schedule, "key_warps"),
+                       getParameter(schedule, "keys"), d, e, bytesOf(cache), sharedBytes(schedule));
+}

@@ -31,6 +31,8 @@ struct TiledAttention {
   int64_t countTiles(mj::ScheduleAttr schedule, int64_t parts) const;
   /// The call that computes a tile, up to the arguments: "flash::attend<64, 2, 64, 128, 128>".
   std::string printCallee(mj::ScheduleAttr schedule) const;
+  /// A statement that the kernel takes as much shared memory as its launch is given.
+  std::string printMemoryCheck(mj::ScheduleAttr schedule) const;
 };
 
 } // namespace mjolnir::cuda
