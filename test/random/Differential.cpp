@@ -191,6 +191,7 @@ public:
     Reference reference;
     if (!prepare() || !prepareReference(variant, reference))
       return outcome;
+    count(reference);
     if (reference.model)
       addRuns(reference, kModelRunsAgain);
     std::string stem = llvm::formatv("{0}/{1}-{2}", cases, program.seed, stringify(variant));
@@ -224,10 +225,10 @@ private:
       }
   }
 
-  /// Whether a compilation stopped because the target has no kernel for a region, and says so.
+  /// Whether a compilation stopped because the target has no kernel for a region, or wants larger pages, and says so.
   static bool isRefusal(StringRef message) {
     return message.contains("no CUDA kernels") || message.contains("the GPU has kernels") ||
-           message.contains("the GPU's kernel");
+           message.contains("the GPU's kernel") || message.contains("layers begin at multiples");
   }
 
   bool prepare() {

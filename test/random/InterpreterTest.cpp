@@ -23,12 +23,12 @@ protected:
   }
 
   /// The first result of the entry @f of `text`.
-  Array run(llvm::StringRef text, std::vector<Array> inputs, Rounding rounding = Rounding::none,
-            double unit = kUnitF32) {
+  Array run(llvm::StringRef text, std::vector<Array> inputs, Rounding rounding = Rounding::none, double unit = kUnitF32,
+            Codes codes = Codes::rounded) {
     module = parseSourceString<ModuleOp>(text, &context);
     if (!module)
       return {};
-    Interpreter interpreter(*module, {}, rounding, unit, 1);
+    Interpreter interpreter(*module, {}, rounding, unit, 1, codes);
     return interpreter.run(module->lookupSymbol<func::FuncOp>("f"), inputs).front();
   }
 
@@ -154,6 +154,54 @@ TEST_F(InterpreterTest, SaysWhatIsUndecided) {
                 {array({2}, {1, 1}), array({2}, {1 + 1e-9, 2}), array({2}, {5, 5}), array({2}, {7, 7})});
   EXPECT_GE(y.errors[0], 2);
   EXPECT_LE(y.errors[1], 1e-5);
+}
+
+TEST_F(InterpreterTest, QuantizesAndScales) {
+  // Codes of 0.8, 8, -800 and 460 (beyond 448) are 13/16, 8, -448 and 448; 232 lies in the middle of 224 and 240, whose
+  // mantissa is odd.
+  Array x = array({1, 5}, {0.1, 1, -100, 57.5, 29});
+  std::string text = "func.func @f(%x: tensor<1x5xf32>) -> tensor<1x5xf32> {\n"
+                     "%q = mj.quantize %x by 8.0 : tensor<1x5xf32> -> tensor<1x5xf8E4M3FN>\n"
+                     "%y = mj.dequantize %q by 0.25 : tensor<1x5xf8E4M3FN> -> tensor<1x5xf32>\n"
+                     "return %y : tensor<1x5xf32> }";
+  expectNear(run(text, {x}), {0.203125, 2, -112, 112, 56});
+  // 232 is a tie: another program's number may be beyond it. The others are nowhere near one.
+  Array bounds = run(text, {x});
+  EXPECT_LE(bounds.errors[1], 1e-6);
+  EXPECT_LE(bounds.errors[2], 1e-5);
+  EXPECT_GE(bounds.errors[4], 4);
+  expectNear(run(text, {x}, Rounding::none, kUnitF32, Codes::ideal), {0.2, 2, -200, 115, 58});
+
+  // Rows of 2 and -448 / 64, and of 3: scales of 7 / 448 and 3 / 448, codes of 128 and -448, and 448.
+  expectNear(run("func.func @f(%w: tensor<2x2xf32>) -> tensor<2x2xf32> {\n"
+                 "%s = mj.channel_scale %w : tensor<2x2xf32> -> tensor<2xf32>\n"
+                 "%q = mj.quantize_channels %w by %s : tensor<2x2xf32>, tensor<2xf32> -> tensor<2x2xf8E4M3FN>\n"
+                 "%y = mj.dequantize %q by 1.0 : tensor<2x2xf8E4M3FN> -> tensor<2x2xf32>\n"
+                 "return %y : tensor<2x2xf32> }",
+                 {array({2, 2}, {2, -7, 3, 0})}),
+             {128, -448, 448, 0});
+
+  // Sums are scaled: (1 * 2 + 3 * 4) * 0.5 * 0.125.
+  expectNear(run("func.func @f(%x: tensor<1x2xf32>, %w: tensor<1x2xf32>, %s: tensor<1xf32>) -> tensor<1x1xf32> {\n"
+                 "%q = mj.quantize %x by 1.0 : tensor<1x2xf32> -> tensor<1x2xf8E4M3FN>\n"
+                 "%y = mj.matmul %q, %w scaled by %s {transpose_b, x_scale = 0.125 : f32} : tensor<1x2xf8E4M3FN>,\n"
+                 "     tensor<1x2xf32>, tensor<1xf32> -> tensor<1x1xf32>\n"
+                 "return %y : tensor<1x1xf32> }",
+                 {array({1, 2}, {1, 3}), array({1, 2}, {2, 4}), array({1}, {0.5})}),
+             {0.875});
+}
+
+TEST_F(InterpreterTest, HidesWhatIsFarBelow) {
+  // Scores of which one is the lowest number: no error of it matters. All of them the lowest: anything goes.
+  const char *text = "func.func @f(%x: tensor<1x3xf32>, %m: tensor<1x3xf32>) -> tensor<1x3xf32> {\n"
+                     "%s = arith.addf %x, %m : tensor<1x3xf32>\n"
+                     "%y = mj.softmax %s : tensor<1x3xf32> -> tensor<1x3xf32>\nreturn %y : tensor<1x3xf32> }";
+  Array some = run(text, {array({1, 3}, {1, 1, 5}), array({1, 3}, {0, 0, -0x1.fep127})});
+  expectNear(some, {0.5, 0.5, 0});
+  EXPECT_LE(some.errors[0], 1e-5);
+  EXPECT_EQ(some.errors[2], 0);
+  double lowest = -0x1.fep127;
+  EXPECT_TRUE(std::isinf(run(text, {array({1, 3}, {1, 2, 3}), array({1, 3}, {lowest, lowest, lowest})}).errors[0]));
 }
 
 TEST(Rounding, RoundsToNearestEven) {
