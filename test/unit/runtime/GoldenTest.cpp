@@ -15,6 +15,7 @@ using namespace mjolnir::test;
 namespace {
 
 constexpr char Golden10[] = MJOLNIR_TEST_GOLDEN "/1.0/test.mjp";
+constexpr char Golden11[] = MJOLNIR_TEST_GOLDEN "/1.1/test.mjp";
 
 TEST(Golden, Format10IsRead) {
   runtime::MappedFile file;
@@ -30,8 +31,28 @@ TEST(Golden, Format10IsRead) {
   EXPECT_EQ(view.program().language_model()->activations()->str(), "f32");
 }
 
-TEST(Golden, Format10Runs) {
-  auto package = Package::open(Golden10);
+TEST(Golden, Format11IsRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(Golden11);
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_major(), 1u);
+  EXPECT_EQ(view.program().version_minor(), 1u);
+  const fb::Step &scale = *view.program().entries()->Get(Affine)->steps()->Get(1);
+  EXPECT_EQ(scale.waits(), fb::Waits::named);
+  ASSERT_EQ(scale.after()->size(), 1u);
+  EXPECT_EQ(scale.after()->Get(0), 0u);
+  EXPECT_TRUE(view.program().entries()->Get(Affine)->graph());
+  EXPECT_FALSE(view.program().entries()->Get(Count)->graph());
+  EXPECT_EQ(view.program().kv_pools()->Get(0)->window(), 8u);
+}
+
+class GoldenRuns : public testing::TestWithParam<const char *> {};
+
+TEST_P(GoldenRuns, AsItWasWritten) {
+  auto package = Package::open(GetParam());
 #if !defined(__x86_64__)
   ASSERT_FALSE(package);
   EXPECT_EQ(package.error().code, MJ_ERROR_UNSUPPORTED);
@@ -52,5 +73,8 @@ TEST(Golden, Format10Runs) {
   }
 #endif
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenRuns, testing::Values(Golden10, Golden11),
+                         [](const auto &info) { return info.index == 0 ? "Format10" : "Format11"; });
 
 } // namespace

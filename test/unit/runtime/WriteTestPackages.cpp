@@ -8,9 +8,22 @@
 
 using namespace mjolnir::test;
 
+/// The good program with what minor versions brought since it was first kept.
+static mjolnir::fb::ProgramT makeGolden() {
+  mjolnir::fb::ProgramT program = makeProgram();
+  // 1.1: steps that name what they wait for, entries that no graph replays, pools that keep a window.
+  for (size_t step : {1, 2}) {
+    program.entries[Affine]->steps[step]->waits = mjolnir::fb::Waits::named;
+    program.entries[Affine]->steps[step]->after = {0};
+  }
+  program.entries[Count]->graph = false;
+  program.kv_pools[0]->window = 8;
+  return program;
+}
+
 int main(int argc, char **argv) {
   if (argc == 3 && !strcmp(argv[1], "--golden")) {
-    if (auto error = writeTestPackage(argv[2], testImage())) {
+    if (auto error = writeTestPackage(argv[2], testImage(), makeGolden())) {
       fprintf(stderr, "%s\n", error.message().c_str());
       return 1;
     }
