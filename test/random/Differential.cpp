@@ -22,8 +22,10 @@ using namespace mjolnir::differential;
 /// How far an error may exceed its bound. The bounds hold to first order; what is left out is of second order, and
 /// roundings of intermediate results that only some kernels make.
 static constexpr double kBoundFactor = 2;
-/// The gate of bf16: the error of a compiled program against that of the model.
-static constexpr double kModelFactor = 2;
+/// The gates of bf16 and of FP8 in it: the error of a compiled program against that of the model. Where a number
+/// becomes another code, that is a sixteenth of it at once: of an output of few elements no run of the model may have
+/// it.
+static constexpr double kModelFactor = 2, kModelFactorF8 = 4;
 /// Runs of the model, and as many again where the first ones say that the gate failed: of an output of few elements a
 /// single run may be right by chance.
 static constexpr int kModelRuns = 3, kModelRunsAgain = 60;
@@ -35,6 +37,7 @@ static constexpr std::pair<Variant, llvm::StringLiteral> kVariants[] = {{Variant
                                                                         {Variant::fp8F32, "fp8-f32"}};
 
 static bool isQuantized(Variant variant) { return variant == Variant::fp8 || variant == Variant::fp8F32; }
+static double modelFactorOf(Variant variant) { return isQuantized(variant) ? kModelFactorF8 : kModelFactor; }
 static bool isNarrow(Variant variant) { return variant == Variant::bf16 || variant == Variant::fp8; }
 
 StringRef differential::stringify(Variant variant) {
@@ -364,12 +367,12 @@ private:
         double error = errorOf((*got)[step][output], reference.outputs[step][output], reference.felt[step][output]);
         auto ratioOf = [&] { return error == 0 ? 0 : error / errorOfModel(reference, step, output); };
         double ratio = ratioOf();
-        if (ratio > kModelFactor && reference.runs.size() <= kModelRuns + 1) {
+        if (ratio > modelFactorOf(variant) && reference.runs.size() <= kModelRuns + 1) {
           addRuns(reference, kModelRunsAgain);
           ratio = ratioOf();
         }
         outcome.worstBf16 = std::max(outcome.worstBf16, ratio);
-        if (ratio > kModelFactor)
+        if (ratio > modelFactorOf(variant))
           fail(llvm::formatv("{0}: the error of output {1} in step {2} is {3:f2} times the model's", stringify(variant),
                              output, step, ratio));
       }
@@ -381,7 +384,7 @@ private:
     result.seed = program.seed;
     result.variant = stringify(variant).str();
     result.kvPages = program.pool;
-    result.boundFactor = kBoundFactor, result.modelFactor = kModelFactor;
+    result.boundFactor = kBoundFactor, result.modelFactor = modelFactorOf(variant);
     auto main = (*program.module).lookupSymbol<func::FuncOp>(program.isLanguageModel ? "step" : "main");
     auto nameOf = [](DictionaryAttr attributes) { return attributes.getAs<StringAttr>("mj.name").str(); };
     for (size_t step = 0; step < reference.outputs.size(); ++step) {
