@@ -12,6 +12,7 @@ import weights
 from checks import check
 
 CONTEXT = 512  # tokens that a sequence holds before the step
+STEPS = 200    # that are timed
 
 
 def filled(context, name):
@@ -66,7 +67,7 @@ def _note(context, name, found, key):
 def decode(context):
     """Whole decode steps with sampling, context 512, batches 1, 4, 32, 128."""
     for name in models(context):
-        found = bench(context, name, "--runs=200", "--entry", _entries(context, name, "decode"))
+        found = bench(context, name, f"--runs={STEPS}", "--entry", _entries(context, name, "decode"))
         if found:
             _note(context, name, found, "sequences")
 
