@@ -33,7 +33,8 @@ struct Ran {
 /// Runs mjolnir-run with `arguments`, a piece of shell.
 Ran run(const std::string &arguments) {
   std::string err = temporaryPath("stderr");
-  FILE *pipe = popen((std::string("'" MJOLNIR_RUN "' ") + arguments + " 2>'" + err + "'").c_str(), "r");
+  FILE *pipe =
+      popen((std::string(MJOLNIR_EMULATOR " '" MJOLNIR_RUN "' ") + arguments + " 2>'" + err + "'").c_str(), "r");
   Ran ran = {-1, "", ""};
   if (!pipe)
     return ran;
