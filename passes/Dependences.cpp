@@ -136,3 +136,33 @@ void StepOrder::add(std::optional<ArrayRef<int64_t>> after) {
   complete.resize(step);
   before.push_back(std::move(complete));
 }
+
+/// Whether two operands are the same memory of an entry's caller or of a pool.
+static bool isSameBuffer(Value a, Value b) {
+  auto poolA = a.getDefiningOp<exec::PoolBufferOp>(), poolB = b.getDefiningOp<exec::PoolBufferOp>();
+  return a == b || (poolA && poolB && poolA.getPool() == poolB.getPool() && poolA.getOffset() == poolB.getOffset());
+}
+
+std::optional<int64_t> mjolnir::findUnsafeEarlyOperand(exec::LaunchOp launch, ArrayRef<Operation *> earlier,
+                                                       SymbolTable &symbols) {
+  auto kernelOf = [&](exec::LaunchOp op) { return symbols.lookup<exec::KernelOp>(op.getKernel()); };
+  auto isWritten = [&](Value buffer) {
+    return llvm::any_of(earlier, [&](Operation *step) {
+      auto other = dyn_cast<exec::LaunchOp>(step);
+      if (!other)
+        return isSameBuffer(cast<exec::CopyOp>(step).getDestination(), buffer);
+      return llvm::any_of(llvm::zip(other.getOperands(), kernelOf(other).getAccesses()), [&](auto pair) {
+        auto [operand, access] = pair;
+        return cast<exec::AccessAttr>(access).getValue() != exec::Access::read && isSameBuffer(operand, buffer);
+      });
+    });
+  };
+  for (int64_t index : kernelOf(launch).getEarly().value_or(ArrayRef<int64_t>())) {
+    Value operand = launch.getOperands()[index];
+    if (operand.getDefiningOp<exec::WeightBufferOp>())
+      continue;
+    if ((!isa<BlockArgument>(operand) && !operand.getDefiningOp<exec::PoolBufferOp>()) || isWritten(operand))
+      return index;
+  }
+  return std::nullopt;
+}

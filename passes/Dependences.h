@@ -65,6 +65,11 @@ private:
 /// The `after` of a launch or copy.
 std::optional<llvm::ArrayRef<int64_t>> getAfter(mlir::Operation *step);
 
+/// The first operand that the kernel of `launch` reads before it waits although it must not: what earlier steps write,
+/// and arena memory, which an earlier value may share.
+std::optional<int64_t> findUnsafeEarlyOperand(exec::LaunchOp launch, llvm::ArrayRef<mlir::Operation *> earlier,
+                                              mlir::SymbolTable &symbols);
+
 } // namespace mjolnir
 
 #endif // MJOLNIR_PASSES_DEPENDENCES_H

@@ -28,7 +28,7 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
   for (const exec::KernelOperand &operand : exec::getKernelOperands(fusion.getBody().front()))
     accesses.push_back(exec::AccessAttr::get(context, operand.access));
   auto kernel = exec::KernelOp::create(builder, builder.getUnknownLoc(), "kernel", *fusion.getSchedule(), 1,
-                                       builder.getArrayAttr(accesses), ArrayAttr(), IntegerAttr(),
+                                       builder.getArrayAttr(accesses), ArrayAttr(), IntegerAttr(), DenseI64ArrayAttr(),
                                        builder.getStringAttr(describe(fusion)));
   IRMapping mapping;
   fusion.getBody().cloneInto(&kernel.getBody(), mapping);
@@ -80,6 +80,8 @@ void KernelTable::planMemory(exec::KernelOp kernel) {
     kernel.setAccessesAttr(builder.getArrayAttr(accesses));
     kernel.setScratch(bytes);
   }
+  if (SmallVector<int64_t> early = target.earlyOperands(kernel.getSchedule(), body); !early.empty())
+    kernel.setEarly(early);
 }
 
 /// "matmul_3": what the kernel is anchored on and a number.

@@ -49,7 +49,7 @@ struct Schedule : mjolnir::impl::ScheduleBase<Schedule> {
       }
       auto launch = cast<exec::LaunchOp>(step);
       launch.setAfterAttr(attribute);
-      StringRef reason = whyNotDependent(index, steps);
+      StringRef reason = whyNotDependent(index, steps, symbols);
       launch.setDependent(reason.empty());
       dependent += reason.empty();
       if (!reason.empty() && index > 0)
@@ -82,11 +82,13 @@ struct Schedule : mjolnir::impl::ScheduleBase<Schedule> {
 
   /// Why a launch cannot start before the step before it is complete. Its kernel waits for that one, which has waited
   /// for all that came before it: what the launch itself waits for does not matter.
-  static StringRef whyNotDependent(size_t index, ArrayRef<Operation *> steps) {
+  static StringRef whyNotDependent(size_t index, ArrayRef<Operation *> steps, SymbolTable &symbols) {
     if (index == 0)
       return "it is the first step";
     if (!isa<exec::LaunchOp>(steps[index - 1]))
       return "the step before it is a copy, which cannot let it start";
+    if (findUnsafeEarlyOperand(cast<exec::LaunchOp>(steps[index]), steps.take_front(index), symbols))
+      return "its kernel reads before it waits what another step writes";
     return {};
   }
 

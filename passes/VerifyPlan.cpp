@@ -134,6 +134,9 @@ LogicalResult verifySteps(exec::EntryOp entry, SymbolTable &symbols) {
     if (Operation *before = steps[index - 1]; !isa<exec::LaunchOp>(before))
       return (launch.emitOpError("is dependent, and the step before it is no launch")).attachNote(before->getLoc())
              << "step " << index - 1;
+    if (auto unsafe = findUnsafeEarlyOperand(launch, ArrayRef(steps).take_front(index), symbols))
+      return launch.emitOpError("is dependent, and its kernel reads operand ")
+             << *unsafe << " before it waits, which another step may write";
   }
   return success();
 }

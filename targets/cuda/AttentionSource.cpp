@@ -36,6 +36,7 @@ public:
 
 private:
   LogicalResult printPlainDecode();
+  LogicalResult printStaging(ElementPrinter &start);
   LogicalResult printReductions();
   LogicalResult printQueries(StringRef scale);
   LogicalResult printOwnRows(mj::KvAppendOp append);
@@ -105,6 +106,7 @@ private:
   mj::BatchType batch;
   mj::KvType kv;
   int64_t rows, heads, size, group;
+  llvm::DenseSet<Value> known; ///< what is staged
 };
 
 } // namespace
@@ -172,6 +174,63 @@ LogicalResult AttentionPrinter::printOwnRows(mj::KvAppendOp append) {
   return success();
 }
 
+/// What queries, keys and values are computed from goes to shared memory at once, before the first of several passes
+/// over it: tables and weights before the kernel waits, which `start` prints, rows of heads after. Leaves the barrier
+/// to the caller.
+LogicalResult AttentionPrinter::printStaging(ElementPrinter &start) {
+  unsigned number = 0;
+  auto declare = [&](StringRef element, int64_t count) {
+    std::string name = "staged" + std::to_string(number++);
+    start.line(formatv("__shared__ {0} {1}[{2}];", element, name, count));
+    return name;
+  };
+  auto copy = [&](ElementPrinter &out, StringRef name, int64_t count, const Twine &from) {
+    out.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1})", count, source.threads));
+    out.line(formatv("  {0}[i] = {1};", name, from.str()));
+  };
+  for (Operation &op : context.block().without_terminator()) {
+    if (auto reshape = dyn_cast<mj::ReshapeOp>(op)) {
+      // Rows of heads: those of the kv head.
+      ArrayRef<int64_t> shape = tensorOf(reshape.getResult()).getShape();
+      if (!isa<BlockArgument>(reshape.getSource()) || shape.size() != 3 || shape[0] != rows || shape[2] != size ||
+          (shape[1] != heads && shape[1] != kv.getHeads()))
+        continue;
+      int64_t lines = shape[1] / kv.getHeads();
+      std::string name = declare(elementTypeName(tensorOf(reshape.getSource()).getElementType()), lines * size);
+      copy(printer, name, lines * size,
+           formatv("{0}[(int64_t(row) * {1} + head * {2}) * {3} + i]", context.argument(reshape.getSource()), shape[1],
+                   lines, size));
+      printer.setLeaf(reshape.getResult(), [=, this](ElementPrinter &, ArrayRef<std::string> indices) {
+        return formatv("load({0}, ({1} - head * {2}) * {3} + {4})", name, indices[1], lines, size, indices[2]).str();
+      });
+    } else if (auto norm = dyn_cast<mj::NormOp>(op)) {
+      Value weight = norm.getWeight();
+      if (!weight || !isa<BlockArgument>(weight) || tensorOf(weight).getRank() != 1)
+        continue;
+      int64_t count = tensorOf(weight).getNumElements();
+      std::string name = declare(elementTypeName(tensorOf(weight).getElementType()), count);
+      copy(start, name, count, context.argument(weight) + "[i]");
+      printer.setMemory(weight, name);
+    } else if (auto rope = dyn_cast<mj::RopeOp>(op)) {
+      // One line of the table, that of the row's position.
+      Value table = rope.getTable();
+      if (!isa<BlockArgument>(table) || !isa_and_nonnull<BlockArgument>(rope.getPositions()) || known.contains(table))
+        continue;
+      known.insert(table);
+      ArrayRef<int64_t> shape = tensorOf(table).getShape();
+      int64_t count = shape[1] * shape[2];
+      std::string name = declare(elementTypeName(tensorOf(table).getElementType()), count);
+      copy(start, name, count,
+           formatv("{0}[int64_t({1}[row]) * {2} + i]", context.argument(table), context.argument(rope.getPositions()),
+                   count));
+      printer.setLeaf(table, [=](ElementPrinter &, ArrayRef<std::string> indices) {
+        return formatv("load({0}, ({1}) * {2} + {3})", name, indices[1], shape[2], indices[2]).str();
+      });
+    }
+  }
+  return success();
+}
+
 /// A cluster for a row and a kv head: its blocks divide the context, their warps the tiles of it.
 LogicalResult AttentionPrinter::printDecode() {
   if (failed(checkResult()))
@@ -213,13 +272,14 @@ LogicalResult AttentionPrinter::printDecode() {
   } else {
     printBegin(printer, "stop");
   }
-  if (failed(printScales("head")) || failed(printReductions()) || failed(printQueries("")))
+  if (failed(printStaging(start)))
+    return failure();
+  printer.line("__syncthreads();");
+  if (failed(printScales("head")) || failed(printReductions()) || failed(printQueries("")) ||
+      (append && failed(printOwnRows(append))))
     return failure();
   printer.line("__syncthreads();");
   if (append) {
-    if (failed(printOwnRows(append)))
-      return failure();
-    printer.line("__syncthreads();");
     printer.line("if (const int slot = slots[row]; rank == 0 && sequence >= 0 && slot >= 0)");
     printer.line(formatv("  attention.storeOwn(pool + int64_t(slot / {0}) * {1}, slot % {0});",
                          context.pool.getPageSize(), context.pool.getBytesPerPage()));

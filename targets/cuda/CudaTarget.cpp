@@ -52,6 +52,10 @@ public:
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
+  SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, Block &body) const override {
+    return cuda::earlyOperands(schedule, body);
+  }
+
   FailureOr<SmallVector<Image>> generateCode(ModuleOp module, const CodeOptions &options) const override {
     return cuda::generateCode(module, profile, options, portable);
   }

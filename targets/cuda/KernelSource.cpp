@@ -178,15 +178,22 @@ LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &sour
   if (llvm::range_size(context.block().without_terminator()) != 1)
     return context.kernel.emitOpError("holds more than a sample; the GPU's kernel draws tokens only");
   RankedTensorType logits = tensorOf(sample.getLogits());
+  int64_t splits = context.parameter("splits"), count = logits.getDimSize(1);
   source.threads = context.parameter("threads");
-  source.sharedBytes = (258 + source.threads) * 8;
+  source.cluster = splits;
+  source.sharedBytes = (256 + 256 + source.threads / 32 + 4) * 8; // as Sampler::SharedBytes says
+  int64_t logitBytes = llvm::divideCeil(count, splits) * 4;
+  bool isStaged = source.sharedBytes + logitBytes <= context.profile.sharedBytesPerBlock;
+  source.sharedBytes += isStaged ? logitBytes : 0;
   using Field = exec::SamplingField;
-  context.os << formatv(
-      "  const int b = blockIdx.x;\n"
-      "  sampleToken<{0}>({1} + int64_t(b) * {2}, {2}, {3}[b], {4}[b], {5}[b], {6}[b], {7}[b], {8} + b,\n"
-      "                   reinterpret_cast<uint64_t *>(shared));\n",
-      source.threads, context.argument(sample.getLogits()), logits.getDimSize(1), context.field(Field::temperature),
-      context.field(Field::top_k), context.field(Field::top_p), context.field(Field::seeds),
-      context.field(mj::BatchField::context_lengths), context.result(0));
+  context.os << formatv("  using Sampler = Sampler<{0}, {1}, {2}, {3}>;\n"
+                        "  static_assert(Sampler::SharedBytes == {4});\n"
+                        "  const int b = blockIdx.x / {1};\n"
+                        "  Sampler sampler{{{5} + int64_t(b) * {2}, shared, int(blockIdx.x % {1})};\n"
+                        "  sampler.run({6}[b], {7}[b], {8}[b], {9}[b], {10}[b], {11} + b);\n",
+                        source.threads, splits, count, isStaged, source.sharedBytes,
+                        context.argument(sample.getLogits()), context.field(Field::temperature),
+                        context.field(Field::top_k), context.field(Field::top_p), context.field(Field::seeds),
+                        context.field(mj::BatchField::context_lengths), context.result(0));
   return success();
 }

@@ -3,6 +3,7 @@
 // Which schedule a region gets on a GPU, and its grid.
 #include "targets/cuda/Schedules.h"
 
+#include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
 #include "targets/cuda/MatmulSchedules.h"
@@ -181,7 +182,8 @@ static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
 FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const CudaProfile &profile) {
   Block &body = fusion.getBody().front();
   if (firstOf<mj::SampleOp>(body))
-    return makeSchedule(fusion.getContext(), kSampleSchedule, {{"threads", 1024}});
+    return makeSchedule(fusion.getContext(), kSampleSchedule,
+                        {{"splits", profile.hasClusters ? 8 : 1}, {"threads", 512}});
   if (auto attention = firstOf<mj::AttentionOp>(body))
     return chooseAttention(fusion, attention, profile);
   if (auto sdpa = firstOf<mj::SdpaOp>(body))
@@ -193,10 +195,38 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   return choosePlain(fusion);
 }
 
+SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body) {
+  StringRef name = schedule.getName().getValue();
+  bool isMatmul = name == kSmallMatmulSchedule;
+  bool isAttention = name == kDecodeAttentionSchedule && firstOf<mj::KvAppendOp>(body);
+  if ((!isMatmul && !isAttention) || getParameter(schedule, "stages") == 0)
+    return {};
+  llvm::SmallPtrSet<Value, 8> tensors;
+  for (Operation &op : body) {
+    if (auto matmul = dyn_cast<mj::MatmulOp>(op); matmul && isMatmul)
+      tensors.insert(matmul.getWeight());
+    if (auto norm = dyn_cast<mj::NormOp>(op); norm && isAttention && norm.getWeight())
+      tensors.insert(norm.getWeight());
+    if (auto rope = dyn_cast<mj::RopeOp>(op); rope && isAttention && rope.getPositions())
+      tensors.insert({rope.getPositions(), rope.getTable()});
+  }
+  SmallVector<int64_t> early;
+  for (auto [index, operand] : llvm::enumerate(exec::getKernelOperands(body))) {
+    using Field = mj::BatchField;
+    bool isPlace =
+        operand.kind == exec::KernelOperand::batch &&
+        llvm::is_contained({Field::sequence_offsets, Field::context_lengths, Field::block_tables}, operand.batchField);
+    bool isTensor = operand.kind == exec::KernelOperand::tensor && tensors.contains(body.getArgument(operand.index));
+    if (isTensor || (isAttention && (isPlace || operand.kind == exec::KernelOperand::pool)))
+      early.push_back(index);
+  }
+  return early;
+}
+
 int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
   if (name == kSampleSchedule)
-    return tensorOf(firstOf<mj::SampleOp>(body).getLogits()).getDimSize(0);
+    return tensorOf(firstOf<mj::SampleOp>(body).getLogits()).getDimSize(0) * getParameter(schedule, "splits");
   if (name == kDecodeAttentionSchedule) {
     auto attention = firstOf<mj::AttentionOp>(body);
     return attention.getBatch().getType().getSequences() * attention.getKv().getType().getHeads() *

@@ -26,9 +26,10 @@ inline constexpr llvm::StringLiteral kGatherSchedule = "cuda.gather";
 inline constexpr llvm::StringLiteral kColumnsSchedule = "cuda.columns";
 
 /// A matmul of few rows, whose time is that of reading the weights. A block computes `columns` of the result for all
-/// rows, of each set of columns that findMatmulColumns finds; it brings `stage_columns` rows of the weight, `stage_k`
-/// elements of each, to one of `stages` places in shared memory. `threads` a block. A prologue (norm and what is
-/// pointwise about it) is computed by each block for all rows.
+/// rows, of each set of columns that findMatmulColumns finds. Its warps (`threads` a block) take groups of
+/// `group_columns`, or `slices` warps a group and a part of K each; before that the `splits` blocks of a cluster divide
+/// K. Weights come `stage_k` elements of each row at a time, `stages` of them a warp on their way. A prologue (norm and
+/// what is pointwise about it) is computed by each block for all rows. No stages: without tensor cores.
 inline constexpr llvm::StringLiteral kSmallMatmulSchedule = "cuda.small_matmul";
 
 /// A matmul of many rows: tiles of `tile_m` x `tile_n`, steps of `tile_k` elements, `stages` of them in shared memory,
@@ -39,10 +40,11 @@ inline constexpr llvm::StringLiteral kLargeMatmulSchedule = "cuda.large_matmul";
 /// by the plain cores.
 inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";
 
-/// Attention where each sequence has one row: a block is for one sequence, one kv head and one of `splits` parts of its
-/// context; parts are combined in a fixed order. `keys` a step, `threads` a block. A prologue computes the query heads
-/// of the block's kv head in each part; the part that holds the newest position computes and appends its key and value,
-/// and attends to them from registers: no other block reads what is appended in this launch.
+/// Attention where each sequence has one row: a cluster of `splits` blocks of `threads` for one sequence and one kv
+/// head, which divide its context; each warp has `stages` tiles of 16 keys and values on their way. The prologue
+/// computes the query heads of the kv head in each block; the first block of the cluster computes, appends and attends
+/// to the row's own key and value, so that no block reads what another appends. No stages: without tensor cores, one
+/// block.
 inline constexpr llvm::StringLiteral kDecodeAttentionSchedule = "cuda.decode_attention";
 
 /// Attention of several rows of a sequence: a block is for a kv head and `rows` query vectors, those of all query heads
@@ -52,7 +54,7 @@ inline constexpr llvm::StringLiteral kPrefillAttentionSchedule = "cuda.prefill_a
 /// mj.sdpa, parameters as for cuda.prefill_attention.
 inline constexpr llvm::StringLiteral kSdpaSchedule = "cuda.sdpa";
 
-/// mj.sample: a block of `threads` a sequence.
+/// mj.sample: a cluster of `splits` blocks of `threads` for a sequence, which divide the vocabulary.
 inline constexpr llvm::StringLiteral kSampleSchedule = "cuda.sample";
 
 /// The schedule of a region on a chip, or a diagnostic on it that says what the target lacks.
@@ -60,6 +62,9 @@ llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, const Cuda
 
 /// Thread blocks of a launch of `body` under `schedule`.
 int64_t countBlocks(mj::ScheduleAttr schedule, mlir::Block &body);
+
+/// Operands of such a launch that are read before it waits: weights, and what earlier runs left in the cache.
+llvm::SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, mlir::Block &body);
 
 /// An integer parameter of a schedule; 0 where it has none of this name.
 int64_t getParameter(mj::ScheduleAttr schedule, llvm::StringRef name);

@@ -147,3 +147,24 @@ exec.entry @single inputs [] outputs [#exec.binding<"y", tensor<16xf32>>] {
 }
 exec.entry @empty inputs [] outputs [] {
 }
+
+// -----
+
+// What a kernel reads early may be an input, and not what the step before it writes.
+// CHECK: exec.entry @early inputs
+// CHECK: exec.launch @step(%{{.*}}, %[[A:.*]]) after []{{$}}
+// CHECK: exec.launch @step(%[[A]], %[[B:.*]]) after [0]{{$}}
+// CHECK: exec.launch @step(%{{.*}}, %{{.*}}) after [] dependent
+// REMARK: "step 1, @step, does not start early: its kernel reads before it waits what another step writes"
+exec.kernel @step schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] early [0] {
+^bb0(%x: tensor<16xf32>):
+  exec.return %x : tensor<16xf32>
+}
+exec.entry @early inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %a = exec.arena_buffer 64
+  %b = exec.arena_buffer 64
+  exec.launch @step(%x, %a)
+  exec.launch @step(%a, %b)
+  exec.launch @step(%x, %y)
+}

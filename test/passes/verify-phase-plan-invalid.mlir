@@ -270,3 +270,51 @@ exec.entry @both arena 64 align 64 inputs [] outputs [] {
   %c = exec.arena_buffer 64 at 0
   exec.launch @over(%a, %b, %c)
 }
+// -----
+
+// A launch reads early what nothing before it writes: a weight, an input.
+mj.weight @w : tensor<16xf32> from "w"
+exec.kernel @step schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] early [0] {
+^bb0(%x: tensor<16xf32>):
+  exec.return %x : tensor<16xf32>
+}
+exec.entry @early arena 64 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %w = exec.weight_buffer @w
+  %a = exec.arena_buffer 64 at 0
+  exec.launch @step(%w, %a) after []
+  exec.launch @step(%x, %y) after [] dependent
+}
+
+// -----
+
+// Not what a step before it leaves in the arena.
+exec.kernel @step schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] early [0] {
+^bb0(%x: tensor<16xf32>):
+  exec.return %x : tensor<16xf32>
+}
+exec.entry @too_early arena 64 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %a = exec.arena_buffer 64 at 0
+  exec.launch @step(%x, %a) after []
+  // expected-error@+1 {{is dependent, and its kernel reads operand 0 before it waits, which another step may write}}
+  exec.launch @step(%a, %y) after [0] dependent
+}
+
+// -----
+
+// Nor a layer of the cache that another step writes.
+exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 4 bytes_per_page 128
+exec.kernel @append schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read_write>, #exec.access<read>] early [2] {
+^bb0(%k: tensor<1x1x4xf32>, %v: tensor<1x1x4xf32>, %kv: !mj.kv<1 x 1 x 4 x f32>, %b: !mj.batch<1 x 1 x 1>):
+  %r = mj.kv_append %kv[0], %k, %v at %b : <1 x 1 x 4 x f32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>, <1 x 1 x 1> -> <1 x 1 x 4 x f32>
+  exec.return %r : !mj.kv<1 x 1 x 4 x f32>
+}
+exec.entry @twice arena 0 align 64 inputs [#exec.binding<"k", tensor<1x1x4xf32>>, #exec.binding<"slots", tensor<1xi32>>] outputs [] {
+^bb0(%k: !exec.buffer, %slots: !exec.buffer):
+  %0 = exec.pool_buffer @kv at 0
+  %1 = exec.pool_buffer @kv at 0
+  exec.launch @append(%k, %k, %0, %slots) after []
+  // expected-error@+1 {{is dependent, and its kernel reads operand 2 before it waits, which another step may write}}
+  exec.launch @append(%k, %k, %1, %slots) after [0] dependent
+}

@@ -91,6 +91,10 @@ public:
   /// see splitDecodeBytes. They hold anything when a launch starts.
   virtual int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body) const { return 0; }
 
+  /// Operands of a launch of `body` under `schedule` (see exec::getKernelOperands) that a dependent launch reads before it
+  /// waits.
+  virtual llvm::SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, mlir::Block &body) const { return {}; }
+
   /// Compiles every kernel of `module`. What an option asks for and the target cannot do is an error.
   virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module,
                                                                  const CodeOptions &options) const = 0;

@@ -90,6 +90,9 @@ LogicalResult KernelOp::verifyRegions() {
   size_t operands = getKernelOperands(getBody().front()).size() + (getScratch() ? 1 : 0);
   if (getAccesses().size() != operands)
     return emitOpError("states ") << getAccesses().size() << " accesses for a body of " << operands << " operands";
+  for (int64_t index : getEarly().value_or(ArrayRef<int64_t>()))
+    if (index < 0 || index >= int64_t(operands))
+      return emitOpError("reads operand ") << index << " early, and has " << operands;
   ArrayAttr pairs = getInPlaceAttr() ? getInPlaceAttr() : ArrayAttr::get(getContext(), {});
   for (auto pair : pairs.getAsRange<InPlaceAttr>()) {
     auto isAccessed = [&](unsigned operand, Access access) {

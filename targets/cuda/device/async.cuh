@@ -47,7 +47,7 @@ __device__ inline void syncCluster() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-/// A float in the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
+/// A number in the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
 __device__ inline float loadRemote(const float *p, int rank) {
   float value;
   asm volatile("{\n"
@@ -56,6 +56,18 @@ __device__ inline float loadRemote(const float *p, int rank) {
                "ld.shared::cluster.f32 %0, [place];\n"
                "}"
                : "=f"(value)
+               : "r"(sharedAddress(p)), "r"(rank)
+               : "memory");
+  return value;
+}
+__device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
+  uint64_t value;
+  asm volatile("{\n"
+               ".reg .b32 place;\n"
+               "mapa.shared::cluster.u32 place, %1, %2;\n"
+               "ld.shared::cluster.u64 %0, [place];\n"
+               "}"
+               : "=l"(value)
                : "r"(sharedAddress(p)), "r"(rank)
                : "memory");
   return value;

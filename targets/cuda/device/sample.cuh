@@ -1,9 +1,10 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Draws a token: the definition of mj.sample. Nothing is sorted: the thresholds of top-k and top-p are found digit by
-// digit from histograms over the order-preserving integer image of the logits.
+// digit from histograms over the order-preserving integer image of the logits. The blocks of a cluster divide the
+// vocabulary; sums are of integers, so that they do not depend on how.
 #pragma once
-#include "prelude.cuh"
+#include "async.cuh"
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the first word for the counter
 /// (counter, 0, 0, 0), as a number in [0, 1) of 24 bits.
@@ -22,143 +23,225 @@ __device__ inline float philoxUniform(uint64_t key, uint32_t counter) {
 /// Masses relative to the largest, as fixed-point numbers of 40 fractional bits: sums do not depend on their order.
 constexpr float kMassOne = 1099511627776.0f; // 2^40
 
-struct Sampler {
-  const float *logits;
-  int count;           // of the vocabulary
+/// The next token of one sequence, by a cluster of `Splits` blocks of `Threads`. With `IsStaged` each block keeps its part
+/// of the logits in shared memory, else it reads them anew each time.
+template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
+  static constexpr int Part = (Count + Splits - 1) / Splits;
+  static constexpr int Warps = Threads / 32;
+  // Threads have neighbouring logits each; an odd number of them puts the threads of a warp into different banks.
+  static constexpr int Each = (Part + Threads - 1) / Threads | 1;
+  /// What the block needs: histogram, its sum over the cluster, sums of warps, numbers for all, logits.
+  static constexpr int Numbers = 256 + 256 + Warps + 4, SharedBytes = Numbers * 8 + (IsStaged ? Part * 4 : 0);
+
+  const float *logits; // of the whole vocabulary
+  uint8_t *shared;
+  int rank;            // of the block
+  int first, count;    // of the block's part
   float maximum;       // the largest logit
   float inverse;       // log2(e) / temperature
-  uint64_t *bins;      // 256, in shared memory
-  uint64_t *broadcast; // 2, in shared memory
 
-  /// NaN counts as -infinity, -0 as 0.
-  __device__ float logit(int i) const {
-    float v = logits[i];
-    return v != v ? -kInfinity : v + 0.0f;
+  __device__ uint64_t *bins() const { return reinterpret_cast<uint64_t *>(shared); }
+  __device__ uint64_t *totals() const { return bins() + 256; }
+  __device__ uint64_t *warpSums() const { return totals() + 256; }
+  __device__ uint64_t *broadcast() const { return warpSums() + Warps; }
+  __device__ float *staged() const { return reinterpret_cast<float *>(bins() + Numbers); }
+
+  __device__ static void syncAll() {
+    if constexpr (Splits > 1)
+      syncCluster();
+    else
+      __syncthreads();
   }
-  /// The logit's image among the unsigned integers, in the same order.
+  /// What block `other` has at the place of `p`.
+  __device__ static uint64_t of(const uint64_t *p, int other) { return Splits > 1 ? loadRemote(p, other) : *p; }
+
+  /// Logit i of the block's part. NaN counts as -infinity, -0 as 0.
+  __device__ static float clean(float v) { return v != v ? -kInfinity : v + 0.0f; }
+  __device__ float logit(int i) const { return IsStaged ? staged()[i] : clean(logits[first + i]); }
+  /// The logit's image among the unsigned integers, in the same order, and back.
   __device__ static uint32_t key(float v) {
     uint32_t bits = __float_as_uint(v);
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
   }
+  __device__ static float fromKey(uint32_t k) { return __uint_as_float(k & 0x80000000u ? k & 0x7fffffffu : ~k); }
   __device__ uint64_t mass(float v) const { return uint64_t(exp2f((v - maximum) * inverse) * kMassOne); }
+
+  /// The largest logit of all, the lowest index among equals: key and index, the index reversed.
+  __device__ uint64_t findBest() {
+    uint64_t best = 0;
+#pragma unroll 8
+    for (int i = threadIdx.x; i < count; i += Threads) {
+      const float v = clean(logits[first + i]);
+      if (IsStaged)
+        staged()[i] = v;
+      const uint64_t candidate = uint64_t(key(v)) << 32 | uint32_t(~(first + i));
+      best = candidate > best ? candidate : best;
+    }
+    auto reduceWarp = [&] {
+      for (int offset = 16; offset > 0; offset /= 2) {
+        const uint64_t other = __shfl_xor_sync(kAllLanes, best, offset);
+        best = other > best ? other : best;
+      }
+    };
+    reduceWarp();
+    if (threadIdx.x % 32 == 0)
+      warpSums()[threadIdx.x / 32] = best;
+    __syncthreads();
+    best = threadIdx.x % 32 < Warps ? warpSums()[threadIdx.x % 32] : 0;
+    reduceWarp();
+    if (threadIdx.x == 0)
+      broadcast()[0] = best;
+    syncAll();
+    for (int other = 0; other < Splits; ++other) {
+      const uint64_t theirs = of(broadcast(), other);
+      best = theirs > best ? theirs : best;
+    }
+    return best;
+  }
 
   /// The largest key from which on the weights of the logits at or above `floor` sum to `wanted` at least; the lowest that
   /// has weight if they never do. A weight is 1 or the mass.
   template <bool ByMass> __device__ uint32_t threshold(uint64_t wanted, uint32_t floor) const {
     uint32_t prefix = 0;
     for (int shift = 24; shift >= 0; shift -= 8) {
+      syncAll(); // nobody reads the last histogram any more
+      for (int bin = threadIdx.x; bin < 256; bin += Threads)
+        bins()[bin] = 0;
       __syncthreads();
-      for (int bin = threadIdx.x; bin < 256; bin += blockDim.x)
-        bins[bin] = 0;
-      __syncthreads();
-      for (int i = threadIdx.x; i < count; i += blockDim.x) {
+      for (int i = threadIdx.x; i < count; i += Threads) {
         const float v = logit(i);
         const uint32_t k = key(v);
         if (k >= floor && (shift == 24 || k >> (shift + 8) == prefix)) {
           const uint64_t weight = ByMass ? mass(v) : 1;
           if (weight)
-            atomicAdd(reinterpret_cast<unsigned long long *>(bins + (k >> shift & 255)), weight);
+            atomicAdd(reinterpret_cast<unsigned long long *>(bins() + (k >> shift & 255)), weight);
         }
       }
-      __syncthreads();
-      if (threadIdx.x == 0) {
-        uint64_t rest = wanted, chosenRest = wanted;
-        int chosen = 0;
-        for (int bin = 255; bin >= 0; --bin) {
-          const uint64_t weight = bins[bin];
-          if (weight == 0)
-            continue;
-          chosen = bin, chosenRest = rest;
-          if (weight >= rest)
-            break;
-          rest -= weight;
-        }
-        broadcast[0] = chosen, broadcast[1] = chosenRest;
+      syncAll();
+      for (int bin = threadIdx.x; bin < 256; bin += Threads) {
+        uint64_t sum = 0;
+        for (int other = 0; other < Splits; ++other)
+          sum += of(bins() + bin, other);
+        totals()[bin] = sum;
       }
       __syncthreads();
-      prefix = prefix << 8 | uint32_t(broadcast[0]);
-      wanted = broadcast[1];
+      if (threadIdx.x < 32)
+        choose(wanted);
+      __syncthreads();
+      prefix = prefix << 8 | uint32_t(broadcast()[1]);
+      wanted = broadcast()[2];
     }
     return prefix;
   }
 
-  /// Sum of the masses at or above `floor` over [first, last) by this thread alone.
-  __device__ uint64_t massOf(int first, int last, uint32_t floor) const {
+  /// By a warp: the bin, from the highest down, where the totals reach `wanted`, and what is wanted of it.
+  __device__ void choose(uint64_t wanted) const {
+    const int lane = threadIdx.x, top = 255 - lane * 8;
     uint64_t sum = 0;
-    for (int i = first; i < last; ++i) {
+    for (int i = 0; i < 8; ++i)
+      sum += totals()[top - i];
+    uint64_t through = sum; // of this lane and those before it
+    for (int offset = 1; offset < 32; offset *= 2) {
+      const uint64_t before = __shfl_up_sync(kAllLanes, through, offset);
+      through += lane >= offset ? before : 0;
+    }
+    const uint32_t reaching = __ballot_sync(kAllLanes, through >= wanted), weighty = __ballot_sync(kAllLanes, sum > 0);
+    const int chosen = reaching ? __ffs(reaching) - 1 : weighty ? 31 - __clz(weighty) : 0;
+    if (lane != chosen)
+      return;
+    uint64_t rest = wanted - (through - sum), chosenRest = rest;
+    int bin = top;
+    for (int i = 0; i < 8; ++i) {
+      const uint64_t weight = totals()[top - i];
+      if (weight == 0)
+        continue;
+      bin = top - i, chosenRest = rest;
+      if (weight >= rest)
+        break;
+      rest -= weight;
+    }
+    broadcast()[1] = bin, broadcast()[2] = chosenRest;
+  }
+
+  /// The masses at or above `floor`: of this thread's logits, of all before those, of all.
+  struct Masses {
+    uint64_t own, before, all;
+  };
+  __device__ Masses sumMasses(uint32_t floor) const {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    Masses masses{};
+    const int begin = min(int(threadIdx.x) * Each, count), end = min(begin + Each, count);
+    for (int i = begin; i < end; ++i)
+      if (const float v = logit(i); key(v) >= floor)
+        masses.own += mass(v);
+    uint64_t through = masses.own;
+    for (int offset = 1; offset < 32; offset *= 2) {
+      const uint64_t before = __shfl_up_sync(kAllLanes, through, offset);
+      through += lane >= offset ? before : 0;
+    }
+    syncAll(); // nobody reads the last sums any more
+    if (lane == 31)
+      warpSums()[warp] = through;
+    __syncthreads();
+    uint64_t block = 0;
+    for (int i = 0; i < Warps; ++i) {
+      masses.before += i < warp ? warpSums()[i] : 0;
+      block += warpSums()[i];
+    }
+    masses.before += through - masses.own;
+    if (threadIdx.x == 0)
+      broadcast()[3] = block;
+    syncAll();
+    for (int other = 0; other < Splits; ++other) {
+      const uint64_t theirs = of(broadcast() + 3, other);
+      masses.before += other < rank ? theirs : 0;
+      masses.all += theirs;
+    }
+    return masses;
+  }
+
+  /// See mj.sample.
+  __device__ void run(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
+    draw(temperature, topK, topP, seed, context, next);
+    syncAll(); // others still read
+  }
+
+private:
+  __device__ void draw(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
+    first = min(rank * Part, Count);
+    count = min(Part, Count - first);
+    const uint64_t best = findBest();
+    maximum = fromKey(uint32_t(best >> 32));
+    // An infinite maximum has no softmax: the largest logit it is.
+    if (!(temperature > 0.0f) || fabsf(maximum) == kInfinity) {
+      if (rank == 0 && threadIdx.x == 0)
+        *next = int(~uint32_t(best));
+      return;
+    }
+    inverse = fminf(1.4426950408889634f / temperature, 3.0e38f);
+
+    uint32_t floor = 0;
+    if (topK > 0 && topK < Count)
+      floor = threshold<false>(topK, 0);
+    if (topP < 1.0f) {
+      const uint64_t target = uint64_t(double(topP) * double(sumMasses(floor).all));
+      floor = max(floor, threshold<true>(target ? target : 1, floor));
+    }
+    const Masses masses = sumMasses(floor);
+    const uint64_t target = uint64_t(double(philoxUniform(uint64_t(seed), uint32_t(context))) * double(masses.all));
+    // The one thread within whose part the sum first exceeds the target.
+    uint64_t before = masses.before;
+    if (before > target || before + masses.own <= target)
+      return;
+    const int begin = min(int(threadIdx.x) * Each, count), end = min(begin + Each, count);
+    for (int i = begin; i < end; ++i) {
       const float v = logit(i);
       if (key(v) >= floor)
-        sum += mass(v);
-    }
-    return sum;
-  }
-};
-
-/// The next token of one sequence, by a whole block of `Threads`. `shared` holds 258 + Threads 64-bit numbers.
-template <int Threads>
-__device__ inline void sampleToken(const float *logits, int count, float temperature, int topK, float topP, int64_t seed,
-                                   int context, int32_t *next, uint64_t *shared) {
-  Sampler sampler{logits, count, 0.0f, 0.0f, shared, shared + 256};
-  uint64_t *sums = shared + 258;
-
-  // The largest logit, the lowest index among equals: both in one number, the index reversed.
-  uint64_t best = 0;
-  for (int i = threadIdx.x; i < count; i += Threads) {
-    const uint64_t candidate = uint64_t(Sampler::key(sampler.logit(i))) << 32 | uint32_t(~i);
-    best = candidate > best ? candidate : best;
-  }
-  for (int offset = 16; offset > 0; offset /= 2) {
-    const uint64_t other = __shfl_xor_sync(kAllLanes, best, offset);
-    best = other > best ? other : best;
-  }
-  if (threadIdx.x % 32 == 0)
-    sums[threadIdx.x / 32] = best;
-  __syncthreads();
-  best = sums[0];
-  for (int warp = 1; warp < Threads / 32; ++warp)
-    best = sums[warp] > best ? sums[warp] : best;
-  __syncthreads();
-  const int argmax = int(~uint32_t(best));
-  sampler.maximum = sampler.logit(argmax);
-  // An infinite maximum has no softmax: the largest logit it is.
-  if (!(temperature > 0.0f) || fabsf(sampler.maximum) == kInfinity) {
-    if (threadIdx.x == 0)
-      *next = argmax;
-    return;
-  }
-  sampler.inverse = fminf(1.4426950408889634f / temperature, 3.0e38f);
-
-  uint32_t floor = 0;
-  if (topK > 0 && topK < count)
-    floor = sampler.threshold<false>(topK, 0);
-  const int each = (count + Threads - 1) / Threads, first = min(int(threadIdx.x) * each, count),
-            last = min(first + each, count);
-  auto total = [&] {
-    __syncthreads();
-    sums[threadIdx.x] = sampler.massOf(first, last, floor);
-    __syncthreads();
-    uint64_t sum = 0;
-    for (int i = 0; i < Threads; ++i)
-      sum += sums[i];
-    return sum;
-  };
-  if (topP < 1.0f) {
-    const uint64_t target = uint64_t(double(topP) * double(total()));
-    floor = max(floor, sampler.threshold<true>(target ? target : 1, floor));
-  }
-  const uint64_t target = uint64_t(double(philoxUniform(uint64_t(seed), uint32_t(context))) * double(total()));
-  uint64_t before = 0;
-  for (int i = 0; i < int(threadIdx.x); ++i)
-    before += sums[i];
-  // The one thread within whose part the sum first exceeds the target.
-  if (before <= target && before + sums[threadIdx.x] > target)
-    for (int i = first; i < last; ++i) {
-      const float v = sampler.logit(i);
-      if (Sampler::key(v) >= floor)
-        before += sampler.mass(v);
+        before += mass(v);
       if (before > target) {
-        *next = i;
+        *next = first + i;
         break;
       }
     }
-}
+  }
+};

@@ -240,6 +240,14 @@ exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exe
 
 // -----
 
+// expected-error @+1 {{'exec.kernel' op reads operand 2 early, and has 2}}
+exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] early [0, 2] {
+^bb0(%x: tensor<4xf32>):
+  exec.return %x : tensor<4xf32>
+}
+
+// -----
+
 // expected-error @+1 {{'exec.kernel' op needs a positive number of scratch bytes, or none}}
 exec.kernel @k schedule <"host.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>, #exec.access<read_write>] scratch 0 {
 ^bb0(%x: tensor<4xf32>):

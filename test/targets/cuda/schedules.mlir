@@ -48,8 +48,8 @@
 // THOR: schedule #mj.schedule<"cuda.decode_attention", {splits = 1 : i64, stages = 3 : i64
 // RTX: schedule #mj.schedule<"cuda.decode_attention", {splits = 2 : i64, stages = 2 : i64
 // BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128
-// CHECK: schedule #mj.schedule<"cuda.sample", {threads = 1024 : i64}>
-// BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 4
+// CHECK: schedule #mj.schedule<"cuda.sample", {splits = 8 : i64, threads = 512 : i64}>
+// BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 32
 
 // 128 rows of 16 heads are 256 query vectors for each of 8 kv heads: 128 blocks of 16, fewer of more. Each of 2 sequences and
 // the padding may begin a tile: 18 of a kv head.

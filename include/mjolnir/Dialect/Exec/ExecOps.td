@@ -103,15 +103,17 @@ def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     operand of each launch. Operands of a launch are the body's arguments, each batch, sampling and cache argument replaced by
     the buffers it stands for, then one buffer for each tensor result; `accesses` says what happens to each. With
     `scratch` there is one more, of that many bytes, for what a launch keeps between its tiles: the partial results of a
-    split decode. `in_place` names results that may lie where an operand lies that nothing reads afterwards.
+    split decode. `in_place` names results that may lie where an operand lies that nothing reads afterwards. `early` names
+    operands of which a dependent launch reads before it waits for the launch before it: what no step of the entry writes,
+    and of a cache what earlier runs left there.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mj_ScheduleAttr:$schedule, I64Attr:$tiles, Exec_AccessArrayAttr:$accesses,
                        OptionalAttr<Exec_InPlaceArrayAttr>:$in_place, OptionalAttr<I64Attr>:$scratch,
-                       OptionalAttr<StrAttr>:$ops);
+                       OptionalAttr<DenseI64ArrayAttr>:$early, OptionalAttr<StrAttr>:$ops);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses (`in_place` $in_place^)? (`scratch` $scratch^)?
-    attr-dict-with-keyword $body
+    (`early` $early^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -132,7 +134,7 @@ def Exec_EntryOp : Exec_Op<"entry", [Symbol, IsolatedFromAbove, SingleBlock, NoT
     Launches and copies are the steps of an entry, numbered in order from 0. A step starts when all before it are
     complete; one that says `after [i, ...]`, when those steps are (none: at once), so that steps without a path between
     them may overlap. Where the steps run as one stream, a launch that is `dependent` may start before the one before it,
-    a launch, is complete: its kernel waits for that before it touches anything but weights. `graph`: a device that can
+    a launch, is complete: its kernel waits for that before it touches anything but its `early` operands. `graph`: a device that can
     capture the entry replays it as one graph. A device that runs step after step does right by all of these.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Exec_BindingArrayAttr:$inputs, Exec_BindingArrayAttr:$outputs,
