@@ -56,20 +56,19 @@ llvm::Expected<LoadedKernels> LoadedKernels::read(StringRef folder, llvm::ArrayR
     StringRef name = llvm::sys::path::filename(path), stem = llvm::sys::path::stem(path);
     bool isKernel = name.ends_with(".cu");
     const auto *kernel = llvm::find_if(kernels, [&](const auto &kernel) { return isKernel && kernel.name == stem; });
-    bool isHeader = !kernels.empty() && llvm::any_of(kernels.front().headers, [&](const DeviceHeader &header) {
-      return name == header.name;
-    });
+    bool isHeader = !kernels.empty() && llvm::any_of(kernels.front().headers,
+                                                     [&](const DeviceHeader &header) { return name == header.name; });
     if (kernel == kernels.end() && !isHeader)
       return llvm::createStringError(
-          "'" + path + "' is neither the source of a kernel of this program nor one of the headers: dump the kernels "
+          "'" + path +
+          "' is neither the source of a kernel of this program nor one of the headers: dump the kernels "
           "with --dump-kernels=DIR, edit those files and keep their names; the kernels are " +
           llvm::join(llvm::map_range(kernels, [](const auto &kernel) { return StringRef(kernel.name); }), ", "));
     auto text = llvm::MemoryBuffer::getFile(path);
     if (!text)
       return llvm::createStringError("cannot read '" + path + "': " + text.getError().message());
     if (isHeader)
-      loaded.headers.push_back(
-          std::make_unique<const File>(File{name.str(), (*text)->getBuffer().str()}));
+      loaded.headers.push_back(std::make_unique<const File>(File{name.str(), (*text)->getBuffer().str()}));
     else
       loaded.sources.emplace_back(kernel - kernels.begin(), (*text)->getBuffer().str());
   }

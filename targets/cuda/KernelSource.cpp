@@ -151,7 +151,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
         os << (isWritten ? "" : "const ") << element << " *" << context.nameOf(operand);
       },
       ",\n    ");
-  os << ") {\n  extern __shared__ __align__(128) uint8_t shared[];\n  letNextStart();\n"
+  os << ") {\n  extern __shared__ __align__(" << source.alignment << ") uint8_t shared[];\n  letNextStart();\n"
      << context.beforeWait << "  waitForInputs();\n"
      << context.body << "}\n";
   return source;

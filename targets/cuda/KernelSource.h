@@ -17,6 +17,7 @@ struct KernelSource {
   std::string text;
   int64_t threads = 0;
   int64_t sharedBytes = 0; ///< dynamic
+  int64_t alignment = 128; ///< of dynamic shared memory
   int64_t cluster = 1;     ///< blocks that read each other's shared memory
   /// Blocks that a multiprocessor is to hold; 0 leaves the trade of registers against blocks to the assembler.
   int64_t blocks = 0;

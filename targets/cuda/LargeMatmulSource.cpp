@@ -26,13 +26,25 @@ LogicalResult LargeMatmulPrinter::print() {
     return context.kernel.emitOpError("computes the input of a matmul of many rows; the GPU's kernels read it");
   int64_t tileM = context.parameter("tile_m"), tileN = context.parameter("tile_n");
   int64_t rowTiles = llvm::divideCeil(rows, tileM);
-  int64_t stageBytes = (tileM + int64_t(widest()) * tileN) * 64 * 2;
-  int64_t stages = std::clamp<int64_t>((context.profile.sharedBytesPerBlock - 1024) / stageBytes, 2, 4);
-  if (isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType()))
-    source.precision = usesTensorCores() ? "bf16 by mma.sync" : "f32 by the plain cores";
+  int64_t stages = context.parameter("stages"), splits = context.parameter("splits");
+  auto unit = context.kernel.getSchedule().getParameters().getAs<StringAttr>("unit");
+  bool usesGroups = unit && unit.getValue() == "wgmma";
+  // As LargeMatmul::SharedBytes says.
+  source.sharedBytes =
+      std::max(stages * (tileM + int64_t(widest()) * tileN) * 128, int64_t(widest()) * tileM * (tileN + 4) * 4);
   source.threads = 256;
-  source.sharedBytes = usesTensorCores() ? stages * stageBytes : 0;
-  printer.line(formatv("const int rowTile = blockIdx.x % {0}, columnTile = blockIdx.x / {0};", rowTiles));
+  source.alignment = 1024;
+  source.cluster = splits;
+  if (!usesTensorCores()) {
+    source.sharedBytes = 0;
+    source.cluster = 1;
+  }
+  bool isF8 =
+      isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType());
+  if (isF8 && !(usesGroups && usesTensorCores()))
+    source.precision = usesTensorCores() ? "bf16 by mma.sync" : "f32 by the plain cores";
+  printer.line(
+      formatv("const int tile = blockIdx.x / {0}, rowTile = tile % {1}, columnTile = tile / {1};", splits, rowTiles));
   int64_t firstTile = 0;
   StringRef element = elementTypeName(weightElement);
   for (auto [number, set] : llvm::enumerate(sets)) {
@@ -42,23 +54,29 @@ LogicalResult LargeMatmulPrinter::print() {
     printer.line(Twine(number ? "else " : "") +
                  (isLast ? std::string("{") : formatv("if (columnTile < {0}) {{", firstTile + tiles).str()));
     printer.indentBy(2);
-    printer.line(formatv("const {0} *const weights[{1}] = {{{2}};", element, weights, weightsOf(set)));
     printer.line(formatv("const auto epilogue = [&](int m, int n, const float (&acc)[{0}]) {{", weights));
     printer.indentBy(2);
     if (failed(printEpilogue(set, [&](size_t w) { return formatv("acc[{0}]", w).str(); })))
       return failure();
     printer.indentBy(-2);
     printer.line("};");
-    if (usesTensorCores())
+    if (usesTensorCores()) {
+      printer.line(formatv("using Matmul = LargeMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}>;",
+                           rows, n, k, tileM, tileN, stages, splits, weights, usesGroups, isF8 && usesGroups ? "f8" : "bf16",
+                           elementTypeName(tensorOf(first.getX()).getElementType()), element));
+      printer.line("static_assert(Matmul::SharedBytes <= " + Twine(source.sharedBytes) + ");");
       printer.line(
-          formatv("largeMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}>({7}, weights, rowTile * {3}, (columnTile - {8}) * "
-                  "{4}, shared, epilogue);",
-                  rows, n, k, tileM, tileN, stages, weights, context.argument(first.getX()), firstTile));
-    else
+          formatv("Matmul matmul{{{0}, {{{1}}, rowTile * {2}, (columnTile - {3}) * {4}, int(blockIdx.x % {5}), "
+                  "shared};",
+                  context.argument(first.getX()), weightsOf(set), tileM, firstTile, tileN, splits));
+      printer.line("matmul.run(epilogue);");
+    } else {
+      printer.line(formatv("const {0} *const weights[{1}] = {{{2}};", element, weights, weightsOf(set)));
       printer.line(
           formatv("plainLargeMatmul<{0}, {1}, {2}, {3}, {4}, {5}>({6}, weights, rowTile * {3}, (columnTile - {7}) * "
                   "{4}, epilogue);",
                   rows, n, k, tileM, tileN, weights, context.argument(first.getX()), firstTile));
+    }
     printer.indentBy(-2);
     printer.line("}");
     firstTile += tiles;

@@ -57,9 +57,10 @@ LogicalResult MatmulPrinter::collect() {
 }
 
 bool MatmulPrinter::usesTensorCores() {
+  auto isMultiplied = [](Type type) { return type.isBF16() || isa<Float8E4M3FNType>(type); };
   Type x = tensorOf(first.getX()).getElementType();
-  return k % (isa<Float8E4M3FNType>(weightElement) ? 16 : 8) == 0 &&
-         (weightElement.isBF16() || isa<Float8E4M3FNType>(weightElement)) && (x.isBF16() || isa<Float8E4M3FNType>(x));
+  bool hasBytes = isa<Float8E4M3FNType>(x) || isa<Float8E4M3FNType>(weightElement);
+  return k % (hasBytes ? 16 : 8) == 0 && isMultiplied(weightElement) && isMultiplied(x);
 }
 
 std::string MatmulPrinter::weightsOf(const ColumnSet &set) {

@@ -8,6 +8,7 @@
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mjolnir;
@@ -74,8 +75,9 @@ static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &sha
   constexpr int64_t octet = 8;      // columns that half an mma.m16n8k16 takes
   constexpr int64_t mostWarps = 12; // measured: enough to hide each other's latency, few enough to add up
   constexpr int64_t shortestSlice = 128;
-  constexpr int64_t xBytes = 64 << 10; // of a block, so that the next kernel's blocks fit beside
   constexpr int64_t stageBytes = 8 << 10;
+  // Rows of x in a block: so few that weights on their way and the next kernel's blocks fit beside them.
+  int64_t xBytes = std::min<int64_t>(64 << 10, profile.sharedBytesPerBlock / 3);
   auto divides = [&](int64_t parts) { return shape.k % (parts * 32) == 0; };
   int64_t splits = 1;
   while (profile.hasClusters && splits < 8 && shape.rows * (shape.k / splits) * 2 > xBytes && divides(2 * splits))
@@ -92,6 +94,9 @@ static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &sha
   int64_t budget =
       std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks) * 3 / 4 -
       shape.rows * (shape.k / splits + 32) * 2;
+  // Sums that cannot take the place of the weights.
+  if ((slices > 1 || splits > 1) && groups * slices > warps)
+    budget -= warps * (groupColumns * shape.widest + 4) * shape.rows * 4;
   int64_t sliceK = shape.k / splits / slices, stageK = sliceK, stages = 1;
   int64_t rowBytes = groupColumns * shape.widest * shape.weightBytes, warpBytes = budget / warps;
   auto bytesOf = [&](int64_t k) { return rowBytes * (k + 32); };
@@ -131,46 +136,59 @@ struct Tile {
 };
 } // namespace
 
-/// The larger the tile, the more products an operand serves; what counts is the time of all waves together.
-static constexpr Tile tiles[] = {{128, 256, 1.0}, {128, 128, 0.9}, {64, 256, 0.85},
-                                 {128, 64, 0.7},  {64, 128, 0.7},  {64, 64, 0.5}};
+static constexpr Tile tiles[] = {{128, 256, 0.9}, {128, 128, 0.85}, {128, 64, 0.7}, {64, 128, 0.6}, {64, 64, 0.5}};
 
-/// The tile whose waves over the grid take the least time. `stacks` is how many matrices there are.
-static mj::ScheduleAttr chooseLarge(MLIRContext *context, StringRef name, const MatmulShape &shape,
-                                    ArrayRef<int64_t> columns, int64_t stacks, bool isF8, const CudaProfile &profile) {
-  const Tile *best = nullptr;
-  double least = 0;
-  int64_t tileK = 128 / std::max(shape.xBytes, shape.weightBytes);
-  int64_t budget = profile.sharedBytesPerBlock - (8 << 10);
-  auto stageBytes = [&](const Tile &tile) {
-    return tileK * (tile.m * shape.xBytes + tile.n * shape.widest * shape.weightBytes);
-  };
+/// The tile, and the blocks of a cluster that divide K, whose waves over the grid take the least time: that of the
+/// products or, in small grids, that of bringing the operands of all tiles from the cache.
+static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &shape, ArrayRef<int64_t> columns,
+                                    bool isF8, const CudaProfile &profile) {
+  constexpr double reduceSeconds = 1e-6; // sums of a cluster's blocks
+  MatrixUnit unit = isF8 ? profile.matrixUnitF8 : profile.matrixUnit;
+  // f32 operands are multiplied plainly.
+  bool isPlain = shape.xBytes == 4 || shape.weightBytes == 4;
+  if (isPlain)
+    unit = MatrixUnit::mmaSync;
+  bool usesGroups = unit == MatrixUnit::wgmma;
+  int64_t elementBytes = isF8 && usesGroups ? 1 : 2, tileK = 128 / elementBytes;
+  int64_t budget = profile.sharedBytesPerBlock - (4 << 10), fewestStages = usesGroups ? 3 : 2;
+  double rate = (elementBytes == 1 ? profile.flopsF8 : profile.flopsBf16) / profile.processors;
+  auto stageBytes = [&](const Tile &tile) { return 128 * (tile.m + tile.n * shape.widest); };
+  const Tile *best = &tiles[std::size(tiles) - 1];
+  int64_t bestSplits = 1;
+  double least = std::numeric_limits<double>::infinity();
   for (const Tile &tile : tiles) {
-    // Accumulators of all matmuls of a set stay on the chip, and two steps are in flight at least.
-    if (tile.n * shape.widest > 256 || 2 * stageBytes(tile) > budget)
+    // Sums of all matmuls of a set stay in registers, then in shared memory.
+    int64_t sums = tile.n * shape.widest;
+    if (sums > 256 || fewestStages * stageBytes(tile) > budget || tile.m * (sums + 4 * shape.widest) * 4 > budget)
       continue;
     int64_t blocks = 0;
     for (int64_t n : columns)
       blocks += llvm::divideCeil(n, tile.n);
-    blocks *= llvm::divideCeil(shape.rows, tile.m) * stacks;
-    double time = double(llvm::divideCeil(blocks, profile.processors)) * tile.m * tile.n / tile.reach;
-    if (!best || time < least) {
-      best = &tile;
-      least = time;
+    blocks *= llvm::divideCeil(shape.rows, tile.m);
+    for (int64_t splits = 1; splits <= (profile.hasClusters && !isPlain ? 4 : 1); splits *= 2) {
+      int64_t steps = llvm::divideCeil(llvm::divideCeil(shape.k, tileK), splits), all = blocks * splits;
+      if (splits > 1 && (all > profile.processors || steps < 4))
+        break;
+      double products =
+          double(llvm::divideCeil(all, profile.processors)) * 2 * tile.m * sums * steps * tileK / (rate * tile.reach);
+      double bytes = double(llvm::divideCeil(all, profile.processors)) * steps * stageBytes(tile);
+      double seconds =
+          std::max(products, bytes / (profile.cacheBandwidth / profile.processors)) + (splits > 1 ? reduceSeconds : 0);
+      if (seconds < least) {
+        best = &tile;
+        bestSplits = splits;
+        least = seconds;
+      }
     }
   }
-  if (!best)
-    best = &tiles[std::size(tiles) - 1];
-  MatrixUnit unit = isF8 ? profile.matrixUnitF8 : profile.matrixUnit;
-  // f32 operands are multiplied as tf32 pairs or plainly, which only warps do.
-  if (shape.xBytes == 4 || shape.weightBytes == 4)
-    unit = MatrixUnit::mmaSync;
-  int64_t stages = std::clamp<int64_t>(budget / stageBytes(*best), 2, 6);
-  // Four warps multiply 64 rows by wgmma, and four more fetch; elsewhere eight warps do both.
-  int64_t threads = unit == MatrixUnit::wgmma ? best->m / 64 * 128 + 128 : 256;
-  mj::ScheduleAttr schedule = makeSchedule(
-      context, name,
-      {{"tile_m", best->m}, {"tile_n", best->n}, {"tile_k", tileK}, {"stages", stages}, {"threads", threads}});
+  int64_t stages = std::clamp<int64_t>(budget / stageBytes(*best), fewestStages, 6);
+  mj::ScheduleAttr schedule = makeSchedule(context, kLargeMatmulSchedule,
+                                           {{"tile_m", best->m},
+                                            {"tile_n", best->n},
+                                            {"tile_k", tileK},
+                                            {"splits", bestSplits},
+                                            {"stages", stages},
+                                            {"threads", 256}});
   SmallVector<NamedAttribute> parameters(schedule.getParameters().getValue());
   parameters.emplace_back(StringAttr::get(context, "unit"), StringAttr::get(context, nameOf(unit)));
   return mj::ScheduleAttr::get(context, schedule.getName(), DictionaryAttr::get(context, parameters));
@@ -206,7 +224,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   SmallVector<int64_t> columns;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
-  return chooseLarge(fusion.getContext(), kLargeMatmulSchedule, shape, columns, 1, isF8, profile);
+  return chooseLarge(fusion.getContext(), shape, columns, isF8, profile);
 }
 
 StackedProduct::StackedProduct(Block &body) {
@@ -265,6 +283,6 @@ int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
     rows = tensorOf(first.getX()).getDimSize(0);
     blocks += llvm::divideCeil(set.columns(), getParameter(schedule, isSmall ? "columns" : "tile_n"));
   }
-  return isSmall ? blocks * getParameter(schedule, "splits")
-                 : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
+  blocks *= getParameter(schedule, "splits");
+  return isSmall ? blocks : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
 }

@@ -22,6 +22,7 @@ struct CudaProfile : Profile {
   int64_t computeCapability = 0; ///< 90, 110, 120
   MatrixUnit matrixUnit = MatrixUnit::mmaSync;
   MatrixUnit matrixUnitF8 = MatrixUnit::mmaSync; ///< mma.sync on f8 is emulated on chips whose unit it is not
+  double cacheBandwidth = 0;                     ///< bytes a second from the L2 cache to all multiprocessors
   bool hasClusters = false;                      ///< thread block clusters and bulk copies to all of one
 
   FusionRules rules;

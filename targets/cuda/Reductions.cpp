@@ -76,12 +76,25 @@ static void collect(Value value, SetVector<Operation *> &found, SmallPtrSetImpl<
     found.insert(op);
 }
 
+/// Whether `op` is computed from one of `others`.
+static bool dependsOnAny(Operation *op, const SmallPtrSetImpl<Operation *> &others) {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    Operation *producer = operand.getDefiningOp();
+    return producer && (others.contains(producer) || dependsOnAny(producer, others));
+  });
+}
+
 LogicalResult Reductions::print(ArrayRef<Value> roots, function_ref<SmallVector<AxisRange>(Operation *)> ranges) {
   SetVector<Operation *> found;
+  SmallPtrSet<Operation *, 4> unseen; // by other threads: since the last barrier
   SmallPtrSet<Operation *, 16> seen;
   for (Value root : roots)
     collect(root, found, seen);
   for (Operation *op : found) {
+    if (dependsOnAny(op, unseen)) {
+      printer.line("__syncthreads();");
+      unseen.clear();
+    }
     SmallVector<AxisRange> kept = ranges(op);
     reduced = dyn_cast<mj::ReduceOp>(op);
     int64_t lines = 1;
@@ -91,7 +104,11 @@ LogicalResult Reductions::print(ArrayRef<Value> roots, function_ref<SmallVector<
       computeAlone(reduced);
     else if (failed(printOne(op, kept)))
       return failure();
+    else
+      unseen.insert(op);
   }
+  if (!unseen.empty())
+    printer.line("__syncthreads();");
   return success();
 }
 
@@ -298,6 +315,5 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
     });
   }
   ++next;
-  printer.line("__syncthreads();");
   return success();
 }

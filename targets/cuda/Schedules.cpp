@@ -55,10 +55,11 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
   while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
     splits *= 2;
-  constexpr int64_t warps = 4, bytesInFlight = 96 << 10;
-  int64_t stages = std::clamp<int64_t>(std::min(bytesInFlight, profile.sharedBytesPerProcessor / 2 - (12 << 10)) /
-                                           (warps * 2 * 16 * size * elementBytes),
-                                       2, 6);
+  // Two blocks a multiprocessor, with the row's own key and value and what the prologue keeps.
+  constexpr int64_t warps = 4;
+  int64_t tileBytes = 2 * 16 * size * elementBytes;
+  int64_t bytes = profile.sharedBytesPerProcessor / 2 - (6 << 10) - tileBytes;
+  int64_t stages = std::clamp<int64_t>(bytes / (warps * tileBytes), 2, 6);
   return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
                       {{"splits", splits}, {"stages", stages}, {"threads", warps * 32}});
 }
@@ -127,8 +128,14 @@ static int64_t longestLine(Block &body) {
   return longest;
 }
 
-/// 16 bytes of bf16 a thread; a warp for lines of up to 256 elements, so that no reduction needs shared memory there.
+/// All lines of a row side by side, a warp each, where a row is several; else 16 bytes of bf16 a thread; a warp for
+/// lines of up to 256 elements, so that no reduction needs shared memory there.
 static mj::ScheduleAttr chooseRows(mj::FusionOp fusion, StringRef name, int64_t rows, int64_t line) {
+  int64_t lines = mostElements(fusion.getBody().front()) / std::max<int64_t>(rows * line, 1);
+  if (lines > 1 && name == kRowsSchedule) {
+    int64_t threads = std::clamp<int64_t>(lines * 32, 128, 512);
+    return makeSchedule(fusion.getContext(), name, {{"rows", 1}, {"threads", threads}, {"threads_per_row", threads}});
+  }
   int64_t threadsPerRow = std::clamp<int64_t>(llvm::PowerOf2Ceil(llvm::divideCeil(line, 8)), 32, 512);
   int64_t threads = std::max<int64_t>(threadsPerRow, 128);
   return makeSchedule(

@@ -46,8 +46,9 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
   static constexpr bool IsF8 = sizeof(T) == 1, IsSwizzled = Pieces >= 4 && (Pieces & (Pieces - 1)) == 0;
   static constexpr int PartFloats = G * (D + 2); // of a warp: sums, maximum, sum of weights
   static constexpr int RingBytes = Warps * Stages * StageBytes;
-  /// What the block needs: stages, the row's own key and value, parts of all warps and of the block.
-  static constexpr int SharedBytes = RingBytes + StageBytes + (Warps + 1) * PartFloats * 4;
+  /// What the block needs: stages, the row's own key and value, the block's part.
+  static constexpr int SharedBytes = RingBytes + StageBytes + PartFloats * 4;
+  static_assert(PartFloats * 4 <= Stages * StageBytes); // a warp's part takes the place of its stages
 
   uint8_t *shared;
   Cache cache;
@@ -60,9 +61,10 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
   __device__ static int warp() { return threadIdx.x / 32; }
   __device__ uint8_t *stageOf(int tile) const { return shared + (warp() * Stages + tile % Stages) * StageBytes; }
   __device__ T *ownRow(bool isValue) const { return reinterpret_cast<T *>(shared + RingBytes + isValue * TileBytes); }
-  __device__ float *part(int index) const {
-    return reinterpret_cast<float *>(shared + RingBytes + StageBytes) + index * PartFloats;
+  __device__ float *partOfWarp(int warp) const {
+    return reinterpret_cast<float *>(shared + warp * Stages * StageBytes);
   }
+  __device__ float *partOfBlock() const { return reinterpret_cast<float *>(shared + RingBytes + StageBytes); }
   /// Tiles of this warp.
   __device__ int count() const { return tiles > warp() ? (tiles - warp() + Warps - 1) / Warps : 0; }
 
@@ -133,11 +135,12 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
       add(stageOf(i), max(start - first, 0), stop - first, q, exponentScale, sums, maximum, weights);
       __syncwarp();
     }
-    asm volatile("cp.async.wait_group 0;");
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
     if (hasOwn && rank == 0 && warp() == Warps - 1)
       add(shared + RingBytes, 0, 1, q, exponentScale, sums, maximum, weights);
 
-    float *mine = part(warp());
+    __syncwarp();
+    float *mine = partOfWarp(warp());
     for (int octet = 0; octet < Octets; ++octet)
       for (int i = 0; i < 2; ++i) {
         const int h = octet * 8 + t * 2 + i;
@@ -164,11 +167,11 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
     for (int i = threadIdx.x; i < G * D; i += Warps * 32) {
       const int h = i / D, d = i % D;
       float maximum, weight;
-      const float value = combineParts<Warps>(h, d, maximum, weight, [&](int w, int at) { return part(w)[at]; });
+      const float value = combineParts<Warps>(h, d, maximum, weight, [&](int w, int at) { return partOfWarp(w)[at]; });
       if constexpr (Splits == 1) {
         write(h, d, weight > 0.0f ? value / weight : 0.0f);
       } else {
-        float *block = part(Warps) + h * (D + 2);
+        float *block = partOfBlock() + h * (D + 2);
         block[d] = value;
         if (d == 0) {
           block[D] = maximum;
@@ -182,7 +185,7 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
         const int h = i / D, d = i % D;
         float maximum, weight;
         const float value = combineParts<Splits>(h, d, maximum, weight,
-                                                 [&](int block, int at) { return loadRemote(part(Warps) + at, block); });
+                                                 [&](int block, int at) { return loadRemote(partOfBlock() + at, block); });
         write(h, d, weight > 0.0f ? value / weight : 0.0f);
       }
       syncCluster(); // others still read

@@ -1,110 +1,197 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A matmul of many rows in tiles: cp.async to shared memory some steps ahead, ldmatrix, mma.m16n8k16. Eight warps, two
-// along M by four along N.
+// A matmul of many rows in tiles: cp.async to shared memory some steps ahead, products by eight warps with mma.m16n8k16 or
+// by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that the
+// epilogue's threads have neighbouring columns.
 #pragma once
 #include "small_matmul.cuh"
+#include "wgmma.cuh"
 
 /// 16 bytes to shared memory, zeros where `inside` is false.
 __device__ inline void copyAsync(void *to, const void *from, bool inside) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
-               "r"(inside ? 16 : 0));
+               "r"(inside ? 16 : 0)
+               : "memory");
 }
 __device__ inline void loadMatrices(uint32_t (&r)[4], const void *p) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(sharedAddress(p)));
+               : "r"(sharedAddress(p))
+               : "memory");
 }
 
-/// Elements of K in a step; a row of a tile is 128 bytes, its 16-byte pieces exchanged so that eight rows lie in
-/// different banks.
-constexpr int kStepK = 64;
-__device__ inline int placeOf(int row, int piece) { return row * kStepK + (piece ^ (row & 7)) * 8; }
+/// The byte of a tile where a 16-byte piece of a row lies. A row is 128 bytes; pieces are exchanged so that eight rows lie
+/// in different banks.
+__device__ inline int placeOf(int row, int piece) { return row * 128 + (piece ^ (row & 7)) * 16; }
 
-/// Rows [first, first + Rows) of a row-major matrix, elements [k, k + kStepK) of each.
-template <int Rows, int K, int Threads, typename T>
-__device__ inline void fetch(bf16 *tile, const T *matrix, int first, int end, int k) {
-  for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
-    const int row = i / 8, piece = i % 8, column = k + piece * 8;
-    const bool inside = first + row < end && column < K;
-    const T *from = matrix + (inside ? int64_t(first + row) * K + column : 0);
-    bf16 *to = tile + placeOf(row, piece);
-    if constexpr (sizeof(T) == 2) {
-      copyAsync(to, from, inside);
-    } else {
-      Pairs pairs{{0, 0, 0, 0}};
-      if (inside)
-        pairs = loadPairs(from);
-      *reinterpret_cast<uint4 *>(to) = {pairs.p[0], pairs.p[1], pairs.p[2], pairs.p[3]};
-    }
-  }
-}
+/// `epilogue(m, n, acc)` for every element of the tile at (row, column) within (M, N): acc[w] = sum_k x[m, k]
+/// weights[w][n, k]. Operands are multiplied as elements of type E, bf16 or, by wgmma, f8; narrower ones are widened on
+/// their way. K is a multiple of 8, of 16 where an operand has bytes. `UsesGroups`: by wgmma, TileM 64 or 128.
+template <int M, int N, int K, int TileM, int TileN, int Stages, int Splits, int Weights, bool UsesGroups, typename E,
+          typename X, typename W>
+struct LargeMatmul {
+  static constexpr int Threads = 256, StepK = 128 / sizeof(E), AllSteps = (K + StepK - 1) / StepK;
+  static constexpr int Share = (AllSteps + Splits - 1) / Splits; // steps of a block of a cluster
+  static constexpr int StageBytes = (TileM + Weights * TileN) * 128;
+  // Products of the last step may still be on their way when the next copies begin.
+  static constexpr int Ahead = UsesGroups ? Stages - 2 : Stages - 1;
+  static constexpr int SumStride = TileN + 4, SumBytes = Weights * TileM * SumStride * 4;
+  static constexpr int SharedBytes = Stages * StageBytes > SumBytes ? Stages * StageBytes : SumBytes;
+  static_assert(Ahead > 0);
 
-/// `epilogue(row, column, acc)` for every element of the tile at (row, column) within (M, N); acc[w] is the product with
-/// weights[w]. Shared memory: Stages x (TileM + Weights x TileN) x kStepK elements.
-template <int M, int N, int K, int TileM, int TileN, int Stages, int Weights, typename X, typename W, typename Epilogue>
-__device__ inline void largeMatmul(const X *x, const W *const (&weights)[Weights], int row, int column, uint8_t *shared,
-                                   Epilogue epilogue) {
-  constexpr int Threads = 256, TilesM = TileM / 2 / 16, TilesN = TileN / 4 / 8;
-  constexpr int StageElements = (TileM + Weights * TileN) * kStepK, Steps = (K + kStepK - 1) / kStepK;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warpM = warp / 4 * (TileM / 2), warpN = warp % 4 * (TileN / 4);
-  bf16 *stages = reinterpret_cast<bf16 *>(shared);
-  float sums[Weights][TilesM][TilesN][4];
-  for (auto &weight : sums)
-    for (auto &line : weight)
-      for (auto &part : line)
-        for (float &sum : part)
-          sum = 0.0f;
+  const X *x;
+  const W *weights[Weights];
+  int row, column, rank; // rank: of the block in its cluster
+  uint8_t *shared;
 
-  auto fetchStep = [&](int step) {
-    if (step < Steps) {
-      bf16 *stage = stages + step % Stages * StageElements;
-      fetch<TileM, K, Threads>(stage, x, row, M, step * kStepK);
+  template <typename Epilogue> __device__ void run(Epilogue epilogue) {
+    if constexpr (UsesGroups)
+      multiplyByGroups();
+    else
+      multiplyByWarps();
+    if constexpr (Splits > 1)
+      syncCluster();
+    else
+      __syncthreads();
+    const float *sums = reinterpret_cast<const float *>(shared);
+    for (int i = threadIdx.x + rank * Threads; i < TileM * TileN; i += Threads * Splits) {
+      const int m = i / TileN, n = i % TileN;
+      if (row + m >= M || column + n >= N)
+        continue;
+      float acc[Weights] = {};
       for (int w = 0; w < Weights; ++w)
-        fetch<TileN, K, Threads>(stage + (TileM + w * TileN) * kStepK, weights[w], column, N, step * kStepK);
-    }
-    asm volatile("cp.async.commit_group;");
-  };
-  for (int step = 0; step < Stages - 1; ++step)
-    fetchStep(step);
-  for (int step = 0; step < Steps; ++step) {
-    asm volatile("cp.async.wait_group %0;" ::"n"(Stages - 2));
-    __syncthreads();
-    fetchStep(step + Stages - 1);
-    const bf16 *stage = stages + step % Stages * StageElements;
-#pragma unroll
-    for (int k = 0; k < kStepK / 16; ++k) {
-      uint32_t a[TilesM][4];
-      for (int i = 0; i < TilesM; ++i)
-        loadMatrices(a[i], stage + placeOf(warpM + i * 16 + lane % 16, k * 2 + lane / 16));
-      for (int w = 0; w < Weights; ++w)
-        for (int j = 0; j < TilesN; j += 2) {
-          uint32_t b[4];
-          loadMatrices(b, stage + (TileM + w * TileN) * kStepK +
-                              placeOf(warpN + j * 8 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
-          for (int i = 0; i < TilesM; ++i) {
-            mma16816(sums[w][i][j], a[i], b[0], b[1]);
-            mma16816(sums[w][i][j + 1], a[i], b[2], b[3]);
-          }
+        for (int split = 0; split < Splits; ++split) {
+          const float *sum = sums + (w * TileM + m) * SumStride + n;
+          acc[w] += Splits > 1 ? loadRemote(sum, split) : *sum;
         }
+      epilogue(row + m, column + n, acc);
+    }
+    if constexpr (Splits > 1)
+      syncCluster(); // others still read
+  }
+
+private:
+  __device__ int steps() const { return max(min(Share, AllSteps - rank * Share), 0); }
+
+  /// Rows [first, first + Rows) of a row-major matrix, a step of each.
+  template <int Rows, typename T> __device__ void fetch(uint8_t *tile, const T *matrix, int first, int end, int k) {
+    constexpr int Elements = 16 / sizeof(E); // of a piece
+#pragma unroll 4
+    for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
+      const int r = i / 8, piece = i % 8, at = k + piece * Elements;
+      const bool inside = first + r < end && at < K;
+      const T *from = matrix + (inside ? int64_t(first + r) * K + at : 0);
+      uint8_t *to = tile + placeOf(r, piece);
+      if constexpr (sizeof(T) == sizeof(E)) {
+        copyAsync(to, from, inside);
+      } else {
+        Pairs pairs{{0, 0, 0, 0}};
+        if (inside)
+          pairs = loadPairs(from);
+        *reinterpret_cast<uint4 *>(to) = {pairs.p[0], pairs.p[1], pairs.p[2], pairs.p[3]};
+      }
     }
   }
-  asm volatile("cp.async.wait_group 0;");
+
+  __device__ void fetchStep(int step) {
+    if (step < steps()) {
+      uint8_t *stage = shared + step % Stages * StageBytes;
+      const int k = (rank * Share + step) * StepK;
+      fetch<TileM>(stage, x, row, M, k);
+      for (int w = 0; w < Weights; ++w)
+        fetch<TileN>(stage + (TileM + w * TileN) * 128, weights[w], column, N, k);
+    }
+    asm volatile("cp.async.commit_group;" ::: "memory");
+  }
+
+  __device__ float *sumsOf(int w) { return reinterpret_cast<float *>(shared) + w * TileM * SumStride; }
+
+  __device__ void multiplyByGroups() {
+    // A group has 64 rows of the tile, or half the columns of one of 64 rows.
+    constexpr int GroupN = TileM == 128 ? TileN : TileN / 2;
+    const int group = threadIdx.x / 128, firstRow = TileM == 128 ? group * 64 : 0,
+              firstColumn = TileM == 128 ? 0 : group * GroupN;
+    float acc[Weights][GroupN / 2];
 #pragma unroll
-  for (int i = 0; i < TilesM; ++i)
+    for (int w = 0; w < Weights; ++w)
 #pragma unroll
-    for (int j = 0; j < TilesN; ++j)
+      for (int i = 0; i < GroupN / 2; ++i)
+        acc[w][i] = 0.0f;
+    for (int step = 0; step < Ahead; ++step)
+      fetchStep(step);
+    const int count = steps();
+    for (int step = 0; step < count; ++step) {
+      asm volatile("cp.async.wait_group %0;" ::"n"(Ahead - 1) : "memory");
+      showToProducts();
+      __syncthreads();
+      const uint8_t *stage = shared + step % Stages * StageBytes;
+      const uint64_t a = describeOperand(stage + firstRow * 128);
+      beginProducts();
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int m = row + warpM + i * 16 + lane / 4 + e / 2 * 8, n = column + warpN + j * 8 + lane % 4 * 2 + e % 2;
-        if (m >= M || n >= N)
-          continue;
-        float acc[Weights];
+      for (int k = 0; k < 4; ++k)
+#pragma unroll
         for (int w = 0; w < Weights; ++w)
-          acc[w] = sums[w][i][j][e];
-        epilogue(m, n, acc);
+          Products<GroupN, sizeof(E)>::add(
+              acc[w], a + 2 * k, describeOperand(stage + (TileM + w * TileN + firstColumn) * 128) + 2 * k);
+      commitProducts();
+      waitForProducts<1>(); // the step before: its stage is free in all groups behind the next barrier
+      fetchStep(step + Ahead);
+    }
+    waitForProducts<0>();
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    __syncthreads();
+    const int lane = threadIdx.x % 32, m = firstRow + threadIdx.x / 32 % 4 * 16 + lane / 4;
+#pragma unroll
+    for (int w = 0; w < Weights; ++w)
+#pragma unroll
+      for (int i = 0; i < GroupN / 2; i += 2) {
+        const int n = firstColumn + i / 4 * 8 + lane % 4 * 2;
+        float *sum = sumsOf(w) + (m + i / 2 % 2 * 8) * SumStride + n;
+        *reinterpret_cast<float2 *>(sum) = {acc[w][i], acc[w][i + 1]};
       }
-}
+  }
+
+  __device__ void multiplyByWarps() {
+    constexpr int TilesM = TileM / 2 / 16, TilesN = TileN / 4 / 8;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warpM = warp / 4 * (TileM / 2),
+              warpN = warp % 4 * (TileN / 4);
+    float acc[Weights][TilesM][TilesN][4] = {};
+    for (int step = 0; step < Ahead; ++step)
+      fetchStep(step);
+    const int count = steps();
+    for (int step = 0; step < count; ++step) {
+      asm volatile("cp.async.wait_group %0;" ::"n"(Ahead - 1) : "memory");
+      __syncthreads();
+      fetchStep(step + Ahead);
+      const uint8_t *stage = shared + step % Stages * StageBytes;
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        uint32_t a[TilesM][4];
+        for (int i = 0; i < TilesM; ++i)
+          loadMatrices(a[i], stage + placeOf(warpM + i * 16 + lane % 16, k * 2 + lane / 16));
+        for (int w = 0; w < Weights; ++w)
+          for (int j = 0; j < TilesN; j += 2) {
+            uint32_t b[4];
+            loadMatrices(b, stage + (TileM + w * TileN) * 128 +
+                                placeOf(warpN + j * 8 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
+            for (int i = 0; i < TilesM; ++i) {
+              mma16816(acc[w][i][j], a[i], b[0], b[1]);
+              mma16816(acc[w][i][j + 1], a[i], b[2], b[3]);
+            }
+          }
+      }
+    }
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    __syncthreads();
+    for (int w = 0; w < Weights; ++w)
+      for (int i = 0; i < TilesM; ++i)
+        for (int j = 0; j < TilesN; ++j)
+          for (int half = 0; half < 2; ++half) {
+            float *sum = sumsOf(w) + (warpM + i * 16 + half * 8 + lane / 4) * SumStride + warpN + j * 8 + lane % 4 * 2;
+            *reinterpret_cast<float2 *>(sum) = {acc[w][i][j][half * 2], acc[w][i][j][half * 2 + 1]};
+          }
+  }
+};
 
 /// The same for element types that the tensor cores do not multiply here, or a K that is no multiple of 8: a thread an
 /// element.

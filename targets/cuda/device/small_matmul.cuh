@@ -139,7 +139,7 @@ struct SmallMatmul {
 
   /// Brings x to shared memory, for all warps.
   template <typename X> __device__ void stage(const X &rows) {
-#pragma unroll 4
+#pragma unroll 8
     for (int task = warp(); task < M * Pieces; task += Warps) {
       const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
       float square = 0.0f;
