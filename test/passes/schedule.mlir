@@ -151,7 +151,7 @@ exec.entry @empty inputs [] outputs [] {
 // -----
 
 // What a kernel reads early may be an input, and not what the step before it writes.
-// CHECK: exec.entry @early inputs
+// CHECK: exec.entry @early graph inputs
 // CHECK: exec.launch @step(%{{.*}}, %[[A:.*]]) after []{{$}}
 // CHECK: exec.launch @step(%[[A]], %[[B:.*]]) after [0]{{$}}
 // CHECK: exec.launch @step(%{{.*}}, %{{.*}}) after [] dependent
