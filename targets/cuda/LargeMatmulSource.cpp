@@ -39,8 +39,7 @@ LogicalResult LargeMatmulPrinter::print() {
     source.sharedBytes = 0;
     source.cluster = 1;
   }
-  bool isF8 =
-      isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType());
+  bool isF8 = isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType());
   if (isF8 && !(usesGroups && usesTensorCores()))
     source.precision = usesTensorCores() ? "bf16 by mma.sync" : "f32 by the plain cores";
   printer.line(
@@ -54,16 +53,13 @@ LogicalResult LargeMatmulPrinter::print() {
     printer.line(Twine(number ? "else " : "") +
                  (isLast ? std::string("{") : formatv("if (columnTile < {0}) {{", firstTile + tiles).str()));
     printer.indentBy(2);
-    printer.line(formatv("const auto epilogue = [&](int m, int n, const float (&acc)[{0}]) {{", weights));
-    printer.indentBy(2);
-    if (failed(printEpilogue(set, [&](size_t w) { return formatv("acc[{0}]", w).str(); })))
+    if (failed(printEpilogue(set)))
       return failure();
-    printer.indentBy(-2);
-    printer.line("};");
     if (usesTensorCores()) {
       printer.line(formatv("using Matmul = LargeMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}>;",
-                           rows, n, k, tileM, tileN, stages, splits, weights, usesGroups, isF8 && usesGroups ? "f8" : "bf16",
-                           elementTypeName(tensorOf(first.getX()).getElementType()), element));
+                           rows, n, k, tileM, tileN, stages, splits, weights, usesGroups,
+                           isF8 && usesGroups ? "f8" : "bf16", elementTypeName(tensorOf(first.getX()).getElementType()),
+                           element));
       printer.line("static_assert(Matmul::SharedBytes <= " + Twine(source.sharedBytes) + ");");
       printer.line(
           formatv("Matmul matmul{{{0}, {{{1}}, rowTile * {2}, (columnTile - {3}) * {4}, int(blockIdx.x % {5}), "

@@ -77,11 +77,27 @@ size_t MatmulPrinter::widest() {
   return most;
 }
 
-LogicalResult MatmulPrinter::printEpilogue(const ColumnSet &set, function_ref<std::string(size_t)> accumulator) {
+LogicalResult MatmulPrinter::printBranches(ArrayRef<ColumnSet> sets,
+                                           function_ref<LogicalResult(const ColumnSet &)> print) {
+  if (sets.size() == 1)
+    return print(sets.front());
+  for (auto [number, set] : llvm::enumerate(sets)) {
+    printer.line(Twine(number ? "} else " : "") +
+                 (number + 1 == sets.size() ? std::string("{") : formatv("if (set == {0}) {{", number).str()));
+    printer.indentBy(2);
+    if (failed(print(set)))
+      return failure();
+    printer.indentBy(-2);
+  }
+  printer.line("}");
+  return success();
+}
+
+LogicalResult MatmulPrinter::printValues(const ColumnSet &set) {
   printer.startBlock();
   for (auto [index, member] : llvm::enumerate(set.columns.matmuls)) {
     mj::MatmulOp matmul = member;
-    std::string sum = accumulator(index);
+    std::string sum = formatv("acc[{0}]", index);
     printer.setLeaf(matmul.getResult(), [matmul, sum](ElementPrinter &inner, ArrayRef<std::string> indices) mutable {
       std::string text = sum;
       if (Value scale = matmul.getWeightScale()) {
@@ -94,7 +110,7 @@ LogicalResult MatmulPrinter::printEpilogue(const ColumnSet &set, function_ref<st
       return text;
     });
   }
-  for (unsigned index : set.results) {
+  for (auto [number, index] : llvm::enumerate(set.results)) {
     Value value = context.block().getTerminator()->getOperand(index);
     RankedTensorType type = tensorOf(value);
     // Results may be stacks of heads: the columns are split.
@@ -110,8 +126,37 @@ LogicalResult MatmulPrinter::printEpilogue(const ColumnSet &set, function_ref<st
     FailureOr<std::string> element = printer.print(value, indices);
     if (failed(element))
       return failure();
-    printer.line(
-        formatv("store({0}, int64_t(m) * {1} + n, {2});", context.result(index), set.columns.columns(), *element));
+    printer.line(formatv("values[{0}] = {1};", number, *element));
   }
+  return success();
+}
+
+LogicalResult MatmulPrinter::printStores(const ColumnSet &set) {
+  for (auto [number, index] : llvm::enumerate(set.results))
+    printer.line(formatv("store({0}, int64_t(m) * {1} + n, values[{2}]);", context.result(index), set.columns.columns(),
+                         number));
+  return success();
+}
+
+LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
+  size_t results = 0, weights = 0;
+  for (const ColumnSet &set : sets) {
+    results = std::max<size_t>(results, set.results.size());
+    weights = std::max(weights, set.columns.matmuls.size());
+  }
+  printer.line(formatv("const auto compute = [&](int m, int n, const float (&acc)[{0}], float (&values)[{1}]) {{",
+                       weights, results));
+  printer.indentBy(2);
+  if (failed(printBranches(sets, [&](const ColumnSet &set) { return printValues(set); })))
+    return failure();
+  printer.indentBy(-2);
+  printer.line("};");
+  printer.line(formatv("const auto put = [&](int m, int n, const float (&values)[{0}]) {{", results));
+  printer.indentBy(2);
+  if (failed(printBranches(sets, [&](const ColumnSet &set) { return printStores(set); })))
+    return failure();
+  printer.indentBy(-2);
+  printer.line("};");
+  printer.line(formatv("const Epilogue<{0}, decltype(compute), decltype(put)> epilogue{{compute, put};", results));
   return success();
 }

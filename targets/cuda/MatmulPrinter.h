@@ -29,8 +29,9 @@ protected:
   std::string weightsOf(const ColumnSet &set);
   /// The most matmuls that a set has.
   size_t widest();
-  /// Prints the stores of a set's results at (m, n); `accumulator(w)` is the product with its matmul w.
-  llvm::LogicalResult printEpilogue(const ColumnSet &set, llvm::function_ref<std::string(size_t)> accumulator);
+  /// Declares `epilogue`, an Epilogue of (m, n) with `acc[w]` the product with matmul w of a set. Where there are
+  /// several sets, the variable `set` tells which.
+  llvm::LogicalResult printEpilogue(llvm::ArrayRef<ColumnSet> sets);
 
   KernelContext &context;
   KernelSource &source;
@@ -39,6 +40,14 @@ protected:
   int64_t rows, k;
   mlir::Type weightElement;
   llvm::SmallVector<ColumnSet> sets;
+
+private:
+  /// Calls `print` in the branch of each set.
+  llvm::LogicalResult printBranches(llvm::ArrayRef<ColumnSet> sets,
+                                    llvm::function_ref<llvm::LogicalResult(const ColumnSet &set)> print);
+  /// Prints the results of a set at (m, n) to `values`, and where they are stored.
+  llvm::LogicalResult printValues(const ColumnSet &set);
+  llvm::LogicalResult printStores(const ColumnSet &set);
 };
 
 } // namespace mjolnir::cuda

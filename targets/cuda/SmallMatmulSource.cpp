@@ -33,8 +33,6 @@ private:
   /// Declares `x`, a function of (m, k).
   LogicalResult printFunction();
   void printEarlyLoads(int64_t columns);
-  /// The stores of all sets in a lambda of (m, n, acc).
-  LogicalResult printEpilogues();
 };
 } // namespace
 
@@ -147,27 +145,6 @@ void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
   }
 }
 
-LogicalResult SmallMatmulPrinter::printEpilogues() {
-  printer.line(formatv("const auto epilogue = [&](int m, int n, const float (&acc)[{0}]) {{", widest()));
-  printer.indentBy(2);
-  for (auto [number, set] : llvm::enumerate(sets)) {
-    if (sets.size() > 1) {
-      printer.line(Twine(number ? "} else " : "") +
-                   (number + 1 == sets.size() ? std::string("{") : formatv("if (set == {0}) {{", number).str()));
-      printer.indentBy(2);
-    }
-    if (failed(printEpilogue(set, [&](size_t w) { return formatv("acc[{0}]", w).str(); })))
-      return failure();
-    if (sets.size() > 1)
-      printer.indentBy(-2);
-  }
-  if (sets.size() > 1)
-    printer.line("}");
-  printer.indentBy(-2);
-  printer.line("};");
-  return success();
-}
-
 LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   int64_t columns = context.parameter("columns"), groupColumns = context.parameter("group_columns");
   int64_t slices = context.parameter("slices"), splits = context.parameter("splits");
@@ -217,7 +194,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   if (slices > 1 && splits == 1 && groups * slices <= warps)
     printEarlyLoads(groups * groupColumns);
   printer.line("matmul.stage(x);");
-  if (failed(printEpilogues()))
+  if (failed(printEpilogue(sets)))
     return failure();
   printer.line("matmul.run(x, epilogue);");
   return success();
@@ -231,7 +208,7 @@ LogicalResult SmallMatmulPrinter::printPlain() {
   printer.line("const int block = blockIdx.x;");
   if (sets.size() > 1)
     printer.line("int set;");
-  if (failed(printEpilogues()))
+  if (failed(printEpilogue(sets)))
     return failure();
   printSets(printer, columns, [&](size_t set, StringRef block, int64_t n) {
     if (sets.size() > 1)

@@ -56,8 +56,7 @@ __device__ inline float loadRemote(const float *p, int rank) {
                "ld.shared::cluster.f32 %0, [place];\n"
                "}"
                : "=f"(value)
-               : "r"(sharedAddress(p)), "r"(rank)
-               : "memory");
+               : "r"(sharedAddress(p)), "r"(rank));
   return value;
 }
 __device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
@@ -68,7 +67,6 @@ __device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
                "ld.shared::cluster.u64 %0, [place];\n"
                "}"
                : "=l"(value)
-               : "r"(sharedAddress(p)), "r"(rank)
-               : "memory");
+               : "r"(sharedAddress(p)), "r"(rank));
   return value;
 }

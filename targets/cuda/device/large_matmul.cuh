@@ -54,17 +54,37 @@ struct LargeMatmul {
     else
       __syncthreads();
     const float *sums = reinterpret_cast<const float *>(shared);
-    for (int i = threadIdx.x + rank * Threads; i < TileM * TileN; i += Threads * Splits) {
-      const int m = i / TileN, n = i % TileN;
-      if (row + m >= M || column + n >= N)
-        continue;
-      float acc[Weights] = {};
-      for (int w = 0; w < Weights; ++w)
-        for (int split = 0; split < Splits; ++split) {
-          const float *sum = sums + (w * TileM + m) * SumStride + n;
-          acc[w] += Splits > 1 ? loadRemote(sum, split) : *sum;
+    constexpr int Step = Threads * Splits, All = TileM * TileN / Step, Batch = All < 8 ? All : 8;
+    static_assert(TileM * TileN % (Step * Batch) == 0);
+    for (int j = 0; j < All; j += Batch) {
+      float acc[Batch][Weights], values[Batch][Epilogue::kResults];
+      auto place = [&](int k, int &m, int &n) {
+        const int i = threadIdx.x + rank * Threads + (j + k) * Step;
+        m = i / TileN, n = i % TileN;
+        return row + m < M && column + n < N;
+      };
+#pragma unroll
+      for (int k = 0; k < Batch; ++k) {
+        int m, n;
+        place(k, m, n);
+#pragma unroll
+        for (int w = 0; w < Weights; ++w) {
+          acc[k][w] = 0.0f;
+#pragma unroll
+          for (int split = 0; split < Splits; ++split) {
+            const float *sum = sums + (w * TileM + m) * SumStride + n;
+            acc[k][w] += Splits > 1 ? loadRemote(sum, split) : *sum;
+          }
         }
-      epilogue(row + m, column + n, acc);
+      }
+#pragma unroll
+      for (int k = 0; k < Batch; ++k)
+        if (int m, n; place(k, m, n))
+          epilogue.compute(row + m, column + n, acc[k], values[k]);
+#pragma unroll
+      for (int k = 0; k < Batch; ++k)
+        if (int m, n; place(k, m, n))
+          epilogue.put(row + m, column + n, values[k]);
     }
     if constexpr (Splits > 1)
       syncCluster(); // others still read

@@ -81,6 +81,21 @@ template <typename Function> struct ComputedRows {
 };
 template <typename Function> ComputedRows(Function) -> ComputedRows<Function>;
 
+//===--- The epilogue --------------------------------------------------------===//
+
+/// What becomes of the products at (m, n): `compute(m, n, acc, values)` makes `Results` numbers of them, `put(m, n, values)`
+/// stores them. A thread computes several elements before it stores the first, so that it waits for what they read once.
+template <int Results, typename Compute, typename Put> struct Epilogue {
+  static constexpr int kResults = Results;
+  Compute compute;
+  Put put;
+  template <int Weights> __device__ void operator()(int m, int n, const float (&acc)[Weights]) const {
+    float values[Results];
+    compute(m, n, acc, values);
+    put(m, n, values);
+  }
+};
+
 //===--- The product ---------------------------------------------------------===//
 
 /// The columns [column, end) of `Weights` products of M rows of x, by a block: acc[w] = sum_k x(m, k) weights[w][n, k].
@@ -259,23 +274,27 @@ private:
   template <typename X, typename Epilogue>
   __device__ void finish(const X &rows, const float (&acc)[Tiles][Octets][4], int first, Epilogue epilogue) {
     const int g = lane() / 4, t = lane() % 4;
-    for (int octet = 0; octet < Octets; ++octet)
+    constexpr int Columns = GroupColumns / 8;
+    for (int octet = 0; octet < Octets; ++octet) {
+      float values[2][Columns][Epilogue::kResults];
       for (int i = 0; i < 2; ++i) {
         const int m = octet * 8 + t * 2 + i;
-        if (m >= M)
-          continue;
-        const float scale = scaleOf(rows, m);
-        for (int c = 0; c < GroupColumns / 8; ++c) {
-          const int n = first + c * 8 + g;
+        const float scale = m < M ? scaleOf(rows, m) : 0.0f;
+        for (int c = 0; c < Columns; ++c) {
           float sums[Weights];
           for (int w = 0; w < Weights; ++w) {
-            const int half = w * (GroupColumns / 8) + c;
+            const int half = w * Columns + c;
             sums[w] = acc[half / 2][octet][half % 2 * 2 + i] * scale;
           }
-          if (n < end)
-            epilogue(m, n, sums);
+          if (m < M && first + c * 8 + g < end)
+            epilogue.compute(m, first + c * 8 + g, sums, values[i][c]);
         }
       }
+      for (int i = 0; i < 2; ++i)
+        for (int c = 0; c < Columns; ++c)
+          if (const int m = octet * 8 + t * 2 + i; m < M && first + c * 8 + g < end)
+            epilogue.put(m, first + c * 8 + g, values[i][c]);
+    }
   }
 
   /// Leaves the warp's sums for the others.
@@ -293,24 +312,38 @@ private:
   template <typename X, typename Epilogue> __device__ void reduce(const X &rows, int round, Epilogue epilogue) {
     constexpr int GroupsOfRound = Rounds == 1 ? Groups : Warps / Slices, Columns = GroupsOfRound * GroupColumns;
     const int first = column + round * Columns;
-    for (int i = threadIdx.x + rank * Warps * 32; i < M * Columns; i += Warps * 32 * Splits) {
-      const int m = i / Columns, c = i % Columns, n = first + c;
-      if (n >= end)
-        continue;
-      float sums[Weights] = {};
+    constexpr int Step = Warps * 32 * Splits, All = (M * Columns + Step - 1) / Step, Batch = All < 4 ? All : 4;
+    for (int j = 0; j < All; j += Batch) {
+      float values[Batch][Epilogue::kResults];
+      auto place = [&](int k, int &m, int &c) {
+        const int i = threadIdx.x + rank * Warps * 32 + (j + k) * Step;
+        m = i / Columns, c = i % Columns;
+        return m < M && first + c < end;
+      };
 #pragma unroll
-      for (int split = 0; split < Splits; ++split)
+      for (int k = 0; k < Batch; ++k) {
+        int m, c;
+        if (!place(k, m, c))
+          continue;
+        float sums[Weights] = {};
 #pragma unroll
-        for (int slice = 0; slice < Slices; ++slice)
-          for (int w = 0; w < Weights; ++w) {
-            const float *sum =
-                part(c / GroupColumns * Slices + slice) + m * PartStride + w * GroupColumns + c % GroupColumns;
-            sums[w] += Splits > 1 ? loadRemote(sum, split) : *sum;
-          }
-      const float scale = scaleOf(rows, m);
-      for (float &sum : sums)
-        sum *= scale;
-      epilogue(m, n, sums);
+        for (int split = 0; split < Splits; ++split)
+#pragma unroll
+          for (int slice = 0; slice < Slices; ++slice)
+            for (int w = 0; w < Weights; ++w) {
+              const float *sum =
+                  part(c / GroupColumns * Slices + slice) + m * PartStride + w * GroupColumns + c % GroupColumns;
+              sums[w] += Splits > 1 ? loadRemote(sum, split) : *sum;
+            }
+        const float scale = scaleOf(rows, m);
+        for (float &sum : sums)
+          sum *= scale;
+        epilogue.compute(m, first + c, sums, values[k]);
+      }
+#pragma unroll
+      for (int k = 0; k < Batch; ++k)
+        if (int m, c; place(k, m, c))
+          epilogue.put(m, first + c, values[k]);
     }
   }
 };
