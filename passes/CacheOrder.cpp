@@ -21,6 +21,12 @@ bool CacheOrder::reaches(Value version, Value append) {
   return false;
 }
 
+BlockArgument CacheOrder::rootOf(Value version) {
+  while (Value before = versions.lookup(version))
+    version = before;
+  return cast<BlockArgument>(version);
+}
+
 LogicalResult CacheOrder::add(mj::FusionOp fusion) {
   Block &body = fusion.getBody().front();
   for (Operation &op : body) {
@@ -31,8 +37,8 @@ LogicalResult CacheOrder::add(mj::FusionOp fusion) {
     if (!append && !attention)
       continue;
     int64_t layer = append ? append.getLayer() : attention.getLayer();
-    auto last = lastAppend.find(layer);
     Value version = enteringVersion(fusion, append ? append.getKv() : attention.getKv());
+    auto last = lastAppend.find({rootOf(version).getArgNumber(), layer});
     if (last != lastAppend.end() && !reaches(version, last->second))
       return fusion.emitOpError("uses layer ") << layer << " of an older version of the cache than the last append";
   }
@@ -42,7 +48,7 @@ LogicalResult CacheOrder::add(mj::FusionOp fusion) {
     versions[result] = enteringVersion(fusion, yielded);
     for (auto append = yielded.getDefiningOp<mj::KvAppendOp>(); append;
          append = append.getKv().getDefiningOp<mj::KvAppendOp>())
-      lastAppend[append.getLayer()] = result;
+      lastAppend[{rootOf(result).getArgNumber(), append.getLayer()}] = result;
   }
   return success();
 }
@@ -50,8 +56,9 @@ LogicalResult CacheOrder::add(mj::FusionOp fusion) {
 LogicalResult CacheOrder::checkReturned(func::FuncOp entry) {
   for (Value operand : entry.getBody().front().getTerminator()->getOperands())
     if (isa<mj::KvType>(operand.getType()))
-      for (auto &[layer, append] : lastAppend)
-        if (!reaches(operand, append))
-          return entry.emitError() << "returns an older version of the cache than its last append to layer " << layer;
+      for (auto &[place, append] : lastAppend)
+        if (place.first == rootOf(operand).getArgNumber() && !reaches(operand, append))
+          return entry.emitError() << "returns an older version of the cache than its last append to layer "
+                                   << place.second;
   return success();
 }

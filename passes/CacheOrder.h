@@ -12,7 +12,7 @@
 
 namespace mjolnir {
 
-/// The cache is a value, its pool one memory that appends change: a region may use a layer only of the version that was
+/// A cache is a value, its pool one memory that appends change: a region may use a layer only of the version that was
 /// appended to last, and what an entry returns must be what the memory holds in the end.
 class CacheOrder {
 public:
@@ -24,8 +24,11 @@ public:
 
 private:
   bool reaches(mlir::Value version, mlir::Value append);
+  /// The argument of the entry that `version` was made from.
+  mlir::BlockArgument rootOf(mlir::Value version);
 
-  std::map<int64_t, mlir::Value> lastAppend;         ///< by layer: the result of the last region that appended to it
+  /// By the number of the argument that the cache is, and by layer: the result of the last region that appended to it.
+  std::map<std::pair<unsigned, int64_t>, mlir::Value> lastAppend;
   llvm::DenseMap<mlir::Value, mlir::Value> versions; ///< a version of the cache to the one it was made from
 };
 

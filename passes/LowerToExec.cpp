@@ -11,6 +11,8 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <array>
+#include <map>
 
 namespace mjolnir {
 #define GEN_PASS_DEF_LOWERTOEXEC
@@ -39,11 +41,20 @@ FailureOr<std::optional<int64_t>> getLayer(mj::FusionOp fusion) {
   return layer;
 }
 
+/// The pools of the program.
+struct Pools {
+  exec::KvPoolOp first;  ///< null where no entry has a cache
+  exec::KvPoolOp window; ///< beside it: see exec::getWindowPool
+};
+
+/// The fields of the batch that a pool has of its own.
+constexpr std::array kPoolFields = {mj::BatchField::block_tables, mj::BatchField::slots};
+
 /// Lowers one entry function.
 class EntryLowering {
 public:
-  EntryLowering(func::FuncOp function, KernelTable &kernels, exec::KvPoolOp pool)
-      : function(function), kernels(kernels), pool(pool), context(function.getContext()) {}
+  EntryLowering(func::FuncOp function, KernelTable &kernels, Pools pools)
+      : function(function), kernels(kernels), pools(pools), context(function.getContext()) {}
 
   LogicalResult run() {
     Block &block = function.getBody().front();
@@ -124,6 +135,9 @@ private:
         auto field = static_cast<mj::BatchField>(i);
         inputs.push_back(binding(mj::stringifyBatchField(field), mj::getFieldType(batch, field)));
       }
+      if (pools.window)
+        for (mj::BatchField field : kPoolFields)
+          inputs.push_back(binding("window_" + mj::stringifyBatchField(field).str(), mj::getFieldType(batch, field)));
     } else if (auto sampling = dyn_cast<mj::SamplingType>(argument.getType())) {
       for (int i = 0; i < exec::kSamplingFields; ++i) {
         auto field = static_cast<exec::SamplingField>(i);
@@ -139,12 +153,41 @@ private:
     if (isa<mj::BatchType>(argument.getType())) {
       for (unsigned i = 0; i <= mj::getMaxEnumValForBatchField(); ++i)
         batchFields.push_back(body.getArgument(nextInput++));
+      if (pools.window)
+        for (mj::BatchField field : kPoolFields)
+          windowFields[field] = body.getArgument(nextInput++);
     } else if (isa<mj::SamplingType>(argument.getType())) {
       for (int i = 0; i < exec::kSamplingFields; ++i)
         samplingFields.push_back(body.getArgument(nextInput++));
     } else if (isa<RankedTensorType>(argument.getType())) {
       buffers[argument] = body.getArgument(nextInput++);
+    } else if (isa<mj::KvType>(argument.getType())) {
+      auto name = function.getArgAttrOfType<FlatSymbolRefAttr>(argument.getArgNumber(), mj::kPoolAttr);
+      bool isWindow = name && pools.window && name.getValue() == pools.window.getSymName();
+      poolOf[argument] = isWindow ? pools.window : pools.first;
     }
+  }
+
+  /// The pool of the cache that `fusion` takes, null if it takes none. What it returns is in the same.
+  FailureOr<exec::KvPoolOp> findPool(mj::FusionOp fusion) {
+    exec::KvPoolOp pool;
+    for (Value input : fusion.getInputs()) {
+      auto found = poolOf.find(input);
+      if (found == poolOf.end())
+        continue;
+      if (pool && pool != found->second)
+        return fusion.emitOpError("takes two caches; one region, one layer");
+      pool = found->second;
+    }
+    for (Value result : fusion.getResults())
+      if (isa<mj::KvType>(result.getType()))
+        poolOf[result] = pool;
+    if (pool && pool == pools.window)
+      for (auto field : fusion.getBody().front().getOps<mj::BatchFieldOp>())
+        if (llvm::is_contained(kPoolFields, field.getField()))
+          return fusion.emitOpError("reads ")
+                 << mj::stringifyBatchField(field.getField()) << " of the batch beside a cache that has its own";
+    return pool;
   }
 
   LogicalResult lower(Operation *op, OpBuilder &builder) {
@@ -173,7 +216,8 @@ private:
     if (!fusion.getSchedule())
       return fusion.emitOpError("has no schedule: run select-schedules first");
     FailureOr<std::optional<int64_t>> layer = getLayer(fusion);
-    if (failed(layer) || failed(cache.add(fusion)))
+    FailureOr<exec::KvPoolOp> pool = findPool(fusion);
+    if (failed(layer) || failed(pool) || failed(cache.add(fusion)))
       return failure();
     exec::KernelOp kernel = kernels.get(fusion);
     Location loc = fusion.getLoc();
@@ -184,14 +228,17 @@ private:
         operands.push_back(buffers.at(fusion.getInputs()[operand.index]));
         break;
       case exec::KernelOperand::batch:
-        operands.push_back(batchFields[static_cast<unsigned>(operand.batchField)]);
+        if (*pool && *pool == pools.window && windowFields.count(operand.batchField))
+          operands.push_back(windowFields.at(operand.batchField));
+        else
+          operands.push_back(batchFields[static_cast<unsigned>(operand.batchField)]);
         break;
       case exec::KernelOperand::sampling:
         operands.push_back(samplingFields[static_cast<int>(operand.samplingField)]);
         break;
       case exec::KernelOperand::pool:
-        operands.push_back(exec::PoolBufferOp::create(builder, loc, bufferType(), pool.getSymName(),
-                                                      layer->value_or(0) * pool.getLayerBytes()));
+        operands.push_back(exec::PoolBufferOp::create(builder, loc, bufferType(), pool->getSymName(),
+                                                      layer->value_or(0) * pool->getLayerBytes()));
         break;
       case exec::KernelOperand::result: {
         Value result = fusion.getResult(operand.index);
@@ -231,11 +278,13 @@ private:
 
   func::FuncOp function;
   KernelTable &kernels;
-  exec::KvPoolOp pool;
+  Pools pools;
   MLIRContext *context;
   unsigned nextInput = 0, launches = 0;
   llvm::DenseMap<Value, Value> buffers;
+  llvm::DenseMap<Value, exec::KvPoolOp> poolOf; ///< by version of a cache
   SmallVector<Value> batchFields, samplingFields;
+  std::map<mj::BatchField, Value> windowFields;
   CacheOrder cache;
 };
 
@@ -254,10 +303,11 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
     FailureOr<exec::KvPoolOp> pool = findPool();
     if (failed(pool))
       return signalPassFailure();
+    Pools pools{*pool, exec::getWindowPool(module)};
     KernelTable kernels(module, symbols, *chip);
     unsigned launches = 0;
     for (func::FuncOp entry : getEntries(module)) {
-      EntryLowering lowering(entry, kernels, *pool);
+      EntryLowering lowering(entry, kernels, pools);
       if (failed(lowering.run()))
         return signalPassFailure();
       launches += lowering.getLaunches();
@@ -266,11 +316,12 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
       remark << llvm::formatv("{0} regions became {1} kernels", launches, kernels.size()).str();
   }
 
-  /// The pool that plan-paged-kv made, or null if no entry has a cache.
+  /// The pool that plan-paged-kv made, of two the one that keeps whole sequences; null if no entry has a cache.
   FailureOr<exec::KvPoolOp> findPool() {
-    auto pools = getOperation().getOps<exec::KvPoolOp>();
-    if (!pools.empty())
-      return *pools.begin();
+    exec::KvPoolOp window = exec::getWindowPool(getOperation());
+    for (auto pool : getOperation().getOps<exec::KvPoolOp>())
+      if (pool != window)
+        return pool;
     for (func::FuncOp entry : getEntries(getOperation()))
       if (llvm::any_of(entry.getArgumentTypes(), llvm::IsaPred<mj::KvType>))
         return entry.emitError("has a cache and the module no exec.kv_pool: run plan-paged-kv first");

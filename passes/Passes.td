@@ -664,9 +664,12 @@ def PlanPagedKv : Pass<"plan-paged-kv", "mlir::ModuleOp"> {
     The cache that the entries share becomes an `exec.kv_pool`: tokens a page, element type, layout and bytes a
     page. How many pages there are is left to the load; `mjolnir-inspect --sessions` computes it. When every layer
     that an attention reads has a window, the pool has the largest of them: a sequence then needs pages for the
-    window and the rows of a step, however long it gets. Where only some layers have one the pool keeps whole
-    sequences, since a page holds all layers, and a remark says what that costs. Layers that nothing reads do not
-    count.
+    window and the rows of a step, however long it gets. Layers that nothing reads do not count.
+
+    A page holds all layers of its pool. Where some layers have a window and others not, those that have one get a pool
+    of their own, which keeps the largest of their windows: the cache that entries take and return becomes two, each
+    with its layers counted from 0. Both pools have pages of the same size, and block tables and slots of their own.
+    They stay together where sequences cannot get longer than the window.
 
     NUMERIC EFFECT: exact.
 
@@ -694,8 +697,34 @@ def PlanPagedKv : Pass<"plan-paged-kv", "mlir::ModuleOp"> {
     }
     ```
 
-    Remarks: `Pool` (the bytes of a page and how they come about), `Window` (passed: the pool keeps a window;
-    missed: what layers without a window cost).
+    Before, a layer with a window and one without:
+    ```mlir
+    func.func @step(%q: tensor<1x1x4xf32>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<2 x 1 x 4 x f32>)
+        -> (tensor<1x1x4xf32>, !mj.kv<2 x 1 x 4 x f32>) attributes {mj.entry} {
+      %0 = mj.attention %q, %kv[0] over %batch scale 0.5 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 4>
+          -> tensor<1x1x4xf32>
+      %1 = mj.attention %0, %kv[1] over %batch scale 0.5 window 24 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>,
+          <1 x 1 x 4> -> tensor<1x1x4xf32>
+      return %1, %kv : tensor<1x1x4xf32>, !mj.kv<2 x 1 x 4 x f32>
+    }
+    ```
+    After `plan-paged-kv`:
+    ```mlir
+    exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512
+    exec.kv_pool @kv_window : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512 window 24
+    func.func @step(%arg0: tensor<1x1x4xf32>, %arg1: !mj.batch<1 x 1 x 4>, %arg2: !mj.kv<1 x 1 x 4 x f32> {mj.pool =
+        @kv}, %arg3: !mj.kv<1 x 1 x 4 x f32> {mj.pool = @kv_window}) -> (tensor<1x1x4xf32>, !mj.kv<1 x 1 x 4 x f32>,
+        !mj.kv<1 x 1 x 4 x f32>) attributes {mj.entry} {
+      %0 = mj.attention %arg0, %arg2[0] over %arg1 scale 5.000000e-01 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>, <1 x 1
+          x 4> -> tensor<1x1x4xf32>
+      %1 = mj.attention %0, %arg3[0] over %arg1 scale 5.000000e-01 window 24 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>,
+          <1 x 1 x 4> -> tensor<1x1x4xf32>
+      return %1, %arg2, %arg3 : tensor<1x1x4xf32>, !mj.kv<1 x 1 x 4 x f32>, !mj.kv<1 x 1 x 4 x f32>
+    }
+    ```
+
+    Remarks: `Pool` (the bytes of a page and how they come about), `Window` (passed: what the pool, or a pool of its own
+    for some layers, keeps; missed: sequences do not outgrow the window of some layers).
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
@@ -710,7 +739,8 @@ def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
   let description = [{
     Each region becomes an `exec.launch`, in the order of the regions; regions that are equal but for the layer of
     the KV cache share an `exec.kernel`. The cache becomes the pool that plan-paged-kv made; the batch and the
-    sampling parameters become inputs, called as their fields. Results of regions become arena buffers, or the
+    sampling parameters become inputs, called as their fields; layers in a pool of their own for their window are found
+    by `window_block_tables` and `window_slots`. Results of regions become arena buffers, or the
     outputs of the entry. The pool is one memory: an entry that uses an older version of the cache after an append
     is refused.
 

@@ -2,6 +2,7 @@
 //
 // plan-paged-kv: the KV cache becomes a pool of pages.
 #include "passes/Passes.h"
+#include "passes/SplitCache.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Target/Target.h"
@@ -20,10 +21,16 @@ using namespace mjolnir;
 
 namespace {
 
-constexpr llvm::StringLiteral kPoolName = "kv";
+constexpr llvm::StringLiteral kPoolName = "kv", kWindowPoolName = "kv_window";
 
 /// Tokens a layer's readers look back, for each layer that something reads; 0: to the start.
 using Windows = std::map<int64_t, int64_t>;
+
+/// What pools keep: a window of all layers (0: whole sequences), or a window of those of `layers` that have one.
+struct Division {
+  int64_t window = 0;
+  SmallVector<bool> layers; ///< which have the window; empty: one pool for all
+};
 
 struct PlanPagedKv : mjolnir::impl::PlanPagedKvBase<PlanPagedKv> {
   using Base::Base;
@@ -51,25 +58,43 @@ struct PlanPagedKv : mjolnir::impl::PlanPagedKvBase<PlanPagedKv> {
       return failure();
 
     int64_t tokenBytes = 2 * cache->getHeads() * cache->getHeadDim() * denseBits(*cache) / 8;
-    int64_t layerBytes = *tokens * tokenBytes, bytes = cache->getLayers() * layerBytes;
+    int64_t layerBytes = *tokens * tokenBytes;
     if (layerBytes % chip->bufferAlignment())
       return module.emitError() << "has pages of " << *tokens << " tokens, " << layerBytes
                                 << " bytes a layer; layers begin at multiples of " << chip->bufferAlignment()
                                 << " bytes on this target: choose a page-size that is a multiple of "
                                 << chip->bufferAlignment() / std::gcd(chip->bufferAlignment(), tokenBytes);
-    int64_t window = chooseWindow(*cache, tokenBytes);
+    Division division = divideLayers(*cache, tokenBytes);
+    SymbolTable symbols(module);
+    if (division.layers.empty()) {
+      createPool(symbols, kPoolName, *cache, *tokens, division.window);
+      return success();
+    }
+    CacheSplit split(*cache, division.layers);
+    auto whole = createPool(symbols, kPoolName, split.getType(CacheSplit::whole), *tokens, 0);
+    auto window = createPool(symbols, kWindowPoolName, split.getType(CacheSplit::window), *tokens, division.window);
+    for (func::FuncOp entry : getEntries(module))
+      if (failed(split.apply(entry, {whole.getSymName(), window.getSymName()})))
+        return failure();
+    return success();
+  }
+
+  exec::KvPoolOp createPool(SymbolTable &symbols, StringRef name, mj::KvType cache, int64_t tokens, int64_t window) {
+    ModuleOp module = getOperation();
     OpBuilder builder(getEntries(module).front());
-    auto pool = exec::KvPoolOp::create(builder, module.getLoc(), kPoolName, cache->getElementType(), cache->getLayers(),
-                                       cache->getHeads(), cache->getHeadDim(), *tokens, bytes,
+    int64_t bits = denseBits(cache);
+    int64_t bytes = cache.getLayers() * 2 * cache.getHeads() * tokens * cache.getHeadDim() * bits / 8;
+    auto pool = exec::KvPoolOp::create(builder, module.getLoc(), name, cache.getElementType(), cache.getLayers(),
+                                       cache.getHeads(), cache.getHeadDim(), tokens, bytes,
                                        window ? builder.getI64IntegerAttr(window) : IntegerAttr());
-    SymbolTable(module).insert(pool);
+    symbols.insert(pool);
     if (auto remark = remark::analysis(module.getLoc(), remark::RemarkOpts::name("Pool").category("plan-paged-kv")))
       remark << llvm::formatv("@{0}: pages of {1} tokens, {2} bytes a page = {3} layers x K and V x {4} heads x {1} "
                               "tokens x {5} x {6} bits; {7} bytes a token",
-                              pool.getSymName(), *tokens, bytes, cache->getLayers(), cache->getHeads(),
-                              cache->getHeadDim(), denseBits(*cache), bytes / *tokens)
+                              pool.getSymName(), tokens, bytes, cache.getLayers(), cache.getHeads(), cache.getHeadDim(),
+                              bits, bytes / tokens)
                     .str();
-    return success();
+    return pool;
   }
 
   static int64_t denseBits(mj::KvType cache) { return cache.getElementType().getIntOrFloatBitWidth(); }
@@ -101,9 +126,9 @@ struct PlanPagedKv : mjolnir::impl::PlanPagedKvBase<PlanPagedKv> {
     return stated ? stated : asked ? asked : 16;
   }
 
-  /// The window of the pool, 0 for none: what every layer may forget. A page holds all layers, so that one layer that
-  /// reads to the start keeps the pages of all.
-  int64_t chooseWindow(mj::KvType cache, int64_t tokenBytes) {
+  /// A page holds all layers of its pool, so that one layer that reads to the start would keep the pages of all: where
+  /// some have a window and others not, those that have one get a pool of their own, unless sequences never outgrow it.
+  Division divideLayers(mj::KvType cache, int64_t tokenBytes) {
     Windows windows = readWindows();
     int64_t window = 0, windowed = 0;
     for (auto [layer, size] : windows) {
@@ -111,7 +136,7 @@ struct PlanPagedKv : mjolnir::impl::PlanPagedKvBase<PlanPagedKv> {
       window = std::max(window, size);
     }
     if (!windowed)
-      return 0;
+      return {};
     int64_t layers = windows.size();
     Location loc = getOperation().getLoc();
     if (windowed == layers) {
@@ -120,15 +145,29 @@ struct PlanPagedKv : mjolnir::impl::PlanPagedKvBase<PlanPagedKv> {
                                 "window",
                                 window, layers)
                       .str();
-      return window;
+      return {window, {}};
     }
-    if (auto remark = remark::missed(loc, remark::RemarkOpts::name("Window").category("plan-paged-kv")))
-      remark << llvm::formatv("the pool keeps whole sequences: {0} of {1} layers have no window, and a page holds all "
-                              "layers; each token before the window of {2} keeps {3} bytes of {4} layers that nothing "
-                              "reads",
-                              layers - windowed, layers, window, windowed * tokenBytes, windowed)
+    auto model = getOperation()->getAttrOfType<DictionaryAttr>(mj::kModelAttr);
+    auto context = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
+    if (context && context.getInt() <= window) {
+      if (auto remark = remark::missed(loc, remark::RemarkOpts::name("Window").category("plan-paged-kv")))
+        remark << llvm::formatv(
+                      "one pool for all layers: {0} of {1} have a window, but sequences of at most {2} tokens "
+                      "do not outgrow its {3}",
+                      windowed, layers, context.getInt(), window)
+                      .str();
+      return {};
+    }
+    if (auto remark = remark::passed(loc, remark::RemarkOpts::name("Window").category("plan-paged-kv")))
+      remark << llvm::formatv(
+                    "{0} of {1} layers have a pool of their own, which keeps the last {2} tokens of a sequence: "
+                    "each token before them frees {3} bytes",
+                    windowed, layers, window, windowed * tokenBytes)
                     .str();
-    return 0;
+    Division division{window, SmallVector<bool>(cache.getLayers(), false)};
+    for (auto [layer, size] : windows)
+      division.layers[layer] = size > 0;
+    return division;
   }
 
   /// The windows of the layers that an attention of some entry reads; what one of them reads, all keep.

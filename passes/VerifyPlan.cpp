@@ -141,12 +141,29 @@ LogicalResult verifySteps(exec::EntryOp entry, SymbolTable &symbols) {
   return success();
 }
 
-/// That kernels read no further back than the pool keeps, and find the scratch that they ask for.
-LogicalResult verifyMemoryOfKernels(ModuleOp module, SymbolTable &symbols) {
-  auto pools = module.getOps<exec::KvPoolOp>();
-  int64_t window = pools.empty() ? 0 : (*pools.begin()).getWindow().value_or(0);
-  for (auto kernel : module.getOps<exec::KernelOp>())
-    for (auto attention : kernel.getBody().front().getOps<mj::AttentionOp>())
+/// That there is one pool, or one that keeps whole sequences beside one that keeps a window.
+LogicalResult verifyPools(ModuleOp module) {
+  auto pools = llvm::to_vector(module.getOps<exec::KvPoolOp>());
+  int64_t windowed = llvm::count_if(pools, [](exec::KvPoolOp pool) { return pool.getWindow().has_value(); });
+  if (pools.size() < 2)
+    return success();
+  if (pools.size() > 2 || windowed != 1)
+    return pools[1].emitOpError("is one of ") << pools.size() << " pools, " << windowed
+                                              << " with a window; a program has one pool, or two, one with a window";
+  if (pools[0].getPageSize() != pools[1].getPageSize())
+    return pools[1].emitOpError("has pages of ")
+           << static_cast<int64_t>(pools[1].getPageSize()) << " tokens, the other pool of "
+           << static_cast<int64_t>(pools[0].getPageSize());
+  return success();
+}
+
+/// That `launch` reads no further back than its pool keeps.
+LogicalResult verifyWindow(exec::LaunchOp launch, SymbolTable &symbols) {
+  for (Value operand : launch.getOperands()) {
+    auto buffer = operand.getDefiningOp<exec::PoolBufferOp>();
+    auto pool = buffer ? symbols.lookup<exec::KvPoolOp>(buffer.getPool()) : exec::KvPoolOp();
+    int64_t window = pool ? pool.getWindow().value_or(0) : 0;
+    for (auto attention : kernelOf(launch, symbols).getBody().front().getOps<mj::AttentionOp>())
       if (int64_t reads = attention.getWindow().value_or(0); window && (reads == 0 || reads > window)) {
         InFlightDiagnostic error = attention.emitOpError("reads ");
         if (reads)
@@ -155,8 +172,18 @@ LogicalResult verifyMemoryOfKernels(ModuleOp module, SymbolTable &symbols) {
           error << "all";
         return error << " tokens, but the pool keeps the last " << window;
       }
+  }
+  return success();
+}
+
+/// That kernels find the scratch that they ask for, and what they read back.
+LogicalResult verifyMemoryOfKernels(ModuleOp module, SymbolTable &symbols) {
+  if (failed(verifyPools(module)))
+    return failure();
   for (auto entry : module.getOps<exec::EntryOp>())
     for (auto launch : entry.getBody().front().getOps<exec::LaunchOp>()) {
+      if (failed(verifyWindow(launch, symbols)))
+        return failure();
       std::optional<uint64_t> scratch = kernelOf(launch, symbols).getScratch();
       auto buffer = scratch ? launch.getOperands().back().getDefiningOp<exec::ArenaBufferOp>() : exec::ArenaBufferOp();
       if (scratch && (!buffer || buffer.getBytes() < *scratch))

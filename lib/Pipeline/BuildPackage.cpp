@@ -139,6 +139,7 @@ private:
   }
 
   LogicalResult addPools() {
+    exec::KvPoolOp window = exec::getWindowPool(module);
     for (auto pool : module.getOps<exec::KvPoolOp>()) {
       FailureOr<fb::DType> dtype = dtypeOf(pool, pool.getElementType());
       if (failed(dtype))
@@ -152,6 +153,7 @@ private:
       table->page_size = pool.getPageSize();
       table->bytes_per_page = pool.getBytesPerPage();
       table->window = pool.getWindow().value_or(0);
+      table->own_tables = pool == window;
       poolIndices[pool] = contents.program.kv_pools.size();
       contents.program.kv_pools.push_back(std::move(table));
       if (contents.program.language_model)

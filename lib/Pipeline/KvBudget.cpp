@@ -34,10 +34,12 @@ FailureOr<std::string> mjolnir::planKvBudget(ModuleOp module, const Target &targ
   auto context = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
   if (pools.empty() || !context)
     return module.emitError("is no language model with a KV cache: there is nothing to plan for sessions");
-  exec::KvPoolOp pool = *pools.begin();
-  demand.pageTokens = pool.getPageSize();
-  demand.pageBytes = pool.getBytesPerPage();
-  demand.window = pool.getWindow().value_or(0);
+  exec::KvPoolOp windowPool = exec::getWindowPool(module);
+  for (auto pool : pools) {
+    demand.pageTokens = pool.getPageSize();
+    (pool == windowPool ? demand.windowPageBytes : demand.pageBytes) = pool.getBytesPerPage();
+    demand.window = std::max<uint64_t>(demand.window, pool.getWindow().value_or(0));
+  }
   demand.context = context.getInt();
   FailureOr<int64_t> weights = countWeightBytes(module, target);
   if (failed(weights))

@@ -8,7 +8,6 @@ function showKv() {
     section("kv").replaceChildren(...content, make("p", {}, "The program has no KV cache."));
     return;
   }
-  const pageBytes = report.kvPools.reduce((sum, pool) => sum + pool.pageBytes, 0);
   const pageTokens = report.kvPools[0].pageTokens;
   const columns = [{ title: "pool", name: true }, { title: "elements" }, { title: "layers", number: true }, { title: "heads", number: true }, { title: "head size", number: true },
     { title: "tokens a page", number: true }, { title: "bytes a page", number: true }, { title: "a token", number: true }, { title: "keeps" }];
@@ -19,24 +18,22 @@ function showKv() {
   const answer = make("p", {});
   // A pool with a window keeps that and the rows of a step: the largest step, in any place of a page.
   const stepRows = Math.max(1, ...report.entries.map((entry) => entry.tokens || 0));
-  const pagesOf = (tokens) => {
-    const { window } = report.kvPools[0];
-    return Math.ceil((window ? Math.min(tokens, window + stepRows - 1 + pageTokens - 1) : tokens) / pageTokens);
-  };
+  const pagesOf = ({ window }, tokens) => Math.ceil((window ? Math.min(tokens, window + stepRows - 1 + pageTokens - 1) : tokens) / pageTokens);
   const compute = () => {
-    const pages = Math.floor((Number(budget.value) * 2 ** 30) / pageBytes);
-    const each = pagesOf(Number(context.value));
-    if (!(pages >= 0) || !(each > 0)) return answer.replaceChildren("Give a budget and a number of tokens.");
-    const sessions = Math.floor(pages / each);
+    const bytes = Number(budget.value) * 2 ** 30;
+    const needs = report.kvPools.map((pool) => ({ pool, pages: pagesOf(pool, Number(context.value)) }));
+    if (!(bytes >= 0) || !needs.every(({ pages }) => pages > 0)) return answer.replaceChildren("Give a budget and a number of tokens.");
+    const each = needs.reduce((sum, { pool, pages }) => sum + pages * pool.pageBytes, 0);
+    const sessions = Math.floor(bytes / each);
+    const parts = needs.map(({ pool, pages }) => `${formatCount(pages)} pages of ${formatBytes(pool.pageBytes)}${needs.length > 1 ? ` of ${pool.name}` : ""}`);
     answer.replaceChildren(make("b", {}, `${formatCount(sessions)} ${sessions === 1 ? "session" : "sessions"}`),
-      `: ${formatCount(pages)} pages of ${formatBytes(pageBytes)}, ${formatCount(each)} for each session (${formatBytes(each * pageBytes)}), ${formatCount(pages - sessions * each)} left.` +
-      (sessions ? "" : ` One session needs ${formatBytes(each * pageBytes)}.`));
+      `: ${parts.join(" and ")} for each (${formatBytes(each)}), ${formatBytes(bytes - sessions * each)} left.`);
   };
   budget.addEventListener("input", compute);
   context.addEventListener("input", compute);
   compute();
   content.push(makeTable(columns, rows),
-    make("p", { class: "quiet" }, `A page holds ${formatCount(pageTokens)} tokens of all layers: layers × 2 × heads × tokens × head size × bytes of an element. How many pages there are is decided when the package is loaded.`),
+    make("p", { class: "quiet" }, `A page holds ${formatCount(pageTokens)} tokens of all layers of its pool: layers × 2 × heads × tokens × head size × bytes of an element. How many pages there are is decided when the package is loaded.`),
     make("h3", {}, "Sessions that fit"),
     make("div", { class: "controls" }, make("label", {}, "budget", budget, "GiB"), make("label", {}, "tokens a session", context)), answer);
   section("kv").replaceChildren(...content);

@@ -136,12 +136,10 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
   auto kernels = llvm::to_vector(module.getOps<exec::KernelOp>());
   if (kernels.empty())
     return images;
-  auto pools = module.getOps<exec::KvPoolOp>();
-  exec::KvPoolOp pool = pools.empty() ? exec::KvPoolOp() : *pools.begin();
   SmallVector<KernelSource> sources;
   SmallVector<CompileKernelRequest> requests;
   for (exec::KernelOp kernel : kernels) {
-    FailureOr<KernelSource> source = printKernel(kernel, pool, profile);
+    FailureOr<KernelSource> source = printKernel(kernel, exec::getPagesOf(kernel), profile);
     if (failed(source))
       return failure();
     requests.push_back({kernel.getSymName().str(), source->text, getDeviceHeaders().vec(), profile.name});

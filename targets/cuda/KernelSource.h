@@ -25,7 +25,7 @@ struct KernelSource {
   std::string precision;
 };
 
-/// The source of `kernel`, or an error on it. `pool` is the KV pool of the program, null if it has none.
+/// The source of `kernel`, or an error on it. `pool` is what holds its KV pages, null if it takes none.
 llvm::FailureOr<KernelSource> printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile);
 
 /// What the printers of kernels share: the parameters, and the text so far.

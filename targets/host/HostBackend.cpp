@@ -129,10 +129,9 @@ public:
         ->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
                       memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
     OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
-    auto pools = module.getOps<exec::KvPoolOp>();
-    exec::KvPoolOp pool = pools.empty() ? exec::KvPoolOp() : *pools.begin();
     for (auto kernel : module.getOps<exec::KernelOp>()) {
-      KernelContext context{kernel, exec::getKernelOperands(kernel.getBody().front()), *kernels, pool, cpu};
+      KernelContext context{kernel, exec::getKernelOperands(kernel.getBody().front()), *kernels,
+                            exec::getPagesOf(kernel), cpu};
       if (failed(emit(context)))
         return failure();
     }

@@ -32,7 +32,7 @@ struct KernelContext {
   exec::KernelOp kernel;
   llvm::SmallVector<exec::KernelOperand> operands;
   mlir::ModuleOp module; ///< where kernel functions go
-  exec::KvPoolOp pool;   ///< null if the program has none
+  exec::KvPoolOp pool;   ///< what holds its KV pages; null if it takes none
   const HostTarget &target;
 
   mlir::Block &body() { return kernel.getBody().front(); }

@@ -197,6 +197,7 @@ void checkRagged(const uint8_t *data, size_t bytes) {
   limits.pagesPerSequence = 1 + next() % 4;
   limits.pageSize = 1 + next() % 4;
   limits.pages = 1 + next() % 8;
+  limits.windowPages = next() % 4;
   limits.vocabulary = 1 + next() % 64;
   limits.maxContext = 1 + next() % static_cast<int>(limits.pagesPerSequence * limits.pageSize);
   auto list = [&](int64_t count) {
@@ -210,7 +211,9 @@ void checkRagged(const uint8_t *data, size_t bytes) {
   std::vector<int32_t> tokens = list(limits.tokens), positions = list(limits.tokens),
                        offsets = list(limits.sequences + 1), lengths = list(limits.sequences),
                        tables = list(limits.sequences * limits.pagesPerSequence), slots = list(limits.tokens),
-                       rows = list(limits.sequences);
+                       rows = list(limits.sequences),
+                       windowTables = list(limits.windowPages ? limits.sequences * limits.pagesPerSequence : 0),
+                       windowSlots = list(limits.windowPages ? limits.tokens : 0);
   RaggedPointers pointers = {};
   pointers[RaggedTokens] = tokens.data();
   pointers[RaggedPositions] = positions.data();
@@ -219,11 +222,16 @@ void checkRagged(const uint8_t *data, size_t bytes) {
   pointers[RaggedBlockTables] = tables.data();
   pointers[RaggedSlots] = slots.data();
   pointers[RaggedLogitRows] = rows.data();
+  if (limits.windowPages) {
+    pointers[RaggedWindowBlockTables] = windowTables.data();
+    pointers[RaggedWindowSlots] = windowSlots.data();
+  }
   if (checkRaggedInputs(limits, pointers))
     return;
 
   std::vector<int> embedding(static_cast<size_t>(limits.vocabulary)),
-      pool(static_cast<size_t>(limits.pages * limits.pageSize)), row(static_cast<size_t>(limits.tokens)),
+      pool(static_cast<size_t>(limits.pages * limits.pageSize)),
+      windowPool(static_cast<size_t>(limits.windowPages * limits.pageSize)), row(static_cast<size_t>(limits.tokens)),
       rope(static_cast<size_t>(limits.maxContext));
   auto use = [](std::vector<int> &memory, int64_t index) {
     require(index >= 0 && index < static_cast<int64_t>(memory.size()), "checked indices are inside their memory");
@@ -234,15 +242,19 @@ void checkRagged(const uint8_t *data, size_t bytes) {
     use(rope, positions[t]);
     if (slots[t] != -1)
       use(pool, slots[t]);
+    if (limits.windowPages && windowSlots[t] != -1)
+      use(windowPool, windowSlots[t]);
   }
   for (size_t b = 0; b < lengths.size(); ++b) {
     use(row, rows[b]);
     for (int32_t t = offsets[b]; t < offsets[b + 1]; ++t) {
       use(row, t);
-      for (int64_t j = 0; j <= positions[static_cast<size_t>(t)]; ++j)
-        use(pool, tables[b * static_cast<size_t>(limits.pagesPerSequence) + static_cast<size_t>(j / limits.pageSize)] *
-                          limits.pageSize +
-                      j % limits.pageSize);
+      for (int64_t j = 0; j <= positions[static_cast<size_t>(t)]; ++j) {
+        size_t place = b * static_cast<size_t>(limits.pagesPerSequence) + static_cast<size_t>(j / limits.pageSize);
+        use(pool, tables[place] * limits.pageSize + j % limits.pageSize);
+        if (limits.windowPages)
+          use(windowPool, windowTables[place] * limits.pageSize + j % limits.pageSize);
+      }
     }
   }
 }

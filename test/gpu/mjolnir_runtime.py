@@ -43,7 +43,8 @@ class _KvInfo(C.Structure):
 
 
 class _SessionOptions(C.Structure):
-    _fields_ = [("struct_size", C.c_size_t), ("threads", C.c_uint32), ("kv_pages", C.c_uint32), ("flags", C.c_uint32)]
+    _fields_ = [("struct_size", C.c_size_t), ("threads", C.c_uint32), ("kv_pages", C.c_uint32), ("flags", C.c_uint32),
+                ("kv_window_pages", C.c_uint32)]
 
 
 class _StepProfile(C.Structure):
@@ -161,7 +162,8 @@ class Call:
 class Session:
     def __init__(self, package, kv_pages=0, flags=0, threads=0):
         self.package, self.handle = package, C.c_void_p()
-        options = _SessionOptions(C.sizeof(_SessionOptions), threads, kv_pages, flags)
+        # Layers with a window use the pages that the others do, where they have a pool of their own.
+        options = _SessionOptions(C.sizeof(_SessionOptions), threads, kv_pages, flags, kv_pages)
         _check(library().mj_session_create(package.handle, C.byref(options), C.byref(self.handle)))
 
     def close(self):
@@ -192,6 +194,8 @@ class Session:
             values["logit_rows"][b], values["sequence_offsets"][b + 1:] = row - 1, row
             values["context_lengths"][b] = start + len(tokens)
             values["block_tables"][b, :len(pages)] = pages
+        for name in ("block_tables", "slots"):
+            values["window_" + name] = values[name]
         inputs = [values.get(binding.name, np.zeros(binding.shape)).astype(binding.dtype) for binding in entry.inputs]
         outputs = [np.zeros(entry.outputs[0].shape, entry.outputs[0].dtype)]
         for binding in entry.outputs[1:]:

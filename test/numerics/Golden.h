@@ -12,10 +12,10 @@
 
 namespace mjolnir::numerics {
 
-/// The golden checkpoints: each family, tied and untied heads, bf16, f16 and f32.
+/// The golden checkpoints: each family, tied and untied heads, bf16, f16 and f32, windows over all layers and over some.
 inline const char *const goldenNames[] = {"qwen3-tied-bf16",   "qwen3-untied-f32",    "qwen2-tied-bf16",
                                           "qwen2-untied-f16",  "llama2-sharded-bf16", "llama3-tied-bf16",
-                                          "llama3-untied-f32", "mistral-window-bf16"};
+                                          "llama3-untied-f32", "mistral-window-bf16", "qwen2-mixed-bf16"};
 
 /// Path of a golden checkpoint.
 std::string goldenFolder(const std::string &name);

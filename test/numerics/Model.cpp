@@ -49,8 +49,15 @@ Tokens pagesFrom(int32_t first, int32_t count) {
   return pages;
 }
 
+/// Layers with a window use the pages that the others do, whole sequences, where they have a pool of their own.
+static Session createSession(const Package &package, uint32_t threads, uint32_t kvPages) {
+  Session session = take(Session::create(package, threads, kvPages));
+  return session.kvWindowPages() ? take(Session::create(package, threads, session.kvPages(), session.kvPages()))
+                                 : std::move(session);
+}
+
 Model::Model(const std::string &path, uint32_t threads, uint32_t kvPages)
-    : package(take(Package::open(path))), session(take(Session::create(package, threads, kvPages))),
+    : package(take(Package::open(path))), session(createSession(package, threads, kvPages)),
       kvInfo(take(package.kv())) {}
 
 Stepped Model::step(const std::string &entry, const std::vector<Piece> &pieces) {
@@ -107,6 +114,9 @@ Stepped Model::step(const std::string &entry, const std::vector<Piece> &pieces) 
                              {topK.data(), kI32, {sequences}},
                              {topP.data(), kF32, {sequences}},
                              {seeds.data(), kI64, {sequences}}};
+  if (session.kvWindowPages()) {
+    inputs.insert(inputs.begin() + 7, {{tables.data(), kI32, {sequences, pagesEach}}, {slots.data(), kI32, {rows}}});
+  }
   std::vector<Tensor> outputs{{next.data(), kI32, {sequences}}, {logits.data(), kF32, {sequences, vocabulary}}};
   if (auto error = session.run(index, inputs, outputs))
     throw std::runtime_error(error->message);

@@ -22,7 +22,7 @@ namespace {
 
 // Pages of 4 tokens: 50 for the prompt; the window of 16 tokens covers 5 of them.
 TEST(PagesTest, SmallPagesComputeTheSame) {
-  for (const char *name : {"mistral-window-bf16", "qwen3-tied-bf16"}) {
+  for (const char *name : {"mistral-window-bf16", "qwen2-mixed-bf16", "qwen3-tied-bf16"}) {
     SCOPED_TRACE(name);
     Golden golden(name);
     const Tokens &prompt = golden.prompts.back();
@@ -47,12 +47,14 @@ TEST(PagesTest, SmallPagesComputeTheSame) {
   }
 }
 
-/// Tokens that a generator over `pages` pages of 4 tokens writes after `prompt`.
-Result<Generated> generateOver(const std::string &path, uint32_t pages, const Tokens &prompt, uint32_t count) {
+/// Tokens that a generator over `pages` pages of 4 tokens, and `windowPages` of a pool of layers with a window, writes
+/// after `prompt`.
+Result<Generated> generateOver(const std::string &path, uint32_t pages, const Tokens &prompt, uint32_t count,
+                               uint32_t windowPages = 0) {
   Result<Package> package = Package::open(path);
   if (!package)
     return package.error();
-  Result<Generator> generator = Generator::create(*package, 2, pages);
+  Result<Generator> generator = Generator::create(*package, 2, pages, 0, 0, windowPages);
   if (!generator)
     return generator.error();
   Request request = generator->request(prompt);
@@ -92,6 +94,46 @@ TEST(WindowTest, APoolOfTheWindowIsEnoughForAnyContext) {
     EXPECT_EQ(refused.error().code, MJ_ERROR_OUT_OF_MEMORY);
     EXPECT_THAT(refused.error().message, AllOf(HasSubstr("needs 5 KV pages"), HasSubstr("a window of 16 tokens"),
                                                HasSubstr("the session has 4 pages")));
+  }
+}
+
+// Three of four layers have a window of 16 tokens: their pool needs the pages above, the other one 60 for 240 tokens.
+TEST(WindowTest, LayersWithAWindowHaveAPoolOfTheirOwn) {
+  Golden golden("qwen2-mixed-bf16");
+  for (bool oracle : {true, false}) {
+    std::vector<std::string> arguments{"--batch=1", "--prefill=32", "--page-size=4"};
+    if (oracle)
+      arguments.push_back("--oracle");
+    std::string path = compiledPackage(goldenFolder("qwen2-mixed-bf16"), arguments);
+    auto package = Package::open(path);
+    ASSERT_TRUE(package) << package.error().message;
+    EXPECT_EQ(package->kv()->window, 0u);
+    EXPECT_EQ(package->kvWindow()->window, 16u);
+    // K and V * 2 heads * 4 tokens * 16 elements of 2 or 4 bytes, a layer.
+    EXPECT_EQ(package->kvWindow()->bytes_per_page, 3u * 2 * 2 * 4 * 16 * (oracle ? 4 : 2));
+    EXPECT_EQ(package->kv()->bytes_per_page, 4u * 2 * 2 * 4 * 16 * (oracle ? 4 : 2)) << "of both pools";
+    EXPECT_EQ(Session::create(*package, 1, 64)->kvWindowPages(), 13u);
+    auto whole = generateOver(path, 64, golden.prompts.back(), 40, 64);
+    ASSERT_TRUE(whole) << whole.error().message;
+    ASSERT_EQ(whole->tokens.size(), 40u);
+    for (uint32_t pages : {0u, 13u, 6u, 5u}) {
+      auto few = generateOver(path, 64, golden.prompts.back(), 40, pages);
+      ASSERT_TRUE(few) << few.error().message;
+      EXPECT_EQ(few->tokens, whole->tokens) << pages << " pages";
+    }
+    if (oracle) {
+      auto greedy = generateOver(path, 19, golden.greedyPrompt, 64, 5);
+      ASSERT_TRUE(greedy) << greedy.error().message;
+      EXPECT_EQ(greedy->tokens, golden.greedy);
+    }
+    auto refused = generateOver(path, 64, golden.prompts.back(), 40, 4);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message,
+                AllOf(HasSubstr("needs 5 KV pages of layers with a window"), HasSubstr("the session has 4 pages")));
+    refused = generateOver(path, 59, golden.prompts.back(), 40, 13);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message,
+                AllOf(HasSubstr("needs 60 KV pages ("), HasSubstr("the session has 59 pages")));
   }
 }
 

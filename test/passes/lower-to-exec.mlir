@@ -172,3 +172,42 @@ func.func @reshaped(%x: tensor<4x6xf32>) -> (tensor<24xf32>, tensor<4x6xf32>, te
   %s = mj.reshape %x : tensor<4x6xf32> -> tensor<2x12xf32>
   return %r, %y, %s : tensor<24xf32>, tensor<4x6xf32>, tensor<2x12xf32>
 }
+
+// -----
+
+// A pool of its own for the layer with a window: its launches get that pool, from layer 0 on, and its tables and slots; the
+// kernels differ in the window and in the size of a page alone. Versions of the two caches are told apart.
+// CHECK: exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512{{$}}
+// CHECK: exec.kv_pool @kv_window : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512 window 4
+// CHECK: exec.entry @mixed ragged [1, 1, 3] inputs [
+// CHECK-SAME: #exec.binding<"logit_rows", tensor<1xi32>>, #exec.binding<"window_block_tables", tensor<1x3xi32>>, #exec.binding<"window_slots", tensor<1xi32>>, #exec.binding<"x", tensor<1x1x4xf32>>]
+// CHECK-NEXT: ^bb0(%{{[^ ]*}}: !exec.buffer, %{{[^ ]*}}: !exec.buffer, %[[OFFSETS:[^ ]*]]: !exec.buffer, %[[LENGTHS:[^ ]*]]: !exec.buffer, %[[TABLES:[^ ]*]]: !exec.buffer, %[[SLOTS:[^ ]*]]: !exec.buffer, %{{[^ ]*}}: !exec.buffer, %[[WTABLES:[^ ]*]]: !exec.buffer, %[[WSLOTS:[^ ]*]]: !exec.buffer, %[[X:[^ ]*]]: !exec.buffer, %[[Y:[^ ]*]]: !exec.buffer):
+// CHECK: %[[P:.*]] = exec.pool_buffer @kv at 0
+// CHECK-NEXT: exec.launch @rows_{{.*}}(%[[X]], %[[P]], %[[SLOTS]])
+// CHECK-NEXT: %[[W:.*]] = exec.pool_buffer @kv_window at 0
+// CHECK-NEXT: exec.launch @rows_{{.*}}(%[[X]], %[[W]], %[[WSLOTS]])
+// CHECK-NEXT: %[[P1:.*]] = exec.pool_buffer @kv at 0
+// CHECK-NEXT: %[[A:.*]] = exec.arena_buffer 16
+// CHECK-NEXT: exec.launch @attention_{{.*}}(%[[X]], %[[P1]], %[[OFFSETS]], %[[LENGTHS]], %[[TABLES]], %[[A]])
+// CHECK-NEXT: %[[W1:.*]] = exec.pool_buffer @kv_window at 0
+// CHECK-NEXT: exec.launch @attention_{{.*}}(%[[A]], %[[W1]], %[[OFFSETS]], %[[LENGTHS]], %[[WTABLES]], %[[Y]])
+// CHECK-NEXT: }
+func.func @mixed(%batch: !mj.batch<1 x 1 x 3>, %kv: !mj.kv<2 x 1 x 4 x f32>, %x: tensor<1x1x4xf32> {mj.name = "x"}) -> (tensor<1x1x4xf32>, !mj.kv<2 x 1 x 4 x f32>) attributes {mj.entry} {
+  %kv1 = mj.fusion(%k = %x : tensor<1x1x4xf32>, %c = %kv : !mj.kv<2 x 1 x 4 x f32>, %b = %batch : !mj.batch<1 x 1 x 3>) -> !mj.kv<2 x 1 x 4 x f32> schedule #mj.schedule<"host.rows"> {
+    %r = mj.kv_append %c[0], %k, %k at %b : <2 x 1 x 4 x f32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>, <1 x 1 x 3> -> <2 x 1 x 4 x f32>
+    mj.yield %r : !mj.kv<2 x 1 x 4 x f32>
+  }
+  %kv2 = mj.fusion(%k = %x : tensor<1x1x4xf32>, %c = %kv1 : !mj.kv<2 x 1 x 4 x f32>, %b = %batch : !mj.batch<1 x 1 x 3>) -> !mj.kv<2 x 1 x 4 x f32> schedule #mj.schedule<"host.rows"> {
+    %r = mj.kv_append %c[1], %k, %k at %b : <2 x 1 x 4 x f32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>, <1 x 1 x 3> -> <2 x 1 x 4 x f32>
+    mj.yield %r : !mj.kv<2 x 1 x 4 x f32>
+  }
+  %a = mj.fusion(%q = %x : tensor<1x1x4xf32>, %c = %kv2 : !mj.kv<2 x 1 x 4 x f32>, %b = %batch : !mj.batch<1 x 1 x 3>) -> tensor<1x1x4xf32> schedule #mj.schedule<"host.plain_attention"> {
+    %r = mj.attention %q, %c[0] over %b scale 0.5 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 3> -> tensor<1x1x4xf32>
+    mj.yield %r : tensor<1x1x4xf32>
+  }
+  %d = mj.fusion(%q = %a : tensor<1x1x4xf32>, %c = %kv2 : !mj.kv<2 x 1 x 4 x f32>, %b = %batch : !mj.batch<1 x 1 x 3>) -> tensor<1x1x4xf32> schedule #mj.schedule<"host.plain_attention"> {
+    %r = mj.attention %q, %c[1] over %b scale 0.5 window 4 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 3> -> tensor<1x1x4xf32>
+    mj.yield %r : tensor<1x1x4xf32>
+  }
+  return %d, %kv2 : tensor<1x1x4xf32>, !mj.kv<2 x 1 x 4 x f32>
+}

@@ -39,3 +39,25 @@ exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 5
 func.func @twice(%kv: !mj.kv<1 x 1 x 4 x f32>) attributes {mj.entry} {
   return
 }
+
+// -----
+
+func.func @two_layers(%q: tensor<1x1x4xf32>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<2 x 1 x 4 x f32>) -> tensor<1x1x4xf32> attributes {mj.entry} {
+  // expected-error@+1 {{'mj.fusion' uses layers with a window and layers without, which are in different pools; one region, one layer}}
+  %a = mj.fusion(%p = %q : tensor<1x1x4xf32>, %c = %kv : !mj.kv<2 x 1 x 4 x f32>, %d = %batch : !mj.batch<1 x 1 x 4>) -> tensor<1x1x4xf32> {
+    %r = mj.attention %p, %c[0] over %d scale 0.5 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+    %s = mj.attention %r, %c[1] over %d scale 0.5 window 4 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+    mj.yield %s : tensor<1x1x4xf32>
+  }
+  return %a : tensor<1x1x4xf32>
+}
+
+// -----
+
+func.func @whole_cache(%q: tensor<1x1x4xf32>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<2 x 1 x 4 x f32>) -> tensor<1x1x4xf32> attributes {mj.entry} {
+  %r = mj.attention %q, %kv[0] over %batch scale 0.5 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+  %s = mj.attention %r, %kv[1] over %batch scale 0.5 window 4 : tensor<1x1x4xf32>, <2 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+  // expected-error@+1 {{'builtin.unrealized_conversion_cast' takes the whole cache, whose layers are in two pools}}
+  %t = builtin.unrealized_conversion_cast %kv : !mj.kv<2 x 1 x 4 x f32> to tensor<1x1x4xf32>
+  return %s : tensor<1x1x4xf32>
+}

@@ -24,11 +24,62 @@ func.func @prefill(%q: tensor<8x1x4xf32>, %batch: !mj.batch<8 x 1 x 4>, %kv: !mj
 
 // -----
 
-// One of three layers reads all: pages hold all layers, so that nothing may be forgotten. 2 layers * K and V * 2 heads * 8
-// elements * 2 bytes = 128 bytes a token that lie there for nothing. Pages of 16 where nothing says otherwise.
-// CHECK: exec.kv_pool @kv : bf16 layers 3 heads 2 head_dim 8 page_size 16 bytes_per_page 3072{{$}}
-// REMARK: remark: [Missed] Window | Category:plan-paged-kv | Remark="the pool keeps whole sequences: 1 of 3 layers have no window, and a page holds all layers; each token before the window of 4 keeps 128 bytes of 2 layers that nothing reads"
-func.func @mixed(%q: tensor<1x2x8xbf16>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<3 x 2 x 8 x bf16>) -> (tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16>) attributes {mj.entry} {
+// One of three layers reads all: the others get a pool of their own, which keeps the larger of their windows. 2 layers * K
+// and V * 2 heads * 8 elements * 2 bytes = 128 bytes a token that need not lie there. Pages of 16 where nothing says otherwise.
+// CHECK: exec.kv_pool @kv : bf16 layers 1 heads 2 head_dim 8 page_size 16 bytes_per_page 1024{{$}}
+// CHECK: exec.kv_pool @kv_window : bf16 layers 2 heads 2 head_dim 8 page_size 16 bytes_per_page 2048 window 5
+// CHECK: func.func @mixed(%[[Q:.*]]: tensor<1x2x8xbf16>, %[[B:.*]]: !mj.batch<1 x 1 x 4>, %[[W:.*]]: !mj.kv<1 x 2 x 8 x bf16> {mj.name = "cache", mj.pool = @kv}, %[[V:.*]]: !mj.kv<2 x 2 x 8 x bf16> {mj.name = "cache", mj.pool = @kv_window}) -> (tensor<1x2x8xbf16>, !mj.kv<1 x 2 x 8 x bf16> {mj.name = "out"}, !mj.kv<2 x 2 x 8 x bf16> {mj.name = "out"})
+// CHECK: %[[V1:.*]] = mj.fusion(%{{.*}} = %[[Q]] : tensor<1x2x8xbf16>, %{{.*}} = %[[V]] : !mj.kv<2 x 2 x 8 x bf16>, %{{.*}} = %[[B]] : {{.*}}) -> !mj.kv<2 x 2 x 8 x bf16> {
+// CHECK-NEXT: mj.kv_append %{{.*}}[0], {{.*}} -> <2 x 2 x 8 x bf16>
+// CHECK: %[[X:.*]] = mj.attention %[[Q]], %[[V1]][0] over %[[B]] scale 5.000000e-01 window 4 : {{.*}}, <2 x 2 x 8 x bf16>,
+// CHECK: %[[W1:.*]] = mj.kv_append %[[W]][0], {{.*}} -> <1 x 2 x 8 x bf16>
+// CHECK: %[[Y:.*]] = mj.attention %[[X]], %[[W1]][0] over %[[B]] scale 5.000000e-01 : {{.*}}, <1 x 2 x 8 x bf16>,
+// CHECK: %[[Z:.*]]:2 = mj.fusion({{.*}} = %[[Y]] : {{.*}} = %[[V1]] : !mj.kv<2 x 2 x 8 x bf16>
+// CHECK-NEXT: %[[V2:.*]] = mj.kv_append %{{.*}}[1],
+// CHECK-NEXT: mj.attention %{{.*}}, %[[V2]][1] over
+// CHECK: return %[[Z]]#0, %[[W1]], %[[Z]]#1 : tensor<1x2x8xbf16>, !mj.kv<1 x 2 x 8 x bf16>, !mj.kv<2 x 2 x 8 x bf16>
+// REMARK: remark: [Passed] Window | Category:plan-paged-kv | Remark="2 of 3 layers have a pool of their own, which keeps the last 5 tokens of a sequence: each token before them frees 128 bytes"
+// REMARK: remark: [Analysis] Pool | Category:plan-paged-kv | Remark="@kv: pages of 16 tokens, 1024 bytes a page = 1 layers
+// REMARK: remark: [Analysis] Pool | Category:plan-paged-kv | Remark="@kv_window: pages of 16 tokens, 2048 bytes a page = 2 layers
+module attributes {mj.model = {max_context = 64}} {
+func.func @mixed(%q: tensor<1x2x8xbf16>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<3 x 2 x 8 x bf16> {mj.name = "cache"}) -> (tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16> {mj.name = "out"}) attributes {mj.entry} {
+  %kv1 = mj.fusion(%p = %q : tensor<1x2x8xbf16>, %c = %kv : !mj.kv<3 x 2 x 8 x bf16>, %d = %batch : !mj.batch<1 x 1 x 4>) -> !mj.kv<3 x 2 x 8 x bf16> {
+    %r = mj.kv_append %c[0], %p, %p at %d : <3 x 2 x 8 x bf16>, tensor<1x2x8xbf16>, tensor<1x2x8xbf16>, <1 x 1 x 4> -> <3 x 2 x 8 x bf16>
+    mj.yield %r : !mj.kv<3 x 2 x 8 x bf16>
+  }
+  %a = mj.attention %q, %kv1[0] over %batch scale 0.5 window 4 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
+  %kv2 = mj.kv_append %kv1[1], %a, %a at %batch : <3 x 2 x 8 x bf16>, tensor<1x2x8xbf16>, tensor<1x2x8xbf16>, <1 x 1 x 4> -> <3 x 2 x 8 x bf16>
+  %b = mj.attention %a, %kv2[1] over %batch scale 0.5 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
+  %c:2 = mj.fusion(%p = %b : tensor<1x2x8xbf16>, %e = %kv2 : !mj.kv<3 x 2 x 8 x bf16>, %d = %batch : !mj.batch<1 x 1 x 4>) -> (tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16>) {
+    %r = mj.kv_append %e[2], %p, %p at %d : <3 x 2 x 8 x bf16>, tensor<1x2x8xbf16>, tensor<1x2x8xbf16>, <1 x 1 x 4> -> <3 x 2 x 8 x bf16>
+    %s = mj.attention %p, %r[2] over %d scale 0.5 window 5 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
+    mj.yield %s, %r : tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16>
+  }
+  return %c#0, %c#1 : tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16>
+}
+}
+
+// -----
+
+// Sequences that cannot outgrow the window leave nothing to free.
+// CHECK: exec.kv_pool @kv : bf16 layers 2 heads 2 head_dim 8 page_size 16 bytes_per_page 2048{{$}}
+// CHECK-NOT: exec.kv_pool
+// CHECK: func.func @short(%{{.*}}: tensor<1x2x8xbf16>, %{{.*}}: !mj.batch<1 x 1 x 4>, %{{.*}}: !mj.kv<2 x 2 x 8 x bf16>)
+// REMARK: remark: [Missed] Window | Category:plan-paged-kv | Remark="one pool for all layers: 1 of 2 have a window, but sequences of at most 64 tokens do not outgrow its 64"
+module attributes {mj.model = {max_context = 64}} {
+func.func @short(%q: tensor<1x2x8xbf16>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<2 x 2 x 8 x bf16>) -> (tensor<1x2x8xbf16>, !mj.kv<2 x 2 x 8 x bf16>) attributes {mj.entry} {
+  %a = mj.attention %q, %kv[0] over %batch scale 0.5 window 64 : tensor<1x2x8xbf16>, <2 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
+  %b = mj.attention %a, %kv[1] over %batch scale 0.5 : tensor<1x2x8xbf16>, <2 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
+  return %b, %kv : tensor<1x2x8xbf16>, !mj.kv<2 x 2 x 8 x bf16>
+}
+}
+
+// -----
+
+// Without a word on the context it may be any.
+// CHECK: exec.kv_pool @kv : bf16 layers 1
+// CHECK: exec.kv_pool @kv_window : bf16 layers 2
+func.func @unsaid(%q: tensor<1x2x8xbf16>, %batch: !mj.batch<1 x 1 x 4>, %kv: !mj.kv<3 x 2 x 8 x bf16>) -> (tensor<1x2x8xbf16>, !mj.kv<3 x 2 x 8 x bf16>) attributes {mj.entry} {
   %a = mj.attention %q, %kv[0] over %batch scale 0.5 window 4 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
   %b = mj.attention %a, %kv[1] over %batch scale 0.5 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>
   %c = mj.attention %b, %kv[2] over %batch scale 0.5 window 4 : tensor<1x2x8xbf16>, <3 x 2 x 8 x bf16>, <1 x 1 x 4> -> tensor<1x2x8xbf16>

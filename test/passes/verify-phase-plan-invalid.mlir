@@ -225,7 +225,10 @@ exec.kernel @attend schedule <"host.plain_attention"> tiles 1 accesses [#exec.ac
   %r = mj.attention %q, %c[0] over %b scale 0.5 window 17 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
   exec.return %r : tensor<1x1x4xf32>
 }
-exec.entry @empty arena 0 align 64 inputs [] outputs [] {
+exec.entry @reads arena 0 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %p = exec.pool_buffer @kv at 0
+  exec.launch @attend(%x, %p, %x, %x, %x, %y)
 }
 
 // -----
@@ -237,7 +240,10 @@ exec.kernel @attend schedule <"host.plain_attention"> tiles 1 accesses [#exec.ac
   %r = mj.attention %q, %c[0] over %b scale 0.5 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
   exec.return %r : tensor<1x1x4xf32>
 }
-exec.entry @empty arena 0 align 64 inputs [] outputs [] {
+exec.entry @reads arena 0 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %p = exec.pool_buffer @kv at 0
+  exec.launch @attend(%x, %p, %x, %x, %x, %y)
 }
 
 // -----
@@ -317,4 +323,39 @@ exec.entry @twice arena 0 align 64 inputs [#exec.binding<"k", tensor<1x1x4xf32>>
   exec.launch @append(%k, %k, %0, %slots) after []
   // expected-error@+1 {{is dependent, and its kernel reads operand 2 before it waits, which another step may write}}
   exec.launch @append(%k, %k, %1, %slots) after [0] dependent
+}
+
+// -----
+
+// Of two pools it is the one of the launch that counts.
+exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512
+exec.kv_pool @kv_window : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512 window 16
+exec.kernel @attend schedule <"host.plain_attention"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] {
+^bb0(%q: tensor<1x1x4xf32>, %c: !mj.kv<1 x 1 x 4 x f32>, %b: !mj.batch<1 x 1 x 4>):
+  // expected-error@+1 {{reads all tokens, but the pool keeps the last 16}}
+  %r = mj.attention %q, %c[0] over %b scale 0.5 : tensor<1x1x4xf32>, <1 x 1 x 4 x f32>, <1 x 1 x 4> -> tensor<1x1x4xf32>
+  exec.return %r : tensor<1x1x4xf32>
+}
+exec.entry @reads arena 0 align 64 inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.binding<"y", tensor<16xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %p = exec.pool_buffer @kv at 0
+  exec.launch @attend(%x, %p, %x, %x, %x, %y)
+  %q = exec.pool_buffer @kv_window at 0
+  exec.launch @attend(%x, %q, %x, %x, %x, %y)
+}
+
+// -----
+
+exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512
+// expected-error@+1 {{is one of 2 pools, 0 with a window; a program has one pool, or two, one with a window}}
+exec.kv_pool @other : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512
+exec.entry @empty arena 0 align 64 inputs [] outputs [] {
+}
+
+// -----
+
+exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 512
+// expected-error@+1 {{has pages of 8 tokens, the other pool of 16}}
+exec.kv_pool @kv_window : f32 layers 1 heads 1 head_dim 4 page_size 8 bytes_per_page 256 window 16
+exec.entry @empty arena 0 align 64 inputs [] outputs [] {
 }

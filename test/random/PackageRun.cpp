@@ -118,6 +118,9 @@ std::map<std::string, Array> differential::fieldsOf(const Batch &batch) {
   add("context_lengths", batch.contextLengths, {sequences});
   add("block_tables", batch.blockTables, {sequences, batch.pages});
   add("slots", batch.slots, {rows});
+  // The pool of layers with a window is used like the other.
+  add("window_block_tables", batch.blockTables, {sequences, batch.pages});
+  add("window_slots", batch.slots, {rows});
   add("logit_rows", batch.logitRows, {sequences});
   add("temperature", batch.temperature, {sequences});
   add("top_k", batch.topK, {sequences});
@@ -152,7 +155,7 @@ llvm::Expected<Outputs> differential::compileAndRun(MLIRContext &context, const 
   auto package = Package::open(output);
   if (!package)
     return failure("the package does not load: " + package.error().message);
-  auto session = Session::create(*package, 2, uint32_t(program.pool));
+  auto session = Session::create(*package, 2, uint32_t(program.pool), uint32_t(program.pool));
   if (!session)
     return failure("there is no session: " + session.error().message);
   Outputs outputs;

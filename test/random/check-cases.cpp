@@ -192,7 +192,8 @@ void runCase(const std::string &stem, uint32_t flags, Worst &worst) {
   mj_session_options options = {};
   options.struct_size = sizeof(options);
   options.threads = 2;
-  options.kv_pages = uint32_t(file.number("kv_pages"));
+  // The pool of layers with a window, where there is one, is used like the other.
+  options.kv_pages = options.kv_window_pages = uint32_t(file.number("kv_pages"));
   options.flags = flags;
   mj_session *handle = nullptr;
   if (mj_session_create(package.get(), &options, &handle))

@@ -36,7 +36,7 @@ Runner::Runner(const runtime::Package &package, size_t entry, const Options &opt
     : inputs(package, entry, options.context), entry(entry) {
   runtime::SessionOptions wanted;
   wanted.threads = options.threads;
-  wanted.kvPages = inputs.pages();
+  wanted.kvPages = wanted.kvWindowPages = inputs.pages();
   wanted.useGraphs = options.graphs;
   wanted.useDependentLaunches = options.dependentLaunches;
   check(package.device().createSession(package, wanted, session));

@@ -99,6 +99,13 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
   }
   for (uint32_t b = sequences; b < source.sequences(); ++b)
     integers("context_lengths")[b] = integers("logit_rows")[b] = 0;
+  // Layers with a window use the pages that the others do, where they have a pool of their own.
+  for (const fb::KvPool *pool : *package.program().kv_pools())
+    if (pool->own_tables()) {
+      std::copy_n(integers("slots"), source.tokens(), integers("window_slots"));
+      std::copy_n(integers("block_tables"), source.sequences() * source.pages_per_sequence(),
+                  integers("window_block_tables"));
+    }
 }
 
 } // namespace mjolnir::bench

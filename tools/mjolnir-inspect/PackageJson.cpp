@@ -125,7 +125,8 @@ Json toJson(const runtime::PackageView &package) {
                                 {"head_dim", pool->head_dim()},
                                 {"page_size", pool->page_size()},
                                 {"bytes_per_page", pool->bytes_per_page()},
-                                {"window", pool->window()}});
+                                {"window", pool->window()},
+                                {"own_tables", pool->own_tables()}});
   json["entries"] = Json::array();
   for (const fb::Entry *entry : *program.entries())
     json["entries"].push_back(toJson(*entry, program));
@@ -148,12 +149,15 @@ Json toJson(const format::KvDemand &demand, const format::KvPlan &plan) {
           {"page_tokens", demand.pageTokens},
           {"page_bytes", demand.pageBytes},
           {"window", demand.window},
+          {"window_page_bytes", demand.windowPageBytes},
           {"weight_bytes", demand.weightBytes},
           {"step_bytes", demand.stepBytes},
           {"pages_per_session", plan.pagesPerSession},
+          {"window_pages_per_session", plan.windowPagesPerSession},
           {"bytes_per_session", plan.bytesPerSession},
           {"sessions", demand.sessions ? demand.sessions : plan.sessionsThatFit},
           {"pages", plan.pages},
+          {"window_pages", plan.windowPages},
           {"bytes", plan.bytes},
           {"budget_bytes", plan.budget},
           {"budget_pages", plan.budgetPages},

@@ -36,11 +36,11 @@ format::KvDemand demandOf(const fb::Program &program, uint64_t context, uint64_t
   bool keepsAll = false;
   for (const fb::KvPool *pool : *program.kv_pools()) {
     demand.pageTokens = pool->page_size();
-    demand.pageBytes += pool->bytes_per_page();
+    (pool->own_tables() ? demand.windowPageBytes : demand.pageBytes) += pool->bytes_per_page();
     demand.window = std::max<uint64_t>(demand.window, pool->window());
     keepsAll |= pool->window() == 0;
   }
-  if (keepsAll)
+  if (keepsAll && !demand.windowPageBytes)
     demand.window = 0;
   for (const fb::Weight *weight : *program.weights())
     demand.weightBytes += weight->bytes();

@@ -19,7 +19,7 @@ enum ExitCode : int { ExitOk = 0, ExitFailure = 1, ExitUsage = 2 };
 
 struct Options {
   std::string package;
-  uint32_t threads = 0, kvPages = 0;
+  uint32_t threads = 0, kvPages = 0, kvWindowPages = 0;
   bool stats = false, noRunAhead = false;
   std::string traceFile;
   std::chrono::steady_clock::time_point started; // before anything was loaded

@@ -65,6 +65,7 @@ int generate(const Package &package, const Options &options) {
   settings.struct_size = sizeof(settings);
   settings.threads = options.threads;
   settings.kv_pages = options.kvPages;
+  settings.kv_window_pages = options.kvWindowPages;
   settings.flags =
       (options.noRunAhead ? MJ_GENERATOR_NO_RUN_AHEAD : 0) | (options.stats ? MJ_GENERATOR_TIME_DEVICE : 0);
   if (!options.traceFile.empty()) {

@@ -94,7 +94,7 @@ int runEntry(const Package &package, const Options &options) {
     out.push_back(tensors.back().dl());
   }
 
-  auto session = Session::create(package, options.threads, options.kvPages);
+  auto session = Session::create(package, options.threads, options.kvPages, options.kvWindowPages);
   if (!session)
     return fail(session.error().message);
   Trace trace;

@@ -173,7 +173,7 @@ int perplexity(const Package &package, const Options &options) {
 }
 
 int logits(const Package &package, const Options &options) {
-  auto generator = Generator::create(package, options.threads, options.kvPages);
+  auto generator = Generator::create(package, options.threads, options.kvPages, 0, 0, options.kvWindowPages);
   if (!generator)
     return fail(generator.error().message);
   auto tokens = promptTokens(*generator, options);

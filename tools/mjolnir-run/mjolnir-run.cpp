@@ -182,6 +182,11 @@ int main(int argc, char **argv) {
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--kv-window-pages", options.kvWindowPages,
+                 "The same for layers with a window, where a model mixes them with others; 0: what a step's sequences use")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
+      ->capture_default_str();
   app.add_flag("--stats", options.stats, "Print times and speeds to stderr");
   app.add_option(
          "--trace", options.traceFile,

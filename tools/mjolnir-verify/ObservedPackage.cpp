@@ -29,7 +29,7 @@ static size_t countOf(const std::vector<int64_t> &shape) {
 }
 
 llvm::Expected<std::unique_ptr<ObservedPackage>> ObservedPackage::open(const std::string &path, uint32_t threads,
-                                                                       uint32_t kvPages) {
+                                                                       uint32_t kvPages, uint32_t kvWindowPages) {
   std::unique_ptr<ObservedPackage> observed(new ObservedPackage);
   observed->path_ = path;
   if (runtime::Status status = runtime::Package::open(path.c_str(), observed->package_))
@@ -37,6 +37,7 @@ llvm::Expected<std::unique_ptr<ObservedPackage>> ObservedPackage::open(const std
   runtime::SessionOptions options;
   options.threads = threads;
   options.kvPages = kvPages;
+  options.kvWindowPages = kvWindowPages;
   if (runtime::Status status =
           observed->package_->device().createSession(*observed->package_, options, observed->session_))
     return toError(status);
@@ -182,13 +183,21 @@ void ObservedPackage::takeProduct(size_t entry, size_t step, void *const *operan
 }
 
 /// What the run appended to the layers that `launch` is given: the rows of its slots. Pages hold [layers][K, V][heads]
-/// [page size][head dim]; scales are a weight of the launch, one a head for keys, then for values.
+/// [page size][head dim]; scales are a weight of the launch, one a head for keys, then for values. Pools count their
+/// layers for themselves: a layer's number is how many the run used before it.
 void ObservedPackage::takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands,
-                                std::vector<bool> &isTaken, const Observer &observer) const {
-  auto found = inputs.find("slots");
-  if (isTaken.empty() || found == inputs.end())
+                                TakenLayers &isTaken, const Observer &observer) const {
+  for (const fb::Operand *operand : *launch.operands())
+    if (operand->space() == fb::Space::pool)
+      takeCache(inputs, launch, operands, operand->index(), isTaken, observer);
+}
+
+void ObservedPackage::takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands, uint32_t index,
+                                TakenLayers &isTaken, const Observer &observer) const {
+  const fb::KvPool &pool = *package_->program().kv_pools()->Get(index);
+  auto found = inputs.find(pool.own_tables() ? "window_slots" : "slots");
+  if (found == inputs.end())
     return;
-  const fb::KvPool &pool = *package_->program().kv_pools()->Get(0);
   DLDataType dtype = runtime::toDLDataType(pool.dtype());
   int64_t heads = pool.heads(), size = pool.head_dim(), pageSize = pool.page_size(), element = dtype.bits / 8;
   std::vector<int32_t> slots(found->second.size() / sizeof(int32_t));
@@ -203,10 +212,10 @@ void ObservedPackage::takeCache(const Inputs &inputs, const fb::Launch &launch, 
   }
   for (uint32_t i = 0; i < launch.operands()->size(); ++i) {
     const fb::Operand &operand = *launch.operands()->Get(i);
-    size_t layer = size_t(operand.offset() / (pool.bytes_per_page() / pool.layers()));
-    if (operand.space() != fb::Space::pool || operand.index() != 0 || isTaken[layer])
+    if (operand.space() != fb::Space::pool || operand.index() != index ||
+        !isTaken.insert({index, operand.offset()}).second)
       continue;
-    isTaken[layer] = true;
+    size_t layer = isTaken.size() - 1;
     for (int64_t which = 0; which < 2; ++which) {
       Stored stored{"layer " + std::to_string(layer) + (which ? " cached values" : " cached keys"),
                     dtype,
@@ -261,8 +270,7 @@ llvm::Error ObservedPackage::run(size_t entry, const Inputs &inputs, Observer ob
   for (const runtime::Binding &binding : bindings.outputs)
     bind(binding, out);
 
-  const auto &pools = *package_->program().kv_pools();
-  std::vector<bool> isTaken(pools.size() ? pools.Get(0)->layers() : 0);
+  TakenLayers isTaken;
   session_->observe([&](size_t step, void *const *operands) {
     const fb::Launch *launch = package_->entry(entry).steps()->Get(uint32_t(step))->kind_as_Launch();
     if (launch && observer.multiplied)

@@ -13,6 +13,7 @@
 #include "llvm/Support/Error.h"
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ struct Observer {
 class ObservedPackage {
 public:
   static llvm::Expected<std::unique_ptr<ObservedPackage>> open(const std::string &path, uint32_t threads,
-                                                               uint32_t kvPages);
+                                                               uint32_t kvPages, uint32_t kvWindowPages);
 
   const runtime::Package &package() const { return *package_; }
   /// Index of the entry called `name`.
@@ -51,6 +52,7 @@ public:
   /// Whether the package says which values its launches store.
   bool hasNames() const { return hasNames_; }
   uint32_t kvPages() const { return session_->kvPages(); }
+  uint32_t kvWindowPages() const { return session_->kvWindowPages(); }
 
   /// Runs `entry` once.
   llvm::Error run(size_t entry, const Inputs &inputs, Observer observer);
@@ -66,8 +68,12 @@ private:
   llvm::Error readDebugTables();
   Stored read(const Tap &tap, const void *memory) const;
   void takeProduct(size_t entry, size_t step, void *const *operands, const Observer &observer) const;
-  void takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands, std::vector<bool> &isTaken,
+  /// Pools and offsets in their pages of the layers that a run has used so far.
+  using TakenLayers = std::set<std::pair<uint32_t, uint64_t>>;
+  void takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands, TakenLayers &isTaken,
                  const Observer &observer) const;
+  void takeCache(const Inputs &inputs, const fb::Launch &launch, void *const *operands, uint32_t pool,
+                 TakenLayers &isTaken, const Observer &observer) const;
 
   std::string path_;
   std::unique_ptr<runtime::Package> package_;

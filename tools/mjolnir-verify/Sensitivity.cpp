@@ -83,7 +83,7 @@ llvm::Expected<Sensitivity> Sensitivity::measure(const SensitivityRequest &reque
     llvm::Expected<TemporaryPackage> file = TemporaryPackage::compile(request.source, options, what);
     if (!file)
       return file.takeError();
-    auto package = ObservedPackage::open(file->path(), 0, 0);
+    auto package = ObservedPackage::open(file->path(), 0, 0, 0);
     if (!package)
       return package.takeError();
     isQuantized = holdsCodes(**package);

@@ -19,24 +19,32 @@ template <typename T> static std::vector<char> bytesOf(const std::vector<T> &num
   return {begin, begin + numbers.size() * sizeof(T)};
 }
 
-/// A step of `entry` over tokens [first, first + count) of the only sequence, whose pages are 0, 1, 2, ...
-static Step makeStep(const fb::Entry &entry, int64_t pageSize, llvm::ArrayRef<int32_t> tokens, int64_t first) {
+/// A step of `entry` over tokens [first, first + count) of the only sequence, whose pages are 0, 1, 2, ... In a pool of
+/// `windowPages` pages for layers with a window it uses them in turn.
+static Step makeStep(const fb::Entry &entry, int64_t pageSize, int64_t windowPages, llvm::ArrayRef<int32_t> tokens,
+                     int64_t first) {
   int64_t rows = entry.tokens(), sequences = entry.sequences(), pages = entry.pages_per_sequence();
   int64_t count = tokens.size();
   std::vector<int32_t> ids(rows, 0), positions(rows, 0), slots(rows, -1), offsets(sequences + 1, int32_t(count));
   std::vector<int32_t> lengths(sequences, 0), tables(sequences * pages, 0), logitRows(sequences, 0), topK(sequences, 0);
+  std::vector<int32_t> windowSlots(rows, -1), windowTables(sequences * pages, 0);
   std::vector<float> temperature(sequences, 0), topP(sequences, 1);
   std::vector<int64_t> seeds(sequences, 0);
   for (int64_t i = 0; i < count; ++i) {
     ids[i] = tokens[i];
     // With pages in order, a slot is a position.
     positions[i] = slots[i] = int32_t(first + i);
+    if (windowPages)
+      windowSlots[i] = int32_t((first + i) % (windowPages * pageSize));
   }
   offsets[0] = 0;
   lengths[0] = int32_t(first + count);
   logitRows[0] = int32_t(count - 1);
-  for (int64_t page = 0; page * pageSize < first + count; ++page)
+  for (int64_t page = 0; page * pageSize < first + count; ++page) {
     tables[page] = int32_t(page);
+    if (windowPages)
+      windowTables[page] = int32_t(page % windowPages);
+  }
   Step step;
   step.entry = entry.name()->str();
   step.rows = count, step.entryRows = rows;
@@ -47,6 +55,8 @@ static Step makeStep(const fb::Entry &entry, int64_t pageSize, llvm::ArrayRef<in
                  {"context_lengths", bytesOf(lengths)},
                  {"block_tables", bytesOf(tables)},
                  {"slots", bytesOf(slots)},
+                 {"window_block_tables", bytesOf(windowTables)},
+                 {"window_slots", bytesOf(windowSlots)},
                  {"logit_rows", bytesOf(logitRows)},
                  {"temperature", bytesOf(temperature)},
                  {"top_k", bytesOf(topK)},
@@ -102,7 +112,8 @@ llvm::Expected<std::vector<Step>> verify::stepsOf(const ObservedPackage &observe
     // A decode entry takes a token of each sequence.
     int64_t room = isDecode(*entry) ? 1 : entry->tokens();
     int64_t count = std::min(room, (entry == last ? total : most) - first);
-    steps.push_back(makeStep(*entry, pageSize, llvm::ArrayRef(tokens).slice(first, count), first));
+    steps.push_back(
+        makeStep(*entry, pageSize, observed.kvWindowPages(), llvm::ArrayRef(tokens).slice(first, count), first));
     first += count;
   }
   return steps;

@@ -184,7 +184,7 @@ static llvm::Error compareWithArrays(ObservedPackage &observed, const std::map<s
 }
 
 static int verifyPackage(const Request &request) {
-  auto observed = ObservedPackage::open(request.package, 0, 0);
+  auto observed = ObservedPackage::open(request.package, 0, 0, 0);
   if (!observed)
     return complain(llvm::toString(observed.takeError()));
   const fb::Program &program = (*observed)->package().program();
@@ -234,7 +234,8 @@ static int verifyPackage(const Request &request) {
         return complain(llvm::toString(compiled.takeError()));
       made.emplace(std::move(*compiled));
     }
-    auto reference = ObservedPackage::open(made ? made->path() : request.oracle, 0, (*observed)->kvPages());
+    auto reference = ObservedPackage::open(made ? made->path() : request.oracle, 0, (*observed)->kvPages(),
+                                           (*observed)->kvWindowPages());
     if (!reference)
       return complain(llvm::toString(reference.takeError()));
     error = llvm::joinErrors(std::move(error), compareWithOracle(**observed, **reference, *steps, report));
@@ -272,7 +273,7 @@ static int measure(const Request &request) {
   auto compiled = TemporaryPackage::compile(request.source, options, "the oracle");
   if (!compiled)
     return complain(llvm::toString(compiled.takeError()));
-  auto oracle = ObservedPackage::open(compiled->path(), 0, 0);
+  auto oracle = ObservedPackage::open(compiled->path(), 0, 0, 0);
   if (!oracle)
     return complain(llvm::toString(oracle.takeError()));
 

@@ -45,6 +45,24 @@ LogicalResult BindingAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
   return success();
 }
 
+KvPoolOp mjolnir::exec::getWindowPool(ModuleOp module) {
+  auto pools = llvm::to_vector(module.getOps<KvPoolOp>());
+  if (pools.size() < 2)
+    return {};
+  auto found = llvm::find_if(pools, [](KvPoolOp pool) { return pool.getWindow().has_value(); });
+  return found == pools.end() ? KvPoolOp() : *found;
+}
+
+KvPoolOp mjolnir::exec::getPagesOf(KernelOp kernel) {
+  for (BlockArgument argument : kernel.getBody().front().getArguments())
+    if (auto cache = dyn_cast<mj::KvType>(argument.getType()))
+      for (auto pool : kernel->getParentOfType<ModuleOp>().getOps<KvPoolOp>())
+        if (int64_t(pool.getLayers()) == cache.getLayers() && int64_t(pool.getHeads()) == cache.getHeads() &&
+            int64_t(pool.getHeadDim()) == cache.getHeadDim() && pool.getElementType() == cache.getElementType())
+          return pool;
+  return {};
+}
+
 int64_t KvPoolOp::getLayerBytes() { return getBytesPerPage() / getLayers(); }
 
 // The accessors of integer attributes are unsigned.

@@ -59,8 +59,9 @@ static LogicalResult verifyEntry(Operation *op) {
     return op->emitOpError("is no function: 'mj.entry' marks the functions that become entry points");
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("is an entry, which needs a body of one block");
-  unsigned batches = 0, caches = 0, samplings = 0;
-  for (Type type : function.getArgumentTypes()) {
+  unsigned batches = 0, caches = 0, pools = 0, samplings = 0;
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    pools += isa<KvType>(type) && function.getArgAttr(index, kPoolAttr);
     batches += isa<BatchType>(type);
     caches += isa<KvType>(type);
     samplings += isa<SamplingType>(type);
@@ -69,6 +70,9 @@ static LogicalResult verifyEntry(Operation *op) {
                  "is an entry, which takes ranked tensors, a batch, a KV cache and sampling parameters, not ")
              << type;
   }
+  // One that was divided is two, each with its pool.
+  if (caches == 2 && pools == 2)
+    caches = 1;
   if (batches > 1 || caches > 1 || samplings > 1)
     return function.emitOpError("is an entry, which takes at most one ")
            << (batches > 1  ? "batch"

@@ -239,6 +239,7 @@ mj_status mj_session_create(const mj_package *package, const mj_session_options 
     SessionOptions wanted;
     wanted.threads = known.threads;
     wanted.kvPages = known.kv_pages;
+    wanted.kvWindowPages = known.kv_window_pages;
     wanted.useGraphs = !(known.flags & MJ_SESSION_NO_GRAPHS);
     wanted.useDependentLaunches = !(known.flags & MJ_SESSION_NO_DEPENDENT_LAUNCHES);
     wanted.eagerGraphs = known.flags & MJ_SESSION_EAGER_GRAPHS;
@@ -256,6 +257,22 @@ size_t mj_session_phases(const mj_session *session, const mj_phase **phases) {
     return 0;
   *phases = session->session->phases().list().data();
   return session->session->phases().list().size();
+}
+
+mj_status mj_package_kv_window(const mj_package *package, mj_kv_window_info *info) {
+  return guard([&]() -> Status {
+    if (!package || !info)
+      return invalid("a null pointer where a package and a place for its answer are needed");
+    *info = {};
+    for (const fb::KvPool *pool : *package->package->program().kv_pools())
+      if (pool->own_tables())
+        *info = {pool->window(), pool->bytes_per_page()};
+    return Status::ok();
+  });
+}
+
+uint32_t mj_session_kv_window_pages(const mj_session *session) {
+  return session ? session->session->kvWindowPages() : 0;
 }
 
 uint32_t mj_session_kv_pages(const mj_session *session) { return session ? session->session->kvPages() : 0; }

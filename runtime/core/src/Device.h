@@ -18,7 +18,7 @@ class Session;
 /// As mj_session_options.
 struct SessionOptions {
   uint32_t threads = 0;
-  uint32_t kvPages = 0;
+  uint32_t kvPages = 0, kvWindowPages = 0;
   bool useGraphs = true;
   bool useDependentLaunches = true;
   bool eagerGraphs = false;

@@ -31,7 +31,7 @@ Status HostSession::create(const Package &package, const HostDevice &device, con
     return failure(MJ_ERROR_INVALID_ARGUMENT, "a session of ", threads, " threads was asked for; at most ", MaxThreads,
                    " are possible");
   std::unique_ptr<HostSession> session(new HostSession(package, device));
-  if (Status status = session->prepare(options.kvPages))
+  if (Status status = session->prepare(options.kvPages, options.kvWindowPages))
     return status;
   session->phases_.begin("allocate memory");
   if (Status status = session->allocate())

@@ -32,8 +32,11 @@ enum RaggedInput : size_t {
   RaggedTopK,
   RaggedTopP,
   RaggedSeeds,
+  RaggedWindowBlockTables, // from here on only where a pool has tables of its own
+  RaggedWindowSlots,
   RaggedInputCount
 };
+inline constexpr size_t RaggedCommonInputCount = RaggedWindowBlockTables;
 
 inline constexpr RaggedBinding RaggedInputs[RaggedInputCount] = {
     {"tokens", fb::DType::i32, {RaggedExtent::Tokens, RaggedExtent::None}},
@@ -47,6 +50,8 @@ inline constexpr RaggedBinding RaggedInputs[RaggedInputCount] = {
     {"top_k", fb::DType::i32, {RaggedExtent::Sequences, RaggedExtent::None}},
     {"top_p", fb::DType::f32, {RaggedExtent::Sequences, RaggedExtent::None}},
     {"seeds", fb::DType::i64, {RaggedExtent::Sequences, RaggedExtent::None}},
+    {"window_block_tables", fb::DType::i32, {RaggedExtent::Sequences, RaggedExtent::Pages}},
+    {"window_slots", fb::DType::i32, {RaggedExtent::Tokens, RaggedExtent::None}},
 };
 
 enum RaggedOutput : size_t { RaggedNextTokens, RaggedLogits, RaggedOutputCount };

@@ -3,6 +3,8 @@
 // What all sessions share: the number of pages, and the checks before a run.
 #include "Session.h"
 
+#include "mjolnir/format/KvPlan.h"
+
 #include <algorithm>
 
 namespace mjolnir::runtime {
@@ -34,8 +36,10 @@ bool isDense(const DLTensor &tensor) {
 
 } // namespace
 
-Status Session::prepare(uint32_t wanted) {
-  if (Status status = decidePages(wanted))
+Status Session::prepare(uint32_t kvPages, uint32_t kvWindowPages) {
+  if (Status status = decidePages(kvPages))
+    return status;
+  if (Status status = decideWindowPages(kvWindowPages))
     return status;
   size_t inputs = 0, outputs = 0, steps = 0;
   for (size_t i = 0; i < package_.entryCount(); ++i) {
@@ -73,10 +77,33 @@ Status Session::decidePages(uint32_t wanted) {
   return Status::ok();
 }
 
+Status Session::decideWindowPages(uint32_t wanted) {
+  const fb::Program &program = package_.program();
+  for (const fb::KvPool *pool : *program.kv_pools()) {
+    if (!pool->own_tables())
+      continue;
+    uint64_t rows = 1, sequences = 1, pageSize = pool->page_size();
+    for (const fb::Entry *entry : *program.entries()) {
+      sequences = std::max<uint64_t>(sequences, entry->sequences());
+      if (entry->tokens() > entry->sequences())
+        rows = std::max<uint64_t>(rows, entry->tokens());
+    }
+    // A sequence uses no more of these pages than of the others, and those of its window in turn.
+    uint64_t enough = std::min<uint64_t>(kvPages_, sequences * format::kvWindowPages(pool->window(), rows, pageSize));
+    if (wanted > INT32_MAX / pageSize)
+      return failure(MJ_ERROR_INVALID_ARGUMENT, wanted, " KV pages of ", pageSize,
+                     " tokens were asked for the layers with a window; at most ", INT32_MAX / pageSize,
+                     " can be addressed");
+    kvWindowPages_ = static_cast<uint32_t>(wanted ? wanted : enough);
+  }
+  return Status::ok();
+}
+
 Status Session::poolBytes(uint32_t index, uint64_t &bytes, std::string &purpose) const {
   const fb::KvPool &pool = *package_.program().kv_pools()->Get(index);
-  purpose = concat("KV pool ", quote(pool.name()->string_view()), " of ", kvPages_, " pages");
-  if (__builtin_mul_overflow(uint64_t(kvPages_), pool.bytes_per_page(), &bytes) || bytes > INT64_MAX)
+  const uint64_t pages = pool.own_tables() ? kvWindowPages_ : kvPages_;
+  purpose = concat("KV pool ", quote(pool.name()->string_view()), " of ", pages, " pages");
+  if (__builtin_mul_overflow(pages, pool.bytes_per_page(), &bytes) || bytes > INT64_MAX)
     return failure(MJ_ERROR_OUT_OF_MEMORY, purpose, " of ", pool.bytes_per_page(),
                    " bytes: more than can be addressed");
   return Status::ok();
@@ -106,6 +133,7 @@ void Session::describeEntries() {
                     source.pages_per_sequence(),
                     pageSize,
                     kvPages_,
+                    kvWindowPages_,
                     program.language_model()->vocabulary(),
                     maxContext ? std::min(maxContext, tableTokens) : tableTokens};
     const std::vector<Binding> &inputs = package_.bindings(i).inputs;
@@ -173,8 +201,9 @@ Status Session::bindTensors(const Run &run, const DLTensor *const *inputs, const
 
 Status Session::checkRagged(const Run &run) {
   const Entry &entry = entries_[run.entry];
-  RaggedPointers pointers;
-  for (size_t which = 0; which < RaggedInputCount; ++which) {
+  const size_t count = entry.limits.windowPages ? RaggedInputCount : RaggedCommonInputCount;
+  RaggedPointers pointers{};
+  for (size_t which = 0; which < count; ++which) {
     const Place &place = inputs_[entry.raggedInputs[which]];
     if (run.continues && which == RaggedTokens) {
       pointers[which] = anyTokens_.data();

@@ -38,6 +38,8 @@ public:
   virtual bool observe(StepObserver) { return false; }
 
   uint32_t kvPages() const { return kvPages_; }
+  /// Of the pool with tables of its own; 0: there is none.
+  uint32_t kvWindowPages() const { return kvWindowPages_; }
   void setProfiling(mj_profiling what);
   size_t profile(const mj_step_profile **steps) const {
     *steps = profile_.get();
@@ -54,9 +56,10 @@ protected:
   /// `deviceType`: DLPack's name of the memory, besides the CPU's, in which tensors may be; kDLCPU if there is none.
   Session(const Package &package, DLDeviceType deviceType) : package_(package), deviceType_(deviceType) {}
 
-  /// Decides how many KV pages there are (`wanted`, or enough for one sequence), describes the entries, and makes room
-  /// for what runs note. To be called once, first.
-  Status prepare(uint32_t wanted);
+  /// Decides how many KV pages there are (those wanted, or enough for one sequence; in a pool with tables of its own as
+  /// many as the sequences of a step can use), describes the entries, and makes room for what runs note. To be called
+  /// once, first.
+  Status prepare(uint32_t kvPages, uint32_t kvWindowPages);
   /// Bytes of pool `index` with the pages that prepare() decided on, and what to call it in a message.
   Status poolBytes(uint32_t index, uint64_t &bytes, std::string &purpose) const;
   /// The largest arena of all entries, bytes.
@@ -99,6 +102,7 @@ private:
     std::array<uint32_t, RaggedInputCount> raggedInputs{}; // the input's index, by RaggedInput
   };
   Status decidePages(uint32_t wanted);
+  Status decideWindowPages(uint32_t wanted);
   void describeEntries();
   Status checkContinues(size_t entry) const;
   Status bindTensors(const Run &run, const DLTensor *const *inputs, const DLTensor *const *outputs);
@@ -106,7 +110,7 @@ private:
   Status checkRagged(const Run &run);
 
   const DLDeviceType deviceType_;
-  uint32_t kvPages_ = 0;
+  uint32_t kvPages_ = 0, kvWindowPages_ = 0;
   std::vector<Entry> entries_;
   Run runs_[Lanes]; // under way, the first started first
   uint32_t underWay_ = 0;

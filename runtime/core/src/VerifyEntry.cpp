@@ -234,7 +234,11 @@ Status EntryVerifier::ragged() {
     return malformed(what, " is ragged, but the program has no KV pool");
   if (!program.language_model() || program.language_model()->vocabulary() == 0)
     return malformed(what, " is ragged, but the program does not say how large the vocabulary is");
-  if (Status status = raggedBindings(*entry.inputs(), "input", RaggedInputs, RaggedInputCount))
+  bool ownTables = false;
+  for (const fb::KvPool *pool : *program.kv_pools())
+    ownTables |= pool->own_tables();
+  if (Status status =
+          raggedBindings(*entry.inputs(), "input", RaggedInputs, ownTables ? RaggedInputCount : RaggedCommonInputCount))
     return status;
   return raggedBindings(*entry.outputs(), "output", RaggedOutputs, RaggedOutputCount);
 }

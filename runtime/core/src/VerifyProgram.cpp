@@ -207,6 +207,7 @@ Status ProgramVerifier::weights() {
 Status ProgramVerifier::pools() {
   Names seen;
   uint64_t allPages = 0;
+  bool ownTables = false;
   for (uint32_t i = 0; i < program.kv_pools()->size(); ++i) {
     const fb::KvPool &pool = *program.kv_pools()->Get(i);
     if (Status status = verifyName(concat("KV pool ", i), pool.name()))
@@ -233,6 +234,14 @@ Status ProgramVerifier::pools() {
     if (pool.page_size() != program.kv_pools()->Get(0)->page_size())
       return malformed(what, " has pages of ", pool.page_size(), " tokens, the first pool ",
                        program.kv_pools()->Get(0)->page_size(), "; block tables serve all pools, so they must agree");
+    if (pool.own_tables()) {
+      if (i == 0 || pool.window() == 0)
+        return malformed(what, " has tables of its own, but ",
+                         i == 0 ? "is the first, whose tables are block_tables" : "no window");
+      if (ownTables)
+        return malformed(what, " has tables of its own, as another pool has; there is one window_block_tables");
+      ownTables = true;
+    }
     if (__builtin_add_overflow(allPages, bytes, &allPages) || allPages > INT64_MAX)
       return malformed("a page of all KV pools together has too many bytes");
   }

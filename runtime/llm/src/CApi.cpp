@@ -179,6 +179,7 @@ mj_status mj_generator_create(const mj_package *package, const mj_generator_opti
       mj_generator_options given = copied(options, "mj_generator_options");
       session.threads = given.threads;
       session.kv_pages = given.kv_pages;
+      session.kv_window_pages = given.kv_window_pages;
       session.flags = given.session_flags;
       flags = given.flags;
       constexpr uint32_t KnownFlags =

@@ -76,20 +76,35 @@ Generator::Room Generator::roomFor(uint64_t tokens) const {
   const Program::Info &info = program->info();
   const uint64_t whole = format::kvPages(tokens, info.pageSize);
   if (info.window == 0)
-    return {whole, UINT32_MAX};
+    return {whole, 0, UINT32_MAX};
+  if (info.windowPages == 0)
+    return roomInWindow(tokens, info.pages);
+  Room window = roomInWindow(tokens, info.windowPages);
+  return {whole, window.pages, window.rows};
+}
+
+/// The same of a pool of `available` pages that keeps the window.
+Generator::Room Generator::roomInWindow(uint64_t tokens, uint32_t available) const {
+  const Program::Info &info = program->info();
+  const uint64_t whole = format::kvPages(tokens, info.pageSize);
   // As many rows a step as there are entries for; with few pages fewer, so that the window stays.
   const uint64_t most = scheduler.maxRows(), least = format::kvWindowPages(info.window, 1, info.pageSize);
   const uint64_t wanted = std::min(whole, format::kvWindowPages(info.window, most, info.pageSize));
-  if (wanted <= info.pages || whole <= least)
-    return {std::min(wanted, whole), static_cast<uint32_t>(most)};
-  if (least > info.pages)
-    return {least, static_cast<uint32_t>(most)};
-  uint64_t rows = (uint64_t(info.pages) - 1) * info.pageSize + 2 - info.window;
-  return {info.pages, static_cast<uint32_t>(std::min(rows, most))};
+  if (wanted <= available || whole <= least)
+    return {std::min(wanted, whole), 0, static_cast<uint32_t>(most)};
+  if (least > available)
+    return {least, 0, static_cast<uint32_t>(most)};
+  uint64_t rows = (uint64_t(available) - 1) * info.pageSize + 2 - info.window;
+  return {available, 0, static_cast<uint32_t>(std::min(rows, most))};
 }
 
-std::string Generator::windowText() const {
-  uint32_t window = program->info().window;
+bool Generator::isThere(const Room &room) const {
+  return room.pages <= program->info().pages && room.windowPages <= program->info().windowPages;
+}
+
+/// What a message adds on pages that keep a window: those of a pool of their own, or all.
+std::string Generator::windowText(bool inWindowPool) const {
+  uint32_t window = inWindowPool || program->info().windowPages == 0 ? program->info().window : 0;
   return window ? ", a window of " + std::to_string(window) + " tokens" : "";
 }
 
@@ -118,25 +133,30 @@ uint64_t Generator::submit(std::vector<int32_t> prompt, Options options) {
     request->atLimit = MJ_FINISH_LENGTH;
   }
   // The last token is handed out, but never fed to the program.
-  auto [needed, rows] = roomFor(limit - 1);
-  if (needed > info.pages) {
-    uint64_t room = uint64_t(info.pages) * info.pageSize;
-    if (options.maxNewTokens != 0 || length > room)
+  Room room = roomFor(limit - 1);
+  while (!isThere(room)) {
+    const bool lacksWindow = room.pages <= info.pages;
+    const uint32_t pages = lacksWindow ? info.windowPages : info.pages;
+    uint64_t tokens = uint64_t(pages) * info.pageSize;
+    if (options.maxNewTokens != 0 || length > tokens) {
+      Room asked = options.maxNewTokens != 0 ? room : roomFor(length);
       throw Error(MJ_ERROR_OUT_OF_MEMORY,
-                  "the request needs " + std::to_string(options.maxNewTokens != 0 ? needed : roomFor(length).pages) +
-                      " KV pages (" + std::to_string(length) + " prompt tokens + " +
-                      std::to_string(options.maxNewTokens != 0 ? limit - 1 - length : 0) + " generated, " +
-                      std::to_string(info.pageSize) + " tokens a page" + windowText() + "), but the session has " +
-                      std::to_string(info.pages) + " pages for " + std::to_string(room) +
-                      " tokens; ask for fewer tokens, or make the session with more "
-                      "pages (kv_pages)");
-    needed = info.pages;
-    limit = room + 1;
+                  "the request needs " + std::to_string(lacksWindow ? asked.windowPages : asked.pages) +
+                      (lacksWindow ? " KV pages of layers with a window (" : " KV pages (") + std::to_string(length) +
+                      " prompt tokens + " + std::to_string(options.maxNewTokens != 0 ? limit - 1 - length : 0) +
+                      " generated, " + std::to_string(info.pageSize) + " tokens a page" + windowText(lacksWindow) +
+                      "), but the session has " + std::to_string(pages) + " pages for " + std::to_string(tokens) +
+                      " tokens; ask for fewer tokens, or make the session with more pages (" +
+                      (lacksWindow ? "kv_window_pages)" : "kv_pages)"));
+    }
+    limit = tokens + 1;
+    room = roomFor(tokens);
     request->atLimit = MJ_FINISH_PAGES_FULL;
   }
   request->limit = limit;
-  request->pagesNeeded = static_cast<uint32_t>(needed);
-  request->maxRows = rows;
+  request->pagesNeeded = static_cast<uint32_t>(room.pages);
+  request->windowPagesNeeded = static_cast<uint32_t>(room.windowPages);
+  request->maxRows = room.rows;
   request->promptTokens = prompt.size();
   request->tokens = std::move(prompt);
   request->tokens.reserve(limit);
@@ -169,18 +189,24 @@ uint64_t Generator::submitScore(std::vector<int32_t> tokens, std::vector<size_t>
     throw Error(MJ_ERROR_INVALID_ARGUMENT, "no rows to score were given");
   // What comes after the last wanted row changes nothing.
   tokens.resize(rows.back() + 1);
-  auto [needed, stepRows] = roomFor(tokens.size());
-  if (needed > info.pages)
+  Room room = roomFor(tokens.size());
+  if (!isThere(room)) {
+    const bool lacksWindow = room.pages <= info.pages;
     throw Error(MJ_ERROR_OUT_OF_MEMORY, "scoring " + std::to_string(tokens.size()) + " tokens needs " +
-                                            std::to_string(needed) + " KV pages (" + std::to_string(info.pageSize) +
-                                            " tokens a page" + windowText() + "), but the session has " +
-                                            std::to_string(info.pages) +
-                                            "; score shorter windows, or make the session with more pages (kv_pages)");
+                                            std::to_string(lacksWindow ? room.windowPages : room.pages) +
+                                            (lacksWindow ? " KV pages of layers with a window (" : " KV pages (") +
+                                            std::to_string(info.pageSize) + " tokens a page" + windowText(lacksWindow) +
+                                            "), but the session has " +
+                                            std::to_string(lacksWindow ? info.windowPages : info.pages) +
+                                            "; score shorter windows, or make the session with more pages (" +
+                                            (lacksWindow ? "kv_window_pages)" : "kv_pages)"));
+  }
   auto request = std::make_unique<Request>();
   request->scoring = true;
   request->promptTokens = request->limit = tokens.size();
-  request->pagesNeeded = static_cast<uint32_t>(needed);
-  request->maxRows = stepRows;
+  request->pagesNeeded = static_cast<uint32_t>(room.pages);
+  request->windowPagesNeeded = static_cast<uint32_t>(room.windowPages);
+  request->maxRows = room.rows;
   request->tokens = std::move(tokens);
   request->rows = std::move(rows);
   request->nextWantedRow = request->rows[0];
@@ -294,7 +320,8 @@ void Generator::start(Flight &flight) {
   bool wantLogits = false;
   for (const Batch::Item &item : flight.batch.items) {
     const Sequence &sequence = *item.sequence;
-    ragged.add(&sequence.tokens[sequence.cached], item.count, sequence.cached, sequence.pages, sequence.sampling);
+    ragged.add(&sequence.tokens[sequence.cached], item.count, sequence.cached, sequence.pages, sequence.windowPages,
+               sequence.sampling);
     wantLogits |= sequence.cached + item.count == sequence.nextWantedRow + 1;
   }
   ragged.finish();
@@ -311,7 +338,8 @@ void Generator::startAhead(const Flight &before, Flight &flight) {
   ragged.clear();
   const int32_t drawnByThen = 0;
   for (const Batch::Item &item : before.batch.items)
-    ragged.add(&drawnByThen, 1, item.sequence->cached + 1, item.sequence->pages, item.sequence->sampling);
+    ragged.add(&drawnByThen, 1, item.sequence->cached + 1, item.sequence->pages, item.sequence->windowPages,
+               item.sequence->sampling);
   ragged.finish();
   flight.batch.entry = before.batch.entry;
   flight.batch.decode = true;

@@ -53,14 +53,16 @@ public:
 private:
   struct Request;
 
-  /// What a sequence of `tokens` tokens gets: pages, and how many rows a step may give it. Pages are more than the pool
-  /// has when it cannot run.
+  /// What a sequence of `tokens` tokens gets: pages of each pool, and how many rows a step may give it. Pages are more
+  /// than a pool has when it cannot run.
   struct Room {
-    uint64_t pages;
+    uint64_t pages, windowPages;
     uint32_t rows;
   };
   Room roomFor(uint64_t tokens) const;
-  std::string windowText() const;
+  Room roomInWindow(uint64_t tokens, uint32_t available) const;
+  bool isThere(const Room &room) const;
+  std::string windowText(bool inWindowPool) const;
   void checkTokens(const std::vector<int32_t> &tokens, const char *what) const;
   /// A step that was started, and is not known yet.
   struct Flight {

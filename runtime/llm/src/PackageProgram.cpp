@@ -25,7 +25,9 @@ void check(mj_status status) {
 PackageProgram::PackageProgram(const mj_package *package, const mj_session_options &options, const Measuring &measuring)
     : measuring(measuring) {
   mj_kv_info kv;
+  mj_kv_window_info window;
   check(mj_package_kv(package, &kv));
+  check(mj_package_kv_window(package, &window));
   Info info;
   std::vector<mj_entry_info> raggedEntries;
   uint64_t maxContext = kv.max_context ? kv.max_context : UINT32_MAX;
@@ -55,7 +57,8 @@ PackageProgram::PackageProgram(const mj_package *package, const mj_session_optio
   info.pages = mj_session_kv_pages(session);
   info.vocabulary = kv.vocabulary;
   info.maxContext = static_cast<uint32_t>(maxContext);
-  info.window = kv.window;
+  info.window = window.window ? window.window : kv.window;
+  info.windowPages = mj_session_kv_window_pages(session);
   describe(std::move(info));
   for (size_t i = 0; i < entries.size(); ++i)
     bind(package, raggedEntries[i / Turns], entries[i], step(i / Turns, i % Turns));
@@ -76,6 +79,8 @@ void PackageProgram::bind(const mj_package *package, const mj_entry_info &info, 
       {"top_k", step.topK.data()},
       {"top_p", step.topP.data()},
       {"seeds", step.seeds.data()},
+      {"window_block_tables", step.windowBlockTables.data()},
+      {"window_slots", step.windowSlots.data()},
       {"next_tokens", step.nextTokens.data()},
       {"logits", nullptr}, // has memory once a step wants it
   };

@@ -15,6 +15,8 @@
 //   temperature       f32[B]     0: the most likely token
 //   top_k             i32[B]     0: off
 //   top_p             f32[B]     1: off
+//   window_block_tables i32[B,P], window_slots i32[T]   the same for the pages of layers with a window, where those
+//                                have a pool of their own
 //   seeds             i64[B]     key of the counter-based random numbers; the counter is context_lengths[i], so the
 //   program keeps
 //                                no state and a token can be drawn again
@@ -22,10 +24,10 @@
 //   next_tokens       i32[B]     the token drawn from the logits of row logit_rows[i]
 //   logits            f32[B,V]   those logits
 // A sequence that is not used has an empty range of rows, context length 0 and logit row 0. Padding rows hold token 0
-// at position 0; block tables are 0 past the pages that the context needs. Where the pages keep a window, those of a
+// at position 0; block tables are 0 past the pages that the context needs. Where pages keep a window, those of a
 // sequence are used in turn: page p of the block table is pages[p % n], and what it holds for tokens before the window
-// is never read. An entry with T == B is for decoding, one row a sequence; an entry with T > B is for prefill, several
-// rows a sequence.
+// is never read: pages that the window left are the ones that come next. An entry with T == B is for decoding, one row
+// a sequence; an entry with T > B is for prefill, several rows a sequence.
 #ifndef MJOLNIR_LLM_RAGGED_H
 #define MJOLNIR_LLM_RAGGED_H
 
@@ -51,14 +53,15 @@ struct RaggedShape {
 /// The inputs and outputs of one entry, allocated once. Used for a step: clear, add, ..., finish, run.
 class RaggedStep {
 public:
-  RaggedStep(RaggedShape shape, uint32_t pageSize, uint32_t vocabulary);
+  /// `hasWindowPool`: whether layers with a window have a pool of their own.
+  RaggedStep(RaggedShape shape, uint32_t pageSize, uint32_t vocabulary, bool hasWindowPool);
 
   void clear();
-  /// Adds a sequence with `count` new tokens, the first of them at `position`, whose pages are `pages`; where those are
-  /// fewer than the context takes, they are used in turn. Logits are those of the last row. The caller has made sure
-  /// that it fits: rows, sequences, pages.
+  /// Adds a sequence with `count` new tokens, the first of them at `position`, whose pages are `pages`, and in the pool
+  /// of layers with a window, if there is one, `windowPages`; where those are fewer than the context takes, they are
+  /// used in turn. Logits are those of the last row. The caller has made sure that it fits: rows, sequences, pages.
   void add(const int32_t *newTokens, uint32_t count, uint32_t position, const std::vector<int32_t> &pages,
-           const Sampling &sampling);
+           const std::vector<int32_t> &windowPages, const Sampling &sampling);
   /// Pads what is left.
   void finish();
 
@@ -68,12 +71,16 @@ public:
   const RaggedShape shape;
   const uint32_t pageSize, vocabulary;
   std::vector<int32_t> tokens, positions, sequenceOffsets, contextLengths, blockTables, slots, logitRows, topK;
+  std::vector<int32_t> windowBlockTables, windowSlots; // empty without such a pool
   std::vector<float> temperature, topP;
   std::vector<int64_t> seeds;
   std::vector<int32_t> nextTokens;
   std::vector<float> logits; // empty until a step that wants them
 
 private:
+  void addPages(uint32_t count, uint32_t position, const std::vector<int32_t> &pages, std::vector<int32_t> &tables,
+                std::vector<int32_t> &places);
+
   uint32_t used = 0, rows = 0;
 };
 
@@ -88,7 +95,9 @@ public:
     uint32_t pages = 0;
     uint32_t vocabulary = 0;
     uint32_t maxContext = 0; // tokens a sequence may hold
-    uint32_t window = 0;     // tokens that a row reads back at most, its own included; 0: all
+    // Tokens that the pages keep, the current row's included; 0: all. With `windowPages`, the pages of a second pool of
+    // so many: the first keeps all.
+    uint32_t window = 0, windowPages = 0;
   };
 
   const Info &info() const { return description; }

@@ -11,7 +11,8 @@
 
 namespace mjolnir::llm {
 
-Scheduler::Scheduler(const Program::Info &info) : shapes(info.entries), blocks(info.pages) {
+Scheduler::Scheduler(const Program::Info &info)
+    : shapes(info.entries), blocks(info.pages), windowBlocks(info.windowPages) {
   for (size_t i = 0; i < shapes.size(); ++i)
     (shapes[i].isDecode() ? decodeEntries : prefillEntries).push_back(i);
   auto smaller = [&](size_t a, size_t b) {
@@ -32,6 +33,7 @@ void Scheduler::submit(Sequence *sequence) { waiting.push_back(sequence); }
 
 void Scheduler::remove(Sequence *sequence) {
   blocks.release(sequence->pages);
+  windowBlocks.release(sequence->windowPages);
   active.erase(std::remove(active.begin(), active.end(), sequence), active.end());
   waiting.erase(std::remove(waiting.begin(), waiting.end(), sequence), waiting.end());
 }
@@ -39,9 +41,13 @@ void Scheduler::remove(Sequence *sequence) {
 void Scheduler::admit() {
   while (!waiting.empty() && active.size() < activeLimit) {
     Sequence *first = waiting.front();
+    // Those behind one that does not fit wait too: none is passed over for ever.
+    if (first->pagesNeeded > blocks.available() || first->windowPagesNeeded > windowBlocks.available())
+      return;
     first->pages.reserve(first->pagesNeeded);
-    if (!blocks.allocate(first->pagesNeeded, first->pages))
-      return; // those behind it wait too: none is passed over for ever
+    first->windowPages.reserve(first->windowPagesNeeded);
+    blocks.allocate(first->pagesNeeded, first->pages);
+    windowBlocks.allocate(first->windowPagesNeeded, first->windowPages);
     active.push_back(first);
     waiting.pop_front();
   }

@@ -17,10 +17,10 @@
 namespace mjolnir::llm {
 
 struct Sequence {
-  std::vector<int32_t> tokens; // all of them, those that are not yet in the cache at the end
-  uint32_t cached = 0;         // tokens in the cache
-  std::vector<int32_t> pages;
-  uint32_t pagesNeeded = 0;
+  std::vector<int32_t> tokens;             // all of them, those that are not yet in the cache at the end
+  uint32_t cached = 0;                     // tokens in the cache
+  std::vector<int32_t> pages, windowPages; // the latter of the pool of layers with a window, if there is one
+  uint32_t pagesNeeded = 0, windowPagesNeeded = 0;
   uint32_t maxRows = UINT32_MAX; // tokens a step may take: more would not leave the window in the pages
   Sampling sampling;
   /// Token after which the next step for this sequence must end, though more are known: its logits are wanted.
@@ -61,7 +61,7 @@ public:
   const BlockPool &pool() const { return blocks; }
   size_t size() const { return waiting.size() + active.size(); }
 
-  /// Takes a sequence, whose `pagesNeeded` is at most what the pool has; it must stay where it is until removed.
+  /// Takes a sequence, whose needs are at most what the pools have; it must stay where it is until removed.
   void submit(Sequence *sequence);
   /// Forgets a sequence and frees its pages.
   void remove(Sequence *sequence);
@@ -78,7 +78,7 @@ private:
 
   const std::vector<RaggedShape> shapes;
   std::vector<size_t> prefillEntries, decodeEntries; // ascending by T, then B
-  BlockPool blocks;
+  BlockPool blocks, windowBlocks;
   uint32_t activeLimit = 0, rowLimit = 1;
   std::deque<Sequence *> waiting;
   std::vector<Sequence *> active; // in the order they came

@@ -228,6 +228,27 @@ CHECKPOINTS = {
         1,
         73,
     ),
+    # Layers with a window and one without.
+    "qwen2-mixed-bf16": (
+        base(
+            "Qwen2ForCausalLM",
+            "qwen2",
+            attention_dropout=0.0,
+            dtype="bfloat16",
+            layer_types=["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"],
+            num_attention_heads=4,
+            num_hidden_layers=4,
+            num_key_value_heads=2,
+            rope_parameters={"rope_theta": 10000.0, "rope_type": "default"},
+            sliding_window=16,
+            tie_word_embeddings=False,
+            use_sliding_window=True,
+            vocab_size=160,
+        ),
+        torch.bfloat16,
+        1,
+        81,
+    ),
 }
 
 

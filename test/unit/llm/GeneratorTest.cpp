@@ -206,6 +206,60 @@ TEST_P(Generation, KeepsNoMoreThanTheWindow) {
   EXPECT_EQ(outcome.tokens, ToyModel::continuation({1, 2}, 11, vocabularySize(), {}, info.window));
 }
 
+// The same pages of a pool of their own, for the layers with a window; the others keep whole sequences of up to 22
+// pages.
+TEST_P(Generation, KeepsTheWindowInAPoolOfItsOwn) {
+  std::mt19937 random(6);
+  for (uint32_t windowPages : {4u, 5u, 7u, 11u, 24u}) {
+    Program::Info info = toyInfo(/*pages=*/60);
+    info.window = 10;
+    info.windowPages = windowPages;
+    Toy toy(info);
+    std::vector<Outcome> outcomes(6);
+    std::vector<std::vector<int32_t>> expected;
+    for (Outcome &outcome : outcomes) {
+      std::vector<int32_t> prompt = randomPrompt(random, 1 + random() % 60);
+      expected.push_back(ToyModel::continuation(prompt, 30, vocabularySize()));
+      toy.submit(outcome, prompt, newTokens(30));
+    }
+    toy.run();
+    for (size_t i = 0; i < outcomes.size(); ++i)
+      EXPECT_EQ(outcomes[i].tokens, expected[i]) << windowPages << " pages, request " << i;
+  }
+  // Either pool may be the one that is too small.
+  Program::Info info = toyInfo(/*pages=*/60);
+  info.window = 10;
+  info.windowPages = 3;
+  Toy toy(info);
+  Outcome outcome;
+  EXPECT_EQ(
+      errorOf([&] { toy.submit(outcome, {1, 2}, newTokens(30)); }, MJ_ERROR_OUT_OF_MEMORY),
+      "the request needs 4 KV pages of layers with a window (2 prompt tokens + 29 generated, 4 tokens a page, a "
+      "window of 10 tokens), but the session has 3 pages for 12 tokens; ask for fewer tokens, or make the session "
+      "with more pages (kv_window_pages)");
+  toy.submit(outcome, {1, 2}, newTokens(11));
+  Outcome open;
+  toy.submit(open, {3, 4}, newTokens(0));
+  toy.run();
+  EXPECT_EQ(outcome.tokens, ToyModel::continuation({1, 2}, 11, vocabularySize()));
+  EXPECT_EQ(open.finish, MJ_FINISH_PAGES_FULL);
+  EXPECT_EQ(open.tokens, ToyModel::continuation({3, 4}, 11, vocabularySize()));
+  info.pages = 5;
+  info.windowPages = 4;
+  Toy small(info);
+  EXPECT_EQ(
+      errorOf([&] { small.submit(outcome, {1, 2}, newTokens(30)); }, MJ_ERROR_OUT_OF_MEMORY),
+      "the request needs 8 KV pages (2 prompt tokens + 29 generated, 4 tokens a page), but the session has 5 pages "
+      "for 20 tokens; ask for fewer tokens, or make the session with more pages (kv_pages)");
+  info.windowPages = 3;
+  Toy both(info);
+  Outcome shortest;
+  both.submit(shortest, {3, 4}, newTokens(0));
+  both.run();
+  EXPECT_EQ(shortest.finish, MJ_FINISH_PAGES_FULL);
+  EXPECT_EQ(shortest.tokens, ToyModel::continuation({3, 4}, 11, vocabularySize()));
+}
+
 TEST_P(Generation, ScoresBeyondTheWindow) {
   std::mt19937 random(5);
   std::vector<int32_t> tokens = randomPrompt(random, 80);

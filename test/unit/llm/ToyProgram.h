@@ -47,7 +47,8 @@ struct ToyModel {
 
 class ToyProgram : public Program {
 public:
-  explicit ToyProgram(Info info) : tokens(size_t(info.pages) * info.pageSize, -1), places(tokens.size(), -1) {
+  explicit ToyProgram(Info info)
+      : whole(size_t(info.pages) * info.pageSize), window(size_t(info.windowPages) * info.pageSize) {
     describe(std::move(info));
   }
 
@@ -109,6 +110,7 @@ private:
     for (uint32_t row = 0; row < T; ++row) {
       bool padding = static_cast<int32_t>(row) >= end;
       check(padding == (step.slots[row] == -1), "slot -1 is padding and nothing else");
+      check(step.windowSlots.empty() || padding == (step.windowSlots[row] == -1), "the same in the window's pool");
       check(!padding || (step.tokens[row] == 0 && step.positions[row] == 0), "padding holds token 0 at position 0");
     }
     for (uint32_t i = 0; i < B; ++i)
@@ -117,6 +119,12 @@ private:
       if (step.contextLengths[i] > 0)
         predict(step, i, P, wantLogits);
   }
+
+  /// A pool: tokens and their positions, by slot.
+  struct Memory {
+    explicit Memory(size_t slots) : tokens(slots, -1), places(slots, -1) {}
+    std::vector<int32_t> tokens, places;
+  };
 
   static void check(bool holds, const char *rule) {
     if (!holds)
@@ -136,27 +144,44 @@ private:
     for (int32_t row = begin; row < end; ++row) {
       int32_t position = step.positions[row];
       check(position == length - (end - row), "positions are the last of the context");
-      int32_t page = step.blockTables[i * P + position / step.pageSize];
-      int32_t slot = page * static_cast<int32_t>(step.pageSize) + position % static_cast<int32_t>(step.pageSize);
-      check(slot == step.slots[row], "the slot is where the block table says");
-      check(static_cast<size_t>(slot) < tokens.size(), "the slot exists");
-      tokens[slot] = step.tokens[row];
-      places[slot] = position;
+      store(whole, step, row, step.blockTables[i * P + position / step.pageSize], step.slots[row]);
+      if (info().windowPages)
+        store(window, step, row, step.windowBlockTables[i * P + position / step.pageSize], step.windowSlots[row]);
     }
   }
 
-  void predict(RaggedStep &step, uint32_t i, uint32_t P, bool wantLogits) {
+  void store(Memory &memory, const RaggedStep &step, int32_t row, int32_t page, int32_t slot) {
+    int32_t size = static_cast<int32_t>(step.pageSize), position = step.positions[row];
+    check(slot == page * size + position % size, "the slot is where the block table says");
+    check(static_cast<size_t>(slot) < memory.tokens.size(), "the slot exists");
+    memory.tokens[slot] = step.tokens[row];
+    memory.places[slot] = position;
+  }
+
+  /// The hash of what a step reads of `memory` through `tables`: the last `reach` tokens (0: all).
+  uint64_t read(const Memory &memory, const std::vector<int32_t> &tables, const RaggedStep &step, uint32_t i,
+                uint32_t P, uint32_t reach) {
     uint64_t hash = 1;
     int32_t length = step.contextLengths[i], rows = step.sequenceOffsets[i + 1] - step.sequenceOffsets[i];
-    int32_t window = info().window ? static_cast<int32_t>(info().window) : length;
+    int32_t back = reach ? static_cast<int32_t>(reach) : length;
     // What the first row of the step reads must be there, too; what is drawn depends on what the last one reads.
-    for (int32_t position = std::max(0, length - rows + 1 - window); position < length; ++position) {
-      size_t slot = static_cast<size_t>(step.blockTables[i * P + position / step.pageSize]) * step.pageSize +
+    for (int32_t position = std::max(0, length - rows + 1 - back); position < length; ++position) {
+      size_t slot = static_cast<size_t>(tables[i * P + position / step.pageSize]) * step.pageSize +
                     static_cast<size_t>(position) % step.pageSize;
-      check(places[slot] == position, "the cache holds what the block table claims");
-      if (position >= length - window)
-        hash = ToyModel::mix(ToyModel::mix(hash, static_cast<uint64_t>(position)), static_cast<uint64_t>(tokens[slot]));
+      check(memory.places[slot] == position, "the cache holds what the block table claims");
+      if (position >= length - back)
+        hash = ToyModel::mix(ToyModel::mix(hash, static_cast<uint64_t>(position)),
+                             static_cast<uint64_t>(memory.tokens[slot]));
     }
+    return hash;
+  }
+
+  void predict(RaggedStep &step, uint32_t i, uint32_t P, bool wantLogits) {
+    // With a pool of its own the window is what other layers read; what is drawn depends on all of both.
+    int32_t length = step.contextLengths[i];
+    uint64_t hash = read(whole, step.blockTables, step, i, P, info().windowPages ? 0 : info().window);
+    if (info().windowPages)
+      read(window, step.windowBlockTables, step, i, P, info().window);
     Sampling sampling = {step.temperature[i], step.topK[i], step.topP[i], static_cast<uint64_t>(step.seeds[i])};
     step.nextTokens[i] =
         forceToken != -2 ? forceToken : ToyModel::draw(hash, step.vocabulary, sampling, static_cast<size_t>(length));
@@ -164,9 +189,9 @@ private:
       step.logits[size_t(i) * step.vocabulary + v] = ToyModel::logit(hash, v);
   }
 
-  std::vector<int32_t> tokens, places; // by slot
-  RaggedStep *flights[Turns] = {};     // under way
-  std::vector<int32_t> drawn[Turns];   // what they drew
+  Memory whole, window;
+  RaggedStep *flights[Turns] = {};   // under way
+  std::vector<int32_t> drawn[Turns]; // what they drew
   std::vector<int32_t> lastDrawn;
   size_t last = SIZE_MAX;
 };

@@ -47,6 +47,7 @@ TEST(Golden, Format11IsRead) {
   EXPECT_TRUE(view.program().entries()->Get(Affine)->graph());
   EXPECT_FALSE(view.program().entries()->Get(Count)->graph());
   EXPECT_EQ(view.program().kv_pools()->Get(0)->window(), 8u);
+  EXPECT_FALSE(view.program().kv_pools()->Get(0)->own_tables()) << "what came later is not there";
 }
 
 class GoldenRuns : public testing::TestWithParam<const char *> {};

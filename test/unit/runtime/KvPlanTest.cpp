@@ -132,6 +132,44 @@ TEST(KvPlan, AWindowBoundsWhatASessionNeeds) {
   EXPECT_EQ(plan.pages, 4u);
 }
 
+// Three pages of 16 tokens for 40 of them, and of layers with a window of 8 in steps of 4 rows 2: 10 tokens in a line.
+TEST(KvPlan, LayersWithAWindowHavePagesOfTheirOwn) {
+  KvDemand demand;
+  demand.pageTokens = 16;
+  demand.pageBytes = 1000;
+  demand.windowPageBytes = 300;
+  demand.window = 8;
+  demand.stepRows = 4;
+  demand.context = 40;
+  demand.budget = 8000;
+  KvPlan plan;
+  std::string text;
+  ASSERT_TRUE(planKv(demand, plan, text)) << text;
+  EXPECT_EQ(plan.pagesPerSession, 3u);
+  EXPECT_EQ(plan.windowPagesPerSession, 2u);
+  EXPECT_EQ(plan.bytesPerSession, 3600u);
+  EXPECT_EQ(plan.sessionsThatFit, 2u);
+  EXPECT_EQ(plan.pages, 6u);
+  EXPECT_EQ(plan.windowPages, 4u);
+  EXPECT_EQ(plan.bytes, 7200u);
+  EXPECT_THAT(text, HasSubstr("page      16 tokens, 1000 bytes, of layers with a window 300 bytes\n"));
+  EXPECT_THAT(text,
+              HasSubstr("session   3 pages and 2 of layers with a window = 40 tokens / 16 a page, and a window of 8 "
+                        "tokens and a step of 4 / 16 a page, 3600 bytes\n"));
+  EXPECT_THAT(text, HasSubstr("sessions  2: 6 pages and 4 of layers with a window, 7200 bytes\n"));
+  EXPECT_THAT(text, HasSubstr("memory    the cache may take 8000 bytes, 2 sessions\n"));
+  demand.sessions = 3;
+  EXPECT_FALSE(planKv(demand, plan, text));
+  EXPECT_EQ(text,
+            "the memory holds 2 of 3 sessions: a session of 40 tokens needs 3 pages and 2 of layers with a window "
+            "(40 tokens / 16 a page, and a window of 8 tokens and a step of 4 / 16 a page) of 1000 and 300 bytes = "
+            "3600 bytes, all of them 9 pages and 6 of layers with a window; the cache may take 8000 bytes");
+  demand.sessions = 0;
+  demand.context = 10; // as short as the window: as many pages of both
+  ASSERT_TRUE(planKv(demand, plan, text)) << text;
+  EXPECT_EQ(plan.windowPagesPerSession, 1u);
+}
+
 TEST(KvPlan, OverflowIsRefused) {
   KvDemand demand;
   demand.pageTokens = 1;

@@ -28,6 +28,16 @@ void nameSteps(ProgramT &program, size_t step, std::vector<uint32_t> after) {
   program.entries[Affine]->steps[step]->after = std::move(after);
 }
 
+/// A second pool, with tables of its own, that keeps a page.
+fb::KvPoolT &addWindowPool(ProgramT &program, const char *name) {
+  program.kv_pools.push_back(std::make_unique<fb::KvPoolT>(*program.kv_pools[0]));
+  fb::KvPoolT &pool = *program.kv_pools.back();
+  pool.name = name;
+  pool.window = 4;
+  pool.own_tables = true;
+  return pool;
+}
+
 struct ProgramCase {
   const char *name;
   const char *sentence;
@@ -37,11 +47,11 @@ struct ProgramCase {
 
 const ProgramCase ProgramCases[] = {
     // ---- version and target ----
-    {"version-newer-major", "the package has format 2.1; this runtime reads 1.0 to 1.1: it needs a newer runtime",
+    {"version-newer-major", "the package has format 2.2; this runtime reads 1.0 to 1.2: it needs a newer runtime",
      [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
-    {"version-newer-minor", "the package has format 1.2; this runtime reads 1.0 to 1.1: it needs a newer runtime",
-     [](ProgramT &p) { p.version_minor = 2; }, MJ_ERROR_VERSION},
-    {"version-older-major", "the package has format 0.1; this runtime reads 1.0 to 1.1: compile it again",
+    {"version-newer-minor", "the package has format 1.3; this runtime reads 1.0 to 1.2: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 3; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.2; this runtime reads 1.0 to 1.2: compile it again",
      [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
     {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
      MJ_ERROR_UNSUPPORTED},
@@ -161,6 +171,18 @@ const ProgramCase ProgramCases[] = {
        p.kv_pools[1]->name = "window";
        p.kv_pools[1]->page_size = 8;
        p.kv_pools[1]->bytes_per_page = 512;
+     }},
+    {"pool-own-tables-first", "KV pool 'kv' has tables of its own, but is the first, whose tables are block_tables",
+     [](ProgramT &p) {
+       p.kv_pools[0]->window = 4;
+       p.kv_pools[0]->own_tables = true;
+     }},
+    {"pool-own-tables-without-window", "KV pool 'window' has tables of its own, but no window",
+     [](ProgramT &p) { addWindowPool(p, "window").window = 0; }},
+    {"pools-own-tables-twice", "KV pool 'more' has tables of its own, as another pool has; there is one",
+     [](ProgramT &p) {
+       addWindowPool(p, "window");
+       addWindowPool(p, "more");
      }},
     {"pool-twice", "two KV pools are called 'kv'",
      [](ProgramT &p) { p.kv_pools.push_back(std::make_unique<fb::KvPoolT>(*p.kv_pools[0])); }},
@@ -282,6 +304,22 @@ const ProgramCase ProgramCases[] = {
      [](ProgramT &p) {
        p.entries[Step]->inputs.push_back(std::make_unique<fb::BindingT>(*p.entries[Step]->inputs[0]));
        p.entries[Step]->inputs.back()->name = "extra";
+     }},
+    {"ragged-without-window-tables", "entry 'step' is ragged, but has no input 'window_block_tables'",
+     [](ProgramT &p) { addWindowPool(p, "window"); }},
+    {"ragged-with-window-tables", "entry 'step' is ragged and has the input 'window_slots', which",
+     [](ProgramT &p) {
+       p.entries[Step]->inputs.push_back(std::make_unique<fb::BindingT>(*p.entries[Step]->inputs[5]));
+       p.entries[Step]->inputs.back()->name = "window_slots";
+     }},
+    {"ragged-wrong-window-tables",
+     "entry 'step' input 'window_block_tables' is i32[8]; a ragged entry has i32[2,4]",
+     [](ProgramT &p) {
+       addWindowPool(p, "window");
+       for (const char *name : {"window_block_tables", "window_slots"}) {
+         p.entries[Step]->inputs.push_back(std::make_unique<fb::BindingT>(*p.entries[Step]->inputs[5]));
+         p.entries[Step]->inputs.back()->name = name;
+       }
      }},
     {"ragged-without-logits", "entry 'step' is ragged, but has no output 'logits'",
      [](ProgramT &p) { p.entries[Step]->outputs[1]->name = "scores"; }},

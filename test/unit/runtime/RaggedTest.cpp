@@ -27,21 +27,15 @@ struct Batch {
   std::vector<int32_t> nextTokens = {-1, -1};
   std::vector<float> logits = std::vector<float>(32);
 
-  std::optional<Error> run(Session &session) {
+  std::optional<Error> run(Session &session, const std::vector<Tensor> &more = {}) {
     constexpr DLDataType I32 = {kDLInt, 32, 1}, I64 = {kDLInt, 64, 1}, F32 = {kDLFloat, 32, 1};
-    return session.run(Step,
-                       {{positions.data(), I32, {8}},
-                        {tokens.data(), I32, {8}},
-                        {offsets.data(), I32, {3}},
-                        {lengths.data(), I32, {2}},
-                        {tables.data(), I32, {2, 4}},
-                        {slots.data(), I32, {8}},
-                        {rows.data(), I32, {2}},
-                        {temperature.data(), F32, {2}},
-                        {topK.data(), I32, {2}},
-                        {topP.data(), F32, {2}},
-                        {seeds.data(), I64, {2}}},
-                       {{nextTokens.data(), I32, {2}}, {logits.data(), F32, {2, 16}}});
+    std::vector<Tensor> inputs = {
+        {positions.data(), I32, {8}}, {tokens.data(), I32, {8}},      {offsets.data(), I32, {3}},
+        {lengths.data(), I32, {2}},   {tables.data(), I32, {2, 4}},   {slots.data(), I32, {8}},
+        {rows.data(), I32, {2}},      {temperature.data(), F32, {2}}, {topK.data(), I32, {2}},
+        {topP.data(), F32, {2}},      {seeds.data(), I64, {2}}};
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    return session.run(Step, inputs, {{nextTokens.data(), I32, {2}}, {logits.data(), F32, {2, 16}}});
   }
 };
 
@@ -135,6 +129,78 @@ TEST_F(Ragged, EachIndexIsChecked) {
   }
   Batch good;
   EXPECT_FALSE(good.run(*session)) << "the session is as good as before";
+}
+
+/// The test program with a second pool that keeps a window of 4 tokens and has tables of its own: `step` appends to
+/// both and sums what is in the second.
+fb::ProgramT makeMixedProgram() {
+  fb::ProgramT program = makeProgram();
+  auto pool = std::make_unique<fb::KvPoolT>(*program.kv_pools[0]);
+  pool->name = "window";
+  pool->window = 4;
+  pool->own_tables = true;
+  program.kv_pools.push_back(std::move(pool));
+  fb::EntryT &step = *program.entries[Step];
+  auto add = [&](const char *name, std::vector<uint64_t> shape) {
+    step.inputs.push_back(std::make_unique<fb::BindingT>());
+    step.inputs.back()->name = name;
+    step.inputs.back()->dtype = fb::DType::i32;
+    step.inputs.back()->shape = std::move(shape);
+  };
+  add("window_slots", {8});
+  add("window_block_tables", {2, 4});
+  auto again = std::make_unique<fb::StepT>(*step.steps[0]);
+  again->kind.AsLaunch()->operands[0] = fb::Operand(fb::Space::pool, 1, 0, 0);
+  again->kind.AsLaunch()->operands[3] = fb::Operand(fb::Space::input, 11, 0, 32);
+  step.steps.insert(step.steps.begin() + 1, std::move(again));
+  fb::LaunchT &sum = *step.steps[2]->kind.AsLaunch();
+  sum.operands[0] = fb::Operand(fb::Space::pool, 1, 0, 0);
+  sum.operands[2] = fb::Operand(fb::Space::input, 12, 0, 32);
+  return program;
+}
+
+TEST(RaggedWindow, APoolOfItsOwnHasItsPagesAndTables) {
+  std::string path = temporaryPath("mixed.mjp");
+  if (auto error = writeTestPackage(path, testImage(), makeMixedProgram()))
+    FAIL() << error.message();
+  auto package = Package::open(path);
+  ASSERT_TRUE(package) << package.error().message;
+  EXPECT_EQ(package->kv()->window, 0u) << "some layers keep all";
+  EXPECT_EQ(package->kvWindow()->window, 4u);
+  EXPECT_EQ(package->kvWindow()->bytes_per_page, 256u);
+
+  // Two sequences, a window of 4 and steps of 8 rows: 10 tokens in a line touch 4 pages of 4, each sequence its own.
+  EXPECT_EQ(Session::create(*package, 1)->kvWindowPages(), 4u) << "no more than of the other pool";
+  EXPECT_EQ(Session::create(*package, 1, 100)->kvWindowPages(), 8u);
+  auto tooMany = Session::create(*package, 1, 4, 0xffffffff);
+  ASSERT_FALSE(tooMany);
+  EXPECT_EQ(tooMany.error().message, "4294967295 KV pages of 4 tokens were asked for the layers with a window; at most "
+                                     "536870911 can be addressed");
+  auto session = Session::create(*package, 2, 4, 2);
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(session->kvPages(), 4u);
+  EXPECT_EQ(session->kvWindowPages(), 2u);
+
+  constexpr DLDataType I32 = {kDLInt, 32, 1};
+  std::vector<int32_t> slots = {4, 5, 6, 3, 2, -1, -1, -1}, tables = {1, -7, -7, -7, 0, -7, -7, -7};
+  std::vector<Tensor> window{{slots.data(), I32, {8}}, {tables.data(), I32, {2, 4}}};
+  Batch batch;
+  auto error = batch.run(*session, window);
+  ASSERT_FALSE(error) << error->message;
+  // The second sequence lies in the last half of its page: the sum sees the zeros before it.
+  EXPECT_EQ(batch.nextTokens, (std::vector<int32_t>{6, 0}));
+
+  auto refusal = [&](std::vector<int32_t> &values, size_t index, int32_t value) {
+    int32_t before = std::exchange(values[index], value);
+    auto refused = Batch().run(*session, window);
+    values[index] = before;
+    return refused ? refused->message : "no error";
+  };
+  EXPECT_EQ(refusal(tables, 4, 2), "entry 'step': window_block_tables[4] is 2: the session has 2 pages");
+  EXPECT_EQ(refusal(slots, 0, 8), "entry 'step': window_slots[0] is 8: the session has 8 slots");
+  EXPECT_EQ(refusal(slots, 4, -1), "entry 'step': window_slots[4] is -1: the session has 8 slots");
+  error = Batch().run(*session, window);
+  EXPECT_FALSE(error) << error->message;
 }
 
 } // namespace

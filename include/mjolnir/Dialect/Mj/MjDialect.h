@@ -32,8 +32,12 @@
 namespace mjolnir::mj {
 
 /// Attribute of an entry function: the unit that becomes an entry point of the package. An entry is one block over
-/// tensors, at most one batch, one KV cache and one set of sampling parameters; it returns tensors and its cache.
+/// tensors, at most one batch, one KV cache (two once `plan-paged-kv` has divided it) and one set of sampling parameters;
+/// it returns tensors and its cache.
 inline constexpr llvm::StringLiteral kEntryAttr = "mj.entry";
+
+/// Attribute of an argument of cache type: the symbol of its exec.kv_pool, where there are two.
+inline constexpr llvm::StringLiteral kPoolAttr = "mj.pool";
 
 /// The module's description of the model, a dictionary; `max_context` in it is the longest sequence, in tokens.
 inline constexpr llvm::StringLiteral kModelAttr = "mj.model";

@@ -118,6 +118,14 @@ typedef struct mj_kv_info {
 } mj_kv_info;
 MJ_API mj_status mj_package_kv(const mj_package *package, mj_kv_info *info);
 
+/// Models that mix layers with a window and layers without keep the former in a pool of their own, whose pages and
+/// slots are those of `window_block_tables` and `window_slots`. Zeros where there is no such pool.
+typedef struct mj_kv_window_info {
+  uint32_t window;         // tokens that it keeps
+  uint64_t bytes_per_page; // of this pool
+} mj_kv_window_info;
+MJ_API mj_status mj_package_kv_window(const mj_package *package, mj_kv_window_info *info);
+
 // ---- session ----
 
 typedef struct mj_session mj_session;
@@ -127,6 +135,8 @@ typedef struct mj_session_options {
   uint32_t threads;   // threads that run tiles, the caller's included; 0: one for each core this process may use
   uint32_t kv_pages;  // pages of paged KV memory; 0: enough for one sequence of max_context tokens
   uint32_t flags;     // of mj_session_flags
+  uint32_t
+      kv_window_pages; // of the pool of layers with a window; 0: what the sequences of a step use, at most kv_pages
 } mj_session_options;
 
 // For finding faults and for measuring; results are bit for bit the same. The host has neither.
@@ -144,6 +154,8 @@ MJ_API void mj_session_destroy(mj_session *session);
 MJ_API size_t mj_session_phases(const mj_session *session, const mj_phase **phases);
 /// How many KV pages the session has.
 MJ_API uint32_t mj_session_kv_pages(const mj_session *session);
+/// The same for the pool of the layers with a window; 0 where there is none.
+MJ_API uint32_t mj_session_kv_window_pages(const mj_session *session);
 
 /// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major tensor of
 /// exactly the binding's dtype and shape, at an address aligned to its element, in the memory of the CPU or of the

@@ -132,6 +132,12 @@ public:
       return detail::lastError(code);
     return info;
   }
+  Result<mj_kv_window_info> kvWindow() const {
+    mj_kv_window_info info;
+    if (mj_status code = mj_package_kv_window(get(), &info))
+      return detail::lastError(code);
+    return info;
+  }
   std::vector<std::string> memberNames() const {
     std::vector<std::string> names;
     for (size_t i = 0; i < mj_package_member_count(get()); ++i)
@@ -158,12 +164,15 @@ private:
 /// Memory and threads that run entries of a package. One thread at a time.
 class Session {
 public:
-  /// `threads` 0: one for each core; `kvPages` 0: enough for one sequence of the longest context.
-  static Result<Session> create(const Package &package, uint32_t threads = 0, uint32_t kvPages = 0) {
+  /// `threads` 0: one for each core; `kvPages` 0: enough for one sequence of the longest context; `kvWindowPages`, of
+  /// the pool of layers with a window, 0: what the sequences of a step use.
+  static Result<Session> create(const Package &package, uint32_t threads = 0, uint32_t kvPages = 0,
+                                uint32_t kvWindowPages = 0) {
     mj_session_options options = {};
     options.struct_size = sizeof(options);
     options.threads = threads;
     options.kv_pages = kvPages;
+    options.kv_window_pages = kvWindowPages;
     mj_session *handle = nullptr;
     if (mj_status code = mj_session_create(package.get(), &options, &handle))
       return detail::lastError(code);
@@ -172,6 +181,7 @@ public:
 
   mj_session *get() const { return handle_.get(); }
   uint32_t kvPages() const { return mj_session_kv_pages(get()); }
+  uint32_t kvWindowPages() const { return mj_session_kv_window_pages(get()); }
 
   /// Runs an entry on tensors in the entry's order; an output may be null. Empty on success. Allocates nothing.
   std::optional<Error> run(size_t entry, const DLTensor *const *inputs, size_t inputCount,

@@ -15,7 +15,7 @@ using namespace cuda;
 Status CudaSession::create(const Package &package, const CudaDevice &device, const SessionOptions &options,
                            std::unique_ptr<Session> &result) {
   std::unique_ptr<CudaSession> session(new CudaSession(package, device, options));
-  if (Status status = session->prepare(options.kvPages))
+  if (Status status = session->prepare(options.kvPages, options.kvWindowPages))
     return status;
   Scope scope(device.driver(), device.context());
   session->phases_.begin("allocate memory");

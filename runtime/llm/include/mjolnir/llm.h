@@ -63,6 +63,7 @@ typedef struct mj_generator_options {
   /// ahead. May be null.
   void (*profile)(void *user, const mj_run_profile *run);
   void *profile_user;
+  uint32_t kv_window_pages; // as in mj_session_options; 0: what the sequences of a step use
 } mj_generator_options;
 
 // A generator runs ahead where that gains something: it starts the next step of decoding before it has read the tokens

@@ -90,15 +90,17 @@ struct Generated {
 class Generator {
 public:
   /// `threads` 0: one for each core; `kvPages` 0: enough for one sequence of the longest context; `flags`: of
-  /// mj_generator_flags; `sessionFlags`: of mj_session_flags.
+  /// mj_generator_flags; `sessionFlags`: of mj_session_flags; `kvWindowPages`, of the pool of layers with a window, 0:
+  /// what the sequences of a step use.
   static Result<Generator> create(const Package &package, uint32_t threads = 0, uint32_t kvPages = 0,
-                                  uint32_t flags = 0, uint32_t sessionFlags = 0) {
+                                  uint32_t flags = 0, uint32_t sessionFlags = 0, uint32_t kvWindowPages = 0) {
     mj_generator_options options = {};
     options.struct_size = sizeof(options);
     options.threads = threads;
     options.kv_pages = kvPages;
     options.flags = flags;
     options.session_flags = sessionFlags;
+    options.kv_window_pages = kvWindowPages;
     return create(package, options);
   }
   static Result<Generator> create(const Package &package, const mj_generator_options &options) {

@@ -25,8 +25,9 @@ constexpr uint64_t kvWindowPages(uint64_t window, uint64_t rows, uint64_t pageTo
 
 /// What a plan starts from. Sizes are bytes; zero stands for what is not known or not asked for.
 struct KvDemand {
-  uint64_t pageTokens = 0, pageBytes = 0; ///< a page of all pools together
-  uint64_t window = 0;                    ///< tokens that the pool keeps
+  uint64_t pageTokens = 0, pageBytes = 0; ///< a page, of all pools but one with tables of its own
+  uint64_t window = 0;                    ///< tokens that pages keep: those of windowPageBytes, or all if that is 0
+  uint64_t windowPageBytes = 0;           ///< a page of the pool with tables of its own
   uint64_t stepRows = 1;                  ///< the most rows that a step gives one sequence
   uint64_t weightBytes = 0;
   uint64_t stepBytes = 0; ///< arena and outputs of the largest entry
@@ -38,11 +39,11 @@ struct KvDemand {
 
 /// What comes out.
 struct KvPlan {
-  uint64_t pagesPerSession = 0, bytesPerSession = 0;
+  uint64_t pagesPerSession = 0, windowPagesPerSession = 0, bytesPerSession = 0;
   uint64_t budget = 0;      ///< bytes for the cache; 0: no limit was given
-  uint64_t budgetPages = 0; ///< that fit into it
+  uint64_t budgetPages = 0; ///< that fit into it; of two pools, the pages of the sessions that do
   uint64_t sessionsThatFit = 0;
-  uint64_t pages = 0, bytes = 0; ///< for the sessions asked for; without, for those that fit
+  uint64_t pages = 0, windowPages = 0, bytes = 0; ///< for the sessions asked for; without, for those that fit
 };
 
 /// "2953838592 bytes (2.75 GiB)".
@@ -95,27 +96,47 @@ inline bool parseBytes(const std::string &text, uint64_t &bytes) {
 inline bool planKv(const KvDemand &demand, KvPlan &plan, std::string &text) {
   auto number = [](uint64_t value) { return std::to_string(value); };
   plan = {};
+  const bool isDivided = demand.windowPageBytes != 0;
   const uint64_t whole = kvPages(demand.context, demand.pageTokens);
   plan.pagesPerSession = whole;
   std::string why = number(demand.context) + " tokens / " + number(demand.pageTokens) + " a page";
   if (demand.window) {
     uint64_t ring = kvWindowPages(demand.window, demand.stepRows, demand.pageTokens);
-    if (ring < whole) {
+    std::string ringWhy = "a window of " + number(demand.window) + " tokens and a step of " + number(demand.stepRows) +
+                          " / " + number(demand.pageTokens) + " a page";
+    if (isDivided) {
+      plan.windowPagesPerSession = std::min(ring, whole);
+      if (ring < whole)
+        why += ", and " + ringWhy;
+    } else if (ring < whole) {
       plan.pagesPerSession = ring;
-      why = "a window of " + number(demand.window) + " tokens and a step of " + number(demand.stepRows) + " / " +
-            number(demand.pageTokens) + " a page";
+      why = ringWhy;
     }
   }
-  const std::string session = number(plan.pagesPerSession) + " pages";
-  if (__builtin_mul_overflow(plan.pagesPerSession, demand.pageBytes, &plan.bytesPerSession) ||
-      plan.bytesPerSession >= uint64_t(1) << 62) {
-    text = "a session of " + number(demand.context) + " tokens needs " + session + " of " + number(demand.pageBytes) +
-           " bytes, more than can be addressed";
+  // "313 pages", or "313 pages and 66 of layers with a window".
+  auto pagesText = [&](uint64_t sessions) {
+    std::string text = number(sessions * plan.pagesPerSession) + " pages";
+    return isDivided ? text + " and " + number(sessions * plan.windowPagesPerSession) + " of layers with a window"
+                     : text;
+  };
+  auto bytesOf = [&](uint64_t pages, uint64_t windowPages, uint64_t &bytes) {
+    uint64_t windowBytes;
+    return !__builtin_mul_overflow(pages, demand.pageBytes, &bytes) &&
+           !__builtin_mul_overflow(windowPages, demand.windowPageBytes, &windowBytes) &&
+           !__builtin_add_overflow(bytes, windowBytes, &bytes) && bytes < uint64_t(1) << 62;
+  };
+  const std::string session = pagesText(1), sizes = number(demand.pageBytes) +
+                                                    (isDivided ? " and " + number(demand.windowPageBytes) : "") +
+                                                    " bytes";
+  if (!bytesOf(plan.pagesPerSession, plan.windowPagesPerSession, plan.bytesPerSession)) {
+    text = "a session of " + number(demand.context) + " tokens needs " + session + " of " + sizes +
+           ", more than can be addressed";
     return false;
   }
   std::string arithmetic = "a session of " + number(demand.context) + " tokens needs " + session + " (" + why +
-                           ") of " + number(demand.pageBytes) + " bytes = " + bytesText(plan.bytesPerSession);
+                           ") of " + sizes + " = " + bytesText(plan.bytesPerSession);
   std::string limit;
+  std::string fits;
   const bool isLimited = demand.budget || demand.memory;
   if (demand.budget) {
     plan.budget = demand.budget;
@@ -127,37 +148,42 @@ inline bool planKv(const KvDemand &demand, KvPlan &plan, std::string &text) {
             bytesText(demand.stepBytes) + ", which leaves " + bytesText(plan.budget);
   }
   if (isLimited) {
-    plan.budgetPages = plan.budget / demand.pageBytes;
-    plan.sessionsThatFit = plan.budgetPages / plan.pagesPerSession;
-    std::string fits = limit + " = " + number(plan.budgetPages) + " pages";
+    if (isDivided) {
+      plan.sessionsThatFit = plan.budget / plan.bytesPerSession;
+      plan.budgetPages = plan.sessionsThatFit * plan.pagesPerSession;
+    } else {
+      plan.budgetPages = plan.budget / demand.pageBytes;
+      plan.sessionsThatFit = plan.budgetPages / plan.pagesPerSession;
+    }
+    fits = isDivided ? limit : limit + " = " + number(plan.budgetPages) + " pages";
     if (plan.sessionsThatFit == 0) {
       text = "the memory does not hold one session: " + arithmetic + "; " + fits;
       return false;
     }
     if (plan.sessionsThatFit < demand.sessions) {
       text = "the memory holds " + number(plan.sessionsThatFit) + " of " + number(demand.sessions) +
-             " sessions: " + arithmetic + ", all of them " + number(demand.sessions * plan.pagesPerSession) +
-             " pages; " + fits;
+             " sessions: " + arithmetic + ", all of them " + pagesText(demand.sessions) + "; " + fits;
       return false;
     }
   }
   const uint64_t sessions = demand.sessions ? demand.sessions : plan.sessionsThatFit;
   if (__builtin_mul_overflow(sessions, plan.pagesPerSession, &plan.pages) ||
-      __builtin_mul_overflow(plan.pages, demand.pageBytes, &plan.bytes) || plan.bytes >= uint64_t(1) << 62) {
+      __builtin_mul_overflow(sessions, plan.windowPagesPerSession, &plan.windowPages) ||
+      !bytesOf(plan.pages, plan.windowPages, plan.bytes)) {
     text = number(sessions) + " sessions of " + session + " need more than can be addressed";
     return false;
   }
   text = "KV plan for sessions of " + number(demand.context) + " tokens\n" + "  page      " +
-         number(demand.pageTokens) + " tokens, " + bytesText(demand.pageBytes) + "\n" + "  session   " + session +
-         " = " + why + ", " + bytesText(plan.bytesPerSession) + "\n";
+         number(demand.pageTokens) + " tokens, " + bytesText(demand.pageBytes) +
+         (isDivided ? ", of layers with a window " + bytesText(demand.windowPageBytes) : "") + "\n" + "  session   " +
+         session + " = " + why + ", " + bytesText(plan.bytesPerSession) + "\n";
   if (sessions)
-    text += "  sessions  " + number(sessions) + ": " + number(plan.pages) + " pages, " + bytesText(plan.bytes) + "\n";
+    text += "  sessions  " + number(sessions) + ": " + pagesText(sessions) + ", " + bytesText(plan.bytes) + "\n";
   text += "  beside    weights " + bytesText(demand.weightBytes) + ", a step " + bytesText(demand.stepBytes) + "\n";
   if (sessions)
     text += "  in all    " + bytesText(plan.bytes + demand.weightBytes + demand.stepBytes) + "\n";
   if (isLimited)
-    text += "  memory    " + limit + " = " + number(plan.budgetPages) + " pages, " + number(plan.sessionsThatFit) +
-            " sessions\n";
+    text += "  memory    " + fits + ", " + number(plan.sessionsThatFit) + " sessions\n";
   return true;
 }
 
