@@ -14,6 +14,8 @@ static std::optional<MemoryAccess> locate(Value buffer, SymbolTable &symbols, in
     // Callers give whole tensors; which bytes of one is not told apart.
     return MemoryAccess{buffer.getAsOpaquePointer(), 0, 1, false, false};
   Operation *op = buffer.getDefiningOp();
+  if (auto part = dyn_cast<exec::PartOp>(op))
+    return locate(part.getBuffer(), symbols, bytes);
   if (auto arena = dyn_cast<exec::ArenaBufferOp>(op)) {
     int64_t size = bytes < 0 ? int64_t(arena.getBytes()) : bytes;
     if (!arena.getOffset())

@@ -2,6 +2,7 @@
 //
 // kv-in-place: attention reads cached and new keys and values where they lie.
 #include "passes/Passes.h"
+#include "passes/ReturnedConcat.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Target/Target.h"
@@ -119,8 +120,10 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
         if (isa<mj::ConcatOp, mj::ReshapeOp, mj::TransposeOp, arith::ExtFOp, arith::TruncFOp>(op) && op.use_empty())
           op.erase();
-      for (OpOperand &result : block.getTerminator()->getOpOperands())
+      for (OpOperand &result : block.getTerminator()->getOpOperands()) {
+        moveBehindReshapes(result);
         explainState(entry, result);
+      }
     }
   }
 
@@ -164,7 +167,44 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
     return text;
   }
 
-  /// Says of a result that is an argument and new rows what stands in the way of writing it in place.
+  /// A result that is a reshaped concatenation becomes a concatenation of reshaped parts, if each is in one piece.
+  static void moveBehindReshapes(OpOperand &result) {
+    auto reshape = result.get().getDefiningOp<mj::ReshapeOp>();
+    while (reshape && reshape.getSource().getDefiningOp<mj::ReshapeOp>())
+      reshape = reshape.getSource().getDefiningOp<mj::ReshapeOp>();
+    auto concat = reshape ? reshape.getSource().getDefiningOp<mj::ConcatOp>() : mj::ConcatOp();
+    auto type = dyn_cast<RankedTensorType>(result.get().getType());
+    if (!concat || !whyNoParts(concat).empty())
+      return;
+    // The axis along which the result's elements divide as the parts do.
+    ArrayRef<int64_t> shape = type.getShape();
+    int64_t axis = 0;
+    while (axis + 1 < type.getRank() && shape[axis] == 1)
+      ++axis;
+    int64_t inner = ShapedType::getNumElements(shape.drop_front(axis + 1));
+    auto elements = [](Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); };
+    if (llvm::any_of(concat.getSources(), [&](Value source) { return elements(source) % inner; }))
+      return;
+    OpBuilder builder(result.getOwner());
+    SmallVector<Value> parts;
+    for (Value source : concat.getSources()) {
+      SmallVector<int64_t> part(shape);
+      part[axis] = elements(source) / inner;
+      parts.push_back(source.getType() == type.clone(part)
+                          ? source
+                          : mj::ReshapeOp::create(builder, concat.getLoc(), type.clone(part), source).getResult());
+    }
+    Operation *unread = result.get().getDefiningOp();
+    result.set(mj::ConcatOp::create(builder, concat.getLoc(), type, parts, axis));
+    while (unread && unread->use_empty() && isa<mj::ReshapeOp, mj::ConcatOp>(unread)) {
+      Operation *next = unread->getOperand(0).getDefiningOp();
+      unread->erase();
+      unread = next;
+    }
+  }
+
+  /// Says of a result that is an argument and new rows how it is written, or what stands in the way of doing so in
+  /// place.
   static void explainState(func::FuncOp entry, OpOperand &result) {
     auto type = dyn_cast<RankedTensorType>(result.get().getType());
     Operation *op = result.get().getDefiningOp();
@@ -174,7 +214,7 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
     if (!concat || !type || !type.hasStaticShape())
       return;
     for (Value source : concat.getSources()) {
-      bool isPart = false;
+      bool isPart = false, isAsItIs = argumentBehind(source) != nullptr;
       while (Operation *view = source.getDefiningOp()) {
         if (!isa<mj::ReshapeOp, mj::TransposeOp, mj::SliceOp, arith::ExtFOp, arith::TruncFOp>(view))
           break;
@@ -184,13 +224,30 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
       auto argument = dyn_cast<BlockArgument>(source);
       if (!argument)
         continue;
-      if (auto remark = remark::missed(concat.getLoc(), remark::RemarkOpts::name("State").category("kv-in-place")))
-        remark << llvm::formatv(
-                      "result {0} of @{1} holds argument {2} and new rows, {3} bytes that every call copies: {4}; "
-                      "return the new rows alone, or keep the cache in an !mj.kv",
-                      result.getOperandNumber(), entry.getSymName(), argument.getArgNumber(), denseBytes(type),
-                      isPart ? "tensors of an entry are written by it or by its caller, not by both"
-                             : "it is longer than the argument, whose memory cannot hold it")
+      auto options = remark::RemarkOpts::name("State").category("kv-in-place");
+      if (isAsItIs && result.get() == concat.getResult() && isReturnedInPlace(concat)) {
+        if (auto remark = remark::passed(concat.getLoc(), options))
+          remark << llvm::formatv(
+                        "result {0} of @{1} holds argument {2} and new rows: these are written where they go, "
+                        "and the argument's {3} bytes are copied only if the caller's memory for the result "
+                        "is not where they lie",
+                        result.getOperandNumber(), entry.getSymName(), argument.getArgNumber(),
+                        denseBytes(cast<RankedTensorType>(argument.getType())))
+                        .str();
+        return;
+      }
+      std::string reason = whyNoParts(concat);
+      if (isPart)
+        reason = "some rows of the argument are dropped or replaced";
+      else if (reason.empty())
+        reason = result.get() != concat.getResult() ? "it is returned in another type or order"
+                 : concat->hasOneUse()              ? "the argument comes in another type or order"
+                                                    : "another operation or result reads it, too";
+      if (auto remark = remark::missed(concat.getLoc(), options))
+        remark << llvm::formatv("result {0} of @{1} holds argument {2} and new rows, {3} bytes that every call copies: "
+                                "{4}; return the new rows alone, or keep the cache in an !mj.kv",
+                                result.getOperandNumber(), entry.getSymName(), argument.getArgNumber(),
+                                denseBytes(type), reason)
                       .str();
       return;
     }

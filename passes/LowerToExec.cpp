@@ -4,6 +4,7 @@
 #include "passes/CacheOrder.h"
 #include "passes/KernelTable.h"
 #include "passes/Passes.h"
+#include "passes/ReturnedConcat.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
@@ -91,14 +92,27 @@ public:
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       Value destination = body->getArgument(inputs.size() + output++);
-      // What is returned in another shape is the same memory.
-      Value computed = operand;
-      while (auto reshape = computed.getDefiningOp<mj::ReshapeOp>())
-        computed = reshape.getSource();
-      if (computed.getDefiningOp<mj::FusionOp>() && !buffers.contains(computed))
-        buffers[computed] = destination;
-      else
-        copies.emplace_back(operand, destination);
+      auto place = [&](Value value, Value where) {
+        // What is returned in another shape is the same memory.
+        Value computed = value;
+        while (auto reshape = computed.getDefiningOp<mj::ReshapeOp>())
+          computed = reshape.getSource();
+        if (computed.getDefiningOp<mj::FusionOp>() && !buffers.contains(computed))
+          buffers[computed] = where;
+        else
+          copies.emplace_back(value, where);
+      };
+      auto concat = operand.getDefiningOp<mj::ConcatOp>();
+      if (!concat || !isReturnedInPlace(concat)) {
+        place(operand, destination);
+        continue;
+      }
+      int64_t offset = 0;
+      for (Value source : concat.getSources()) {
+        int64_t bytes = denseBytes(cast<RankedTensorType>(source.getType()));
+        place(source, exec::PartOp::create(builder, concat.getLoc(), bufferType(), destination, offset, bytes));
+        offset += bytes;
+      }
     }
 
     for (Operation &op : block.without_terminator())
@@ -208,6 +222,9 @@ private:
     }
     if (auto fusion = dyn_cast<mj::FusionOp>(op))
       return lower(fusion, builder);
+    // Its sources were given their places in the result.
+    if (isReturnedInPlace(op))
+      return success();
     return op->emitError() << "'" << op->getName()
                            << "' is outside a region: run form-fusions and hoist-weight-computation first";
   }

@@ -291,8 +291,14 @@ def KvInPlace : Pass<"kv-in-place", "mlir::ModuleOp"> {
     An exporter concatenates what was cached and what is new before each attention: every step copies the cache.
     `mj.sdpa` takes keys and values in segments instead, each where it was: an argument, a result of another operation.
     Concatenations are found behind reshapes, transpositions and conversions, which move onto the segments. Keys and
-    values must be made of the same numbers of rows. What the entry returns stays concatenated; a remark says what that
-    costs and why it is not written in place.
+    values must be made of the same numbers of rows.
+
+    A result that is an argument, the cache, and new rows is a place for them: `form-fusions` makes no kernel of such a
+    concatenation, what computes the new rows writes them where they go in the caller's memory for the result, and the
+    argument is copied there, unless it is there already: a caller that keeps its cache in one piece of memory gives its
+    beginning as the argument and more of it as the result. This needs rows in one piece (no axis longer than 1 before
+    that of the rows), parts that begin at multiples of 64 bytes, and nobody else who reads the whole. Where it is not
+    so, or rows are dropped or replaced, the concatenation is a kernel, and a remark says what that costs and why.
 
     NUMERIC EFFECT: exact.
 
@@ -312,6 +318,8 @@ def KvInPlace : Pass<"kv-in-place", "mlir::ModuleOp"> {
       return %0 : tensor<2x3x8xf32>
     }
     ```
+    Remarks: `Segments` (passed: what is not copied; missed: keys and values of different rows), `State` (passed: a
+    result that is a cache and new rows is written in place; missed: why not).
   }];
   let dependentDialects = ["mjolnir::mj::MjDialect", "mlir::arith::ArithDialect"];
 }

@@ -2,6 +2,7 @@
 //
 // verify-phase: what the next phase may rely on.
 #include "passes/Passes.h"
+#include "passes/ReturnedConcat.h"
 #include "passes/VerifyPlan.h"
 #include "passes/Weights.h"
 #include "passes/fusion/RegionRules.h"
@@ -111,7 +112,8 @@ LogicalResult verifyRegions(func::FuncOp entry) {
         return fusion.emitOpError(reason);
       continue;
     }
-    if (!isConstant(&op) && !dependsOnWeightsAlone(&op) && !isa<mj::BatchFieldOp, mj::ReshapeOp>(op))
+    if (!isConstant(&op) && !dependsOnWeightsAlone(&op) && !isa<mj::BatchFieldOp, mj::ReshapeOp>(op) &&
+        !isReturnedInPlace(&op))
       return op.emitError() << "'" << op.getName() << "' is left outside the regions after form-fusions";
   }
   return success();
@@ -121,7 +123,7 @@ LogicalResult verifySchedules(func::FuncOp entry) {
   for (Operation &op : entry.getBody().front().without_terminator()) {
     if (auto fusion = dyn_cast<mj::FusionOp>(op); fusion && !fusion.getSchedule())
       return fusion.emitOpError("has no schedule after select-schedules");
-    if (!isa<mj::FusionOp, mj::GetWeightOp, mj::BatchFieldOp, mj::ReshapeOp>(op))
+    if (!isa<mj::FusionOp, mj::GetWeightOp, mj::BatchFieldOp, mj::ReshapeOp>(op) && !isReturnedInPlace(&op))
       return op.emitError() << "'" << op.getName() << "' is left in an entry after hoist-weight-computation";
   }
   return success();

@@ -282,6 +282,12 @@ private:
         return arena.emitOpError("has no offset: run plan-memory first");
       return fb::Operand(fb::Space::arena, 0, *arena.getOffset(), arena.getBytes());
     }
+    if (auto part = dyn_cast<exec::PartOp>(producer)) {
+      FailureOr<fb::Operand> whole = placeOf(part.getBuffer(), entry);
+      if (failed(whole))
+        return failure();
+      return fb::Operand(whole->space(), whole->index(), part.getOffset(), part.getBytes());
+    }
     if (auto pool = dyn_cast<exec::PoolBufferOp>(producer))
       return fb::Operand(fb::Space::pool, poolIndices.lookup(symbols.lookup(pool.getPool())), pool.getOffset(), 0);
     return placeOfWeight(cast<exec::WeightBufferOp>(producer));

@@ -135,6 +135,10 @@ private:
       operands = {{copy.getSource(), exec::Access::read}, {copy.getDestination(), exec::Access::write}};
     }
 
+    // A part of an output is that output.
+    for (auto &[buffer, access] : operands)
+      if (auto part = buffer.getDefiningOp<exec::PartOp>())
+        buffer = part.getBuffer();
     SmallVector<int64_t> after;
     json::Array weights, inputs, outputs;
     for (auto [buffer, access] : operands) {

@@ -3,6 +3,7 @@
 // Builds the regions of a plan.
 #include "passes/fusion/BuildRegions.h"
 
+#include "passes/ReturnedConcat.h"
 #include "passes/Weights.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -97,11 +98,11 @@ private:
 } // namespace
 
 void fusion::buildRegions(Block &block, const FusionPlan &plan) {
-  // What stays outside comes first, then the regions in order.
+  // What stays outside comes first, then the regions in order, then what only gives their results a place.
   Operation *terminator = block.getTerminator();
-  SmallVector<Operation *> outside, replaced;
+  SmallVector<Operation *> outside, replaced, places;
   for (Operation &op : block.without_terminator())
-    (staysOutside(&op) ? outside : replaced).push_back(&op);
+    (!staysOutside(&op) ? replaced : isReturnedInPlace(&op) ? places : outside).push_back(&op);
   for (Operation *op : outside)
     op->moveBefore(terminator);
   OpBuilder builder(terminator);
@@ -124,8 +125,12 @@ void fusion::buildRegions(Block &block, const FusionPlan &plan) {
         producer && isConstant(producer) && returned.insert(producer) && !mapping.contains(operand))
       regions.build(producer, [](Value) { return true; });
 
-  for (OpOperand &operand : terminator->getOpOperands())
-    operand.set(mapping.lookupOrDefault(operand.get()));
+  for (Operation *op : places)
+    op->moveBefore(terminator);
+  places.push_back(terminator);
+  for (Operation *op : places)
+    for (OpOperand &operand : op->getOpOperands())
+      operand.set(mapping.lookupOrDefault(operand.get()));
   for (Operation *op : llvm::reverse(replaced))
     op->erase();
   for (Operation *op : llvm::reverse(outside))

@@ -3,6 +3,7 @@
 // Sets of operations that stay in an order in which they can run.
 #include "passes/fusion/Plan.h"
 
+#include "passes/ReturnedConcat.h"
 #include "passes/Weights.h"
 
 using namespace mlir;
@@ -15,7 +16,7 @@ static constexpr unsigned kFarthest = 1024;
 
 bool fusion::staysOutside(Operation *op) {
   return isConstant(op) || dependsOnWeightsAlone(op) || isa<mj::BatchFieldOp>(op) ||
-         op->hasTrait<OpTrait::IsTerminator>();
+         op->hasTrait<OpTrait::IsTerminator>() || isReturnedInPlace(op);
 }
 
 /// The static leading size of a tensor; 0 of anything else.
@@ -92,7 +93,7 @@ bool FusionPlan::isNeededOutside(Value value, Id region, function_ref<bool(Opera
     Operation *user = use.getOwner();
     if (shapes.isShapeOnly(use) || more(user))
       return false;
-    if (user->hasTrait<OpTrait::IsTerminator>())
+    if (staysOutside(user))
       return true;
     return llvm::any_of(holdersOf(user), [&](Id holder) { return holder != region && !contains(holder, op); });
   });

@@ -81,25 +81,74 @@ func.func @heads(%q: tensor<2x2x4xf32>, %a: tensor<8x1x4xf32>) -> tensor<2x2x4xf
 
 // -----
 
-// A cache that the entry returns: attention reads the parts, the concatenation stays for the caller, and why is said.
+// A cache that the entry returns: attention reads the parts; the new rows are written behind the cached ones, which need not
+// be copied.
 // CHECK-LABEL: func.func @grows
 // CHECK-SAME: (%[[Q:[^:]*]]: tensor<2x2x4xf32>, %[[P:[^:]*]]: tensor<6x2x4xf32>)
 // CHECK-NEXT: %[[N:.*]] = mj.concat %[[P]], %[[Q]] axis 0
 // CHECK-NEXT: mj.sdpa %[[Q]] over[%[[P]], %[[Q]]], [%[[P]], %[[Q]]]
 // CHECK-NEXT: return %{{.*}}, %[[N]]
-// REMARK: remark: [Missed] State | Category:kv-in-place | Remark="result 1 of @grows holds argument 1 and new rows, 256 bytes that every call copies: it is longer than the argument, whose memory cannot hold it; return the new rows alone, or keep the cache in an !mj.kv"
+// REMARK: remark: [Passed] State | Category:kv-in-place | Remark="result 1 of @grows holds argument 1 and new rows: these are written where they go, and the argument's 192 bytes are copied only if the caller's memory for the result is not where they lie"
 func.func @grows(%q: tensor<2x2x4xf32>, %past: tensor<6x2x4xf32>) -> (tensor<2x2x4xf32>, tensor<8x2x4xf32>) attributes {mj.entry} {
   %k = mj.concat %past, %q axis 0 : tensor<6x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
   %a = mj.sdpa %q over [%k], [%k] scale 0.5 : tensor<2x2x4xf32>, [tensor<8x2x4xf32>], [tensor<8x2x4xf32>] -> tensor<2x2x4xf32>
   return %a, %k : tensor<2x2x4xf32>, tensor<8x2x4xf32>
 }
 
+// As exporters return it: with a batch of one, the rows behind it. The parts are reshaped, not the whole.
+// CHECK-LABEL: func.func @grows_reshaped
+// CHECK-SAME: (%[[P:[^:]*]]: tensor<1x6x2x4xf32>, %[[N:[^:]*]]: tensor<2x8xf32>)
+// CHECK-NEXT: %[[C:.*]] = mj.reshape %[[P]] : tensor<1x6x2x4xf32> -> tensor<6x8xf32>
+// CHECK-NEXT: %[[A:.*]] = mj.reshape %[[C]] : tensor<6x8xf32> -> tensor<1x6x2x4xf32>
+// CHECK-NEXT: %[[B:.*]] = mj.reshape %[[N]] : tensor<2x8xf32> -> tensor<1x2x2x4xf32>
+// CHECK-NEXT: %[[R:.*]] = mj.concat %[[A]], %[[B]] axis 1 : tensor<1x6x2x4xf32>, tensor<1x2x2x4xf32> -> tensor<1x8x2x4xf32>
+// CHECK-NEXT: return %[[R]]
+// REMARK: [Passed] State {{.*}}result 0 of @grows_reshaped holds argument 0 and new rows
+func.func @grows_reshaped(%past: tensor<1x6x2x4xf32>, %new: tensor<2x8xf32>) -> tensor<1x8x2x4xf32> attributes {mj.entry} {
+  %p = mj.reshape %past : tensor<1x6x2x4xf32> -> tensor<6x8xf32>
+  %c = mj.concat %p, %new axis 0 : tensor<6x8xf32>, tensor<2x8xf32> -> tensor<8x8xf32>
+  %r = mj.reshape %c : tensor<8x8xf32> -> tensor<1x8x2x4xf32>
+  return %r : tensor<1x8x2x4xf32>
+}
+
+// Near misses: rows that are dropped or replaced; heads in front, so that each has its own end; a part that would begin
+// between two places that kernels can write from; another reader.
 // CHECK-LABEL: func.func @replaces_rows
 // CHECK: mj.concat
-// REMARK: result 0 of @replaces_rows holds argument 1 and new rows, 256 bytes that every call copies: tensors of an entry are written by it or by its caller, not by both
+// REMARK: remark: [Missed] State | Category:kv-in-place | Remark="result 0 of @replaces_rows holds argument 1 and new rows, 256 bytes that every call copies: some rows of the argument are dropped or replaced; return the new rows alone, or keep the cache in an !mj.kv"
 func.func @replaces_rows(%new: tensor<2x2x4xf32>, %past: tensor<8x2x4xf32>) -> tensor<8x2x4xf32> attributes {mj.entry} {
   %front = mj.slice %past from [0, 0, 0] by [1, 1, 1] : tensor<8x2x4xf32> -> tensor<4x2x4xf32>
   %back = mj.slice %past from [6, 0, 0] by [1, 1, 1] : tensor<8x2x4xf32> -> tensor<2x2x4xf32>
   %k = mj.concat %front, %new, %back axis 0 : tensor<4x2x4xf32>, tensor<2x2x4xf32>, tensor<2x2x4xf32> -> tensor<8x2x4xf32>
   return %k : tensor<8x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @heads_in_front
+// REMARK: result 0 of @heads_in_front holds argument 0 and new rows, 256 bytes that every call copies: its parts lie in 2 pieces each; return
+func.func @heads_in_front(%past: tensor<2x6x4xf32>, %new: tensor<2x2x4xf32>) -> tensor<2x8x4xf32> attributes {mj.entry} {
+  %c = mj.concat %past, %new axis 1 : tensor<2x6x4xf32>, tensor<2x2x4xf32> -> tensor<2x8x4xf32>
+  return %c : tensor<2x8x4xf32>
+}
+
+// CHECK-LABEL: func.func @unaligned
+// REMARK: result 0 of @unaligned holds argument 0 and new rows, 128 bytes that every call copies: a part would begin at byte 96, which is no multiple of 64; return
+func.func @unaligned(%past: tensor<3x8xf32>, %new: tensor<1x8xf32>) -> tensor<4x8xf32> attributes {mj.entry} {
+  %c = mj.concat %past, %new axis 0 : tensor<3x8xf32>, tensor<1x8xf32> -> tensor<4x8xf32>
+  return %c : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @read_again
+// REMARK: result 1 of @read_again holds argument 0 and new rows, 256 bytes that every call copies: another operation or result reads it, too; return
+func.func @read_again(%past: tensor<6x8xf32>, %new: tensor<2x8xf32>) -> (tensor<8x8xf32>, tensor<8x8xf32>) attributes {mj.entry} {
+  %c = mj.concat %past, %new axis 0 : tensor<6x8xf32>, tensor<2x8xf32> -> tensor<8x8xf32>
+  %n = arith.negf %c : tensor<8x8xf32>
+  return %n, %c : tensor<8x8xf32>, tensor<8x8xf32>
+}
+
+// CHECK-LABEL: func.func @turned
+// REMARK: result 0 of @turned holds argument 0 and new rows, 256 bytes that every call copies: the argument comes in another type or order; return
+func.func @turned(%past: tensor<8x6xf32>, %new: tensor<2x8xf32>) -> tensor<8x8xf32> attributes {mj.entry} {
+  %p = mj.transpose %past [1, 0] : tensor<8x6xf32> -> tensor<6x8xf32>
+  %c = mj.concat %p, %new axis 0 : tensor<6x8xf32>, tensor<2x8xf32> -> tensor<8x8xf32>
+  return %c : tensor<8x8xf32>
 }

@@ -211,3 +211,23 @@ func.func @mixed(%batch: !mj.batch<1 x 1 x 3>, %kv: !mj.kv<2 x 1 x 4 x f32>, %x:
   }
   return %d, %kv2 : tensor<1x1x4xf32>, !mj.kv<2 x 1 x 4 x f32>
 }
+
+// -----
+
+// A cache that grows: what is computed is stored behind the cached rows, which are copied where they are not there already.
+// CHECK: exec.entry @grows
+// CHECK-NEXT: ^bb0(%[[PAST:[^ ]*]]: !exec.buffer, %[[X:[^ ]*]]: !exec.buffer, %[[PRESENT:[^ ]*]]: !exec.buffer):
+// CHECK-NEXT: %[[OLD:.*]] = exec.part %[[PRESENT]] at 0 bytes 192
+// CHECK-NEXT: %[[NEW:.*]] = exec.part %[[PRESENT]] at 192 bytes 64
+// CHECK-NEXT: exec.launch @rows_{{.*}}(%[[X]], %[[NEW]])
+// CHECK-NEXT: exec.copy %[[PAST]] to %[[OLD]] bytes 192
+// CHECK-NEXT: }
+func.func @grows(%past: tensor<1x6x8xf32>, %x: tensor<2x8xf32>) -> tensor<8x8xf32> attributes {mj.entry} {
+  %n = mj.fusion(%a = %x : tensor<2x8xf32>) -> tensor<2x8xf32> schedule #mj.schedule<"host.rows"> {
+    %r = arith.negf %a : tensor<2x8xf32>
+    mj.yield %r : tensor<2x8xf32>
+  }
+  %p = mj.reshape %past : tensor<1x6x8xf32> -> tensor<6x8xf32>
+  %c = mj.concat %p, %n axis 0 : tensor<6x8xf32>, tensor<2x8xf32> -> tensor<8x8xf32>
+  return %c : tensor<8x8xf32>
+}

@@ -193,6 +193,22 @@ LogicalResult PoolBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+LogicalResult PartOp::verify() {
+  auto entry = cast<EntryOp>((*this)->getParentOp());
+  auto argument = dyn_cast<BlockArgument>(getBuffer());
+  int64_t inputs = entry.getInputs().size();
+  if (!argument || argument.getOwner() != &entry.getBody().front() || argument.getArgNumber() < inputs)
+    return emitOpError("is of no output of its entry");
+  auto binding = cast<BindingAttr>(entry.getOutputs()[argument.getArgNumber() - inputs]);
+  auto type = cast<RankedTensorType>(binding.getType().getValue());
+  uint64_t size = type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  if (!isPositive(getBytes()) || getOffset() > size || getBytes() > size - getOffset())
+    return emitOpError("is no part of output '") << binding.getName().getValue() << "', which has " << size << " bytes";
+  if (getOffset() % 64)
+    return emitOpError("begins at byte ") << static_cast<int64_t>(getOffset()) << ", not at a multiple of 64";
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)

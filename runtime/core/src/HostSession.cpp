@@ -143,6 +143,9 @@ Status HostSession::runSteps(SessionPlan &plan) {
 void HostSession::runStep(const PlannedStep &step) {
   if (step.kernel != PlannedStep::Copy)
     return threads_->run(device_.kernel(step.kernel), step.operands, step.tiles);
+  // A result that the caller keeps where the argument lies that it begins with.
+  if (step.operands[0] == step.operands[1])
+    return;
   uint64_t bytes = step.copyBytes;
   void *operands[] = {step.operands[0], step.operands[1], &bytes};
   threads_->run(copyKernel, operands, static_cast<uint32_t>((bytes + CopyTileBytes - 1) / CopyTileBytes));

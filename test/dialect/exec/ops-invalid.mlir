@@ -298,3 +298,35 @@ exec.entry @negative inputs [] outputs [] {
   // expected-error @+1 {{'exec.copy' op is step 0 and starts after [-1]; these are earlier steps, in ascending order}}
   exec.copy %a to %b bytes 64 after [-1]
 }
+
+// -----
+
+exec.entry @e inputs [#exec.binding<"x", tensor<64xf32>>] outputs [#exec.binding<"y", tensor<64xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  // expected-error @+1 {{'exec.part' op is of no output of its entry}}
+  %0 = exec.part %x at 0 bytes 64
+}
+
+// -----
+
+exec.entry @e inputs [#exec.binding<"x", tensor<64xf32>>] outputs [#exec.binding<"y", tensor<64xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  // expected-error @+1 {{'exec.part' op is no part of output 'y', which has 256 bytes}}
+  %0 = exec.part %y at 192 bytes 65
+}
+
+// -----
+
+exec.entry @e inputs [#exec.binding<"x", tensor<64xf32>>] outputs [#exec.binding<"y", tensor<64xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  // expected-error @+1 {{'exec.part' op is no part of output 'y', which has 256 bytes}}
+  %0 = exec.part %y at -64 bytes 64
+}
+
+// -----
+
+exec.entry @e inputs [#exec.binding<"x", tensor<64xf32>>] outputs [#exec.binding<"y", tensor<64xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  // expected-error @+1 {{'exec.part' op begins at byte 32, not at a multiple of 64}}
+  %0 = exec.part %y at 32 bytes 64
+}

@@ -37,6 +37,10 @@ exec.entry @plain inputs [#exec.binding<"x", tensor<4x16xf32>>] outputs [#exec.b
   exec.launch @matmul(%in, %w, %t)
   // CHECK-NEXT: exec.copy %[[T]] to %[[OUT]] bytes 128
   exec.copy %t to %out bytes 128
+  // CHECK-NEXT: %[[H:.*]] = exec.part %[[OUT]] at 64 bytes 32
+  %h = exec.part %out at 64 bytes 32
+  // CHECK-NEXT: exec.copy %[[T]] to %[[H]] bytes 32
+  exec.copy %t to %h bytes 32
 }
 
 // CHECK: exec.entry @ragged ragged [4, 2, 8] arena 256 align 64 inputs [] outputs [] attributes {note = "planned"} {

@@ -174,6 +174,18 @@ def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [
   let assemblyFormat = "$pool `at` $offset attr-dict";
 }
 
+def Exec_PartOp : Exec_Op<"part", [Pure, HasParent<"EntryOp">]> {
+  let summary = "some bytes of an output";
+  let description = [{
+    `bytes` bytes of an output of the entry, from `offset` on: where one of the tensors that are concatenated there goes.
+    Offsets are multiples of 64, as those of everything that kernels write.
+  }];
+  let arguments = (ins Exec_BufferType:$buffer, I64Attr:$offset, I64Attr:$bytes);
+  let results = (outs Exec_BufferType:$result);
+  let assemblyFormat = "$buffer `at` $offset `bytes` $bytes attr-dict";
+  let hasVerifier = 1;
+}
+
 def Exec_LaunchOp : Exec_Op<"launch", [HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs a kernel's tiles over buffers";
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Exec_BufferType>:$operands,

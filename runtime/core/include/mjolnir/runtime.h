@@ -161,7 +161,9 @@ MJ_API uint32_t mj_session_kv_window_pages(const mj_session *session);
 /// exactly the binding's dtype and shape, at an address aligned to its element, in the memory of the CPU or of the
 /// device that the package runs on. On that device nothing is copied: kernels read and write the caller's memory (a
 /// CUDA session captures anew when addresses change: keep them). An output may be null when the caller does not want it
-/// (the session then provides scratch memory). Index inputs of ragged entries that lie in the CPU's memory are checked
+/// (the session then provides scratch memory). Outputs do not overlap inputs, with one exception: where an output holds
+/// an input's elements and new ones behind or before them, a cache that grows, it may lie so that these elements are
+/// where they are: then they are not copied. Index inputs of ragged entries that lie in the CPU's memory are checked
 /// before anything runs: tokens below the vocabulary, offsets ascending and at most T, slots and pages inside the pool,
 /// context lengths inside the block table. Of a block table only the pages that the context length needs are looked at.
 /// Padding: a sequence without tokens has context length 0 and an empty range of offsets; tokens from
