@@ -15,9 +15,18 @@ using namespace mjolnir::cuda;
 
 namespace {
 
+/// The chip as portable packages see it: without what only it has, with the shared memory that every chip has, so that
+/// one schedule serves machine code and PTX.
+CudaProfile baselineOf(CudaProfile chip) {
+  chip.matrixUnit = chip.matrixUnitF8 = MatrixUnit::mmaSync;
+  chip.sharedBytesPerBlock = std::min<int64_t>(chip.sharedBytesPerBlock, 99 * 1024);
+  return chip;
+}
+
 class CudaTarget : public Target {
 public:
-  CudaTarget(const CudaProfile &profile, bool portable) : profile(profile), portable(portable) {}
+  CudaTarget(const CudaProfile &chip, bool portable)
+      : profile(portable ? baselineOf(chip) : chip), portable(portable) {}
 
   TargetDescription describe() const override {
     TargetDescription description = {"cuda", "", {profile.name}};
@@ -61,7 +70,7 @@ public:
   }
 
 private:
-  const CudaProfile &profile;
+  const CudaProfile profile;
   const bool portable;
 };
 
