@@ -244,7 +244,8 @@ LogicalResult AttentionPrinter::printDecode() {
   source.threads = warps * 32;
   source.cluster = splits;
   int64_t stageBytes = 2 * 16 * size * elementBytes; // as DecodeAttention::SharedBytes says
-  source.sharedBytes = (warps * stages + 1) * stageBytes + group * (size + 2) * 4;
+  source.sharedBytes =
+      (warps * stages + 1) * stageBytes + (splits > 1 ? splits * warps * (group * size / splits + 2 * group) * 4 : 0);
 
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);

@@ -55,10 +55,13 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
   while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
     splits *= 2;
-  // Two blocks a multiprocessor, with the row's own key and value and what the prologue keeps.
+  // Two blocks a multiprocessor, with the row's own key and value, what a cluster adds up, and what the prologue keeps.
   constexpr int64_t warps = 4;
-  int64_t tileBytes = 2 * 16 * size * elementBytes;
-  int64_t bytes = profile.sharedBytesPerProcessor / 2 - (6 << 10) - tileBytes;
+  int64_t tileBytes = 2 * 16 * size * elementBytes,
+          group = tensorOf(attention.getQuery()).getDimSize(1) / kv.getHeads();
+  int64_t pushedBytes = splits > 1 ? warps * group * (size + 2 * splits) * 4 : 0;
+  int64_t prologueBytes = size * (6 * group + 12) + (3 << 9);
+  int64_t bytes = profile.sharedBytesPerProcessor / 2 - prologueBytes - pushedBytes - tileBytes;
   int64_t stages = std::clamp<int64_t>(bytes / (warps * tileBytes), 2, 6);
   return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
                       {{"splits", splits}, {"stages", stages}, {"threads", warps * 32}});

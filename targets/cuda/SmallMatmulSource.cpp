@@ -161,6 +161,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   source.sharedBytes = llvm::alignTo(warps * stages * 8, 128) + warps * (ringBytes + partBytes) +
                        rows * (partK + 32) * 2 + rows * llvm::divideCeil(partK, 256) * 4;
   source.cluster = splits;
+  source.blocks = rows <= 8 ? 2 : 1; // else the assembler spills for a third
 
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);

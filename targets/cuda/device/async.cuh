@@ -47,6 +47,21 @@ __device__ inline void syncCluster() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+/// The two halves of a barrier that orders nothing: behind the second, all blocks of the cluster have begun.
+__device__ inline void arriveInCluster() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
+__device__ inline void waitForCluster() { asm volatile("barrier.cluster.wait.aligned;" ::: "memory"); }
+
+/// Writes a number to the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
+__device__ inline void storeRemote(float *p, int rank, float value) {
+  asm volatile("{\n"
+               ".reg .b32 place;\n"
+               "mapa.shared::cluster.u32 place, %0, %1;\n"
+               "st.shared::cluster.f32 [place], %2;\n"
+               "}" ::"r"(sharedAddress(p)),
+               "r"(rank), "f"(value)
+               : "memory");
+}
+
 /// A number in the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
 __device__ inline float loadRemote(const float *p, int rank) {
   float value;

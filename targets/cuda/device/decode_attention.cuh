@@ -46,9 +46,13 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
   static constexpr bool IsF8 = sizeof(T) == 1, IsSwizzled = Pieces >= 4 && (Pieces & (Pieces - 1)) == 0;
   static constexpr int PartFloats = G * (D + 2); // of a warp: sums, maximum, sum of weights
   static constexpr int RingBytes = Warps * Stages * StageBytes;
-  /// What the block needs: stages, the row's own key and value, the block's part.
-  static constexpr int SharedBytes = RingBytes + StageBytes + PartFloats * 4;
+  // The blocks of a cluster divide the results: each gets of all warps its share of the sums, and all maxima and sums of
+  // weights.
+  static constexpr int Share = G * D / Splits, PushedFloats = Splits > 1 ? Share + 2 * G : 0, Parts = Splits * Warps;
+  /// What the block needs: stages, the row's own key and value, what other blocks push.
+  static constexpr int SharedBytes = RingBytes + StageBytes + Parts * PushedFloats * 4;
   static_assert(PartFloats * 4 <= Stages * StageBytes); // a warp's part takes the place of its stages
+  static_assert(G * D % Splits == 0);
 
   uint8_t *shared;
   Cache cache;
@@ -64,7 +68,9 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
   __device__ float *partOfWarp(int warp) const {
     return reinterpret_cast<float *>(shared + warp * Stages * StageBytes);
   }
-  __device__ float *partOfBlock() const { return reinterpret_cast<float *>(shared + RingBytes + StageBytes); }
+  __device__ float *pushed(int part) const {
+    return reinterpret_cast<float *>(shared + RingBytes + StageBytes) + part * PushedFloats;
+  }
   /// Tiles of this warp.
   __device__ int count() const { return tiles > warp() ? (tiles - warp() + Warps - 1) / Warps : 0; }
 
@@ -84,6 +90,8 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
 
   /// Says which positions the row sees in the cache, and begins to bring the first of them.
   __device__ void begin(int from, int to) {
+    if constexpr (Splits > 1)
+      arriveInCluster();
     start = from;
     stop = to;
     const int first = start / Keys, all = stop > start ? (stop + Keys - 1) / Keys - first : 0;
@@ -140,7 +148,8 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
       add(shared + RingBytes, 0, 1, q, exponentScale, sums, maximum, weights);
 
     __syncwarp();
-    float *mine = partOfWarp(warp());
+    if constexpr (Splits > 1)
+      waitForCluster();
     for (int octet = 0; octet < Octets; ++octet)
       for (int i = 0; i < 2; ++i) {
         const int h = octet * 8 + t * 2 + i;
@@ -152,69 +161,75 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
         for (int tile = 0; tile < Tiles; ++tile)
           for (int half = 0; half < 2; ++half) {
             const int d = IsF8 ? tile / 2 * 32 + g * 4 + tile % 2 * 2 + half : tile * 16 + half * 8 + g;
-            mine[h * (D + 2) + d] = sums[octet][tile][half * 2 + i] * valueScale;
+            const float value = sums[octet][tile][half * 2 + i] * valueScale;
+            if constexpr (Splits > 1)
+              storeRemote(pushed(rank * Warps + warp()) + (h * D + d) % Share, (h * D + d) / Share, value);
+            else
+              partOfWarp(warp())[h * (D + 2) + d] = value;
           }
-        if (g == 0) {
-          mine[h * (D + 2) + D] = maximum[octet][i];
-          mine[h * (D + 2) + D + 1] = weight;
+        if constexpr (Splits > 1) {
+          if (g < Splits) {
+            float *to = pushed(rank * Warps + warp()) + Share + 2 * h;
+            storeRemote(to, g, maximum[octet][i]);
+            storeRemote(to + 1, g, weight);
+          }
+        } else if (g == 0) {
+          partOfWarp(warp())[h * (D + 2) + D] = maximum[octet][i];
+          partOfWarp(warp())[h * (D + 2) + D + 1] = weight;
         }
       }
   }
 
-  /// `write(h, d, y)` for the results; parts are added in the order of warps, then of blocks.
+  /// `write(h, d, y)` for the results; parts are added in the order of blocks and warps.
   template <typename Write> __device__ void finish(Write write) {
-    __syncthreads();
-    for (int i = threadIdx.x; i < G * D; i += Warps * 32) {
-      const int h = i / D, d = i % D;
-      float maximum, weight;
-      const float value = combineParts<Warps>(h, d, maximum, weight, [&](int w, int at) { return partOfWarp(w)[at]; });
-      if constexpr (Splits == 1) {
-        write(h, d, weight > 0.0f ? value / weight : 0.0f);
-      } else {
-        float *block = partOfBlock() + h * (D + 2);
-        block[d] = value;
-        if (d == 0) {
-          block[D] = maximum;
-          block[D + 1] = weight;
-        }
-      }
-    }
-    if constexpr (Splits > 1) {
-      syncCluster();
-      for (int i = threadIdx.x + rank * Warps * 32; i < G * D; i += Warps * 32 * Splits) {
+    if constexpr (Splits == 1) {
+      __syncthreads();
+      for (int i = threadIdx.x; i < G * D; i += Warps * 32) {
         const int h = i / D, d = i % D;
-        float maximum, weight;
-        const float value = combineParts<Splits>(h, d, maximum, weight,
-                                                 [&](int block, int at) { return loadRemote(partOfBlock() + at, block); });
-        write(h, d, weight > 0.0f ? value / weight : 0.0f);
+        Sum sum;
+#pragma unroll
+        for (int w = 0; w < Warps; ++w) {
+          const float *part = partOfWarp(w) + h * (D + 2);
+          sum.add(part[D], part[D + 1], part[d]);
+        }
+        write(h, d, sum.result());
       }
-      syncCluster(); // others still read
+    } else {
+      static_assert(Splits <= 8);
+      syncCluster();
+      // Several threads of a warp a result, where there are threads.
+      constexpr int Each = Warps * 32 / Share >= 8 ? 8 : Warps * 32 / Share >= 4 ? 4 : Warps * 32 / Share >= 2 ? 2 : 1;
+      for (int first = 0; first < Share; first += Warps * 32 / Each) {
+        const int i = first + threadIdx.x / Each, flat = rank * Share + min(i, Share - 1), h = flat / D;
+        Sum sum;
+#pragma unroll
+        for (int p = threadIdx.x % Each; p < Parts; p += Each) {
+          const float *part = pushed(p);
+          sum.add(part[Share + 2 * h], part[Share + 2 * h + 1], part[flat % Share]);
+        }
+        for (int offset = 1; offset < Each; offset *= 2)
+          sum.add(__shfl_xor_sync(kAllLanes, sum.maximum, offset), __shfl_xor_sync(kAllLanes, sum.weight, offset),
+                  __shfl_xor_sync(kAllLanes, sum.value, offset));
+        if (threadIdx.x % Each == 0 && i < Share)
+          write(h, flat % D, sum.result());
+      }
     }
   }
 
 private:
-  template <int Count, typename Load>
-  __device__ static float combineParts(int h, int d, float &maximum, float &weight, Load load) {
-    float maxima[Count], weights[Count], values[Count];
-#pragma unroll
-    for (int i = 0; i < Count; ++i) {
-      maxima[i] = load(i, h * (D + 2) + D);
-      weights[i] = load(i, h * (D + 2) + D + 1);
-      values[i] = load(i, h * (D + 2) + d);
+  /// Parts of a softmax, together.
+  struct Sum {
+    float maximum = -kInfinity, weight = 0.0f, value = 0.0f;
+    __device__ void add(float otherMaximum, float otherWeight, float otherValue) {
+      const float most = fmaxf(maximum, otherMaximum);
+      const float mine = maximum == -kInfinity ? 0.0f : exp2f(maximum - most),
+                  theirs = otherMaximum == -kInfinity ? 0.0f : exp2f(otherMaximum - most);
+      weight = weight * mine + otherWeight * theirs;
+      value = value * mine + otherValue * theirs;
+      maximum = most;
     }
-    maximum = -kInfinity;
-    for (float other : maxima)
-      maximum = fmaxf(maximum, other);
-    float value = 0.0f;
-    weight = 0.0f;
-#pragma unroll
-    for (int i = 0; i < Count; ++i) {
-      const float rescale = maxima[i] == -kInfinity ? 0.0f : exp2f(maxima[i] - maximum);
-      weight += weights[i] * rescale;
-      value += values[i] * rescale;
-    }
-    return value;
-  }
+    __device__ float result() const { return weight > 0.0f ? value / weight : 0.0f; }
+  };
 
   /// Begins to bring the warp's tile `step`; rows outside what is seen become zeros.
   __device__ void fetch() {
