@@ -108,14 +108,18 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
       for (int bin = threadIdx.x; bin < 256; bin += Threads)
         bins()[bin] = 0;
       __syncthreads();
-      for (int i = threadIdx.x; i < count; i += Threads) {
-        const float v = logit(i);
+      for (int base = 0; base < count; base += Threads) {
+        const int i = base + threadIdx.x;
+        const float v = i < count ? logit(i) : -kInfinity;
         const uint32_t k = key(v);
-        if (k >= floor && (shift == 24 || k >> (shift + 8) == prefix)) {
-          const uint64_t weight = ByMass ? mass(v) : 1;
-          if (weight)
-            atomicAdd(reinterpret_cast<unsigned long long *>(bins() + (k >> shift & 255)), weight);
-        }
+        bool counts = i < count && k >= floor && (shift == 24 || k >> (shift + 8) == prefix);
+        const uint64_t weight = !counts ? 0 : ByMass ? mass(v) : 1;
+        counts = weight > 0;
+        // The first digit is sign and exponent, of which a few values are nearly all: lanes add up before the histogram.
+        if (shift == 24)
+          addTogether<ByMass>(counts, k >> 24, weight);
+        else if (counts)
+          add(k >> shift & 255, weight);
       }
       syncAll();
       for (int bin = threadIdx.x; bin < 256; bin += Threads) {
@@ -132,6 +136,29 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
       wanted = broadcast()[2];
     }
     return prefix;
+  }
+
+  __device__ void add(int bin, uint64_t weight) const {
+    atomicAdd(reinterpret_cast<unsigned long long *>(bins() + bin), weight);
+  }
+
+  /// By a warp, each lane with a bin and a weight if it `counts`: one addition a bin. A mass has at most 41 bits, so
+  /// that sums of its halves over a warp have less than 32.
+  template <bool ByMass> __device__ void addTogether(bool counts, int bin, uint64_t weight) const {
+    uint32_t left = __ballot_sync(kAllLanes, counts);
+    while (left) {
+      const int leader = __ffs(left) - 1, chosen = __shfl_sync(kAllLanes, bin, leader);
+      const bool isSame = counts && bin == chosen;
+      const uint32_t same = __ballot_sync(kAllLanes, isSame);
+      uint64_t sum = __popc(same);
+      if (ByMass) {
+        const uint32_t low = __reduce_add_sync(kAllLanes, isSame ? uint32_t(weight & 0xfffff) : 0);
+        sum = (uint64_t(__reduce_add_sync(kAllLanes, isSame ? uint32_t(weight >> 20) : 0)) << 20) + low;
+      }
+      if (int(threadIdx.x % 32) == leader)
+        add(chosen, sum);
+      left &= ~same;
+    }
   }
 
   /// By a warp: the bin, from the highest down, where the totals reach `wanted`, and what is wanted of it.
