@@ -138,9 +138,26 @@ LogicalResult MatmulPrinter::printStores(const ColumnSet &set) {
   return success();
 }
 
+LogicalResult MatmulPrinter::printStoresOfFours(const ColumnSet &set) {
+  for (auto [number, index] : llvm::enumerate(set.results))
+    printer.line(formatv("storeFour({0}, int64_t(m) * {1} + n, values[0][{2}], values[1][{2}], values[2][{2}], "
+                         "values[3][{2}]);",
+                         context.result(index), set.columns.columns(), number));
+  return success();
+}
+
+/// Whether all results of a set are floats whose rows are multiples of four elements.
+static bool hasFours(const ColumnSet &set, Block &block) {
+  return set.columns.columns() % 4 == 0 && llvm::all_of(set.results, [&](unsigned index) {
+           return isa<FloatType>(tensorOf(block.getTerminator()->getOperand(index)).getElementType());
+         });
+}
+
 LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
   size_t results = 0, weights = 0;
+  bool fours = true;
   for (const ColumnSet &set : sets) {
+    fours &= hasFours(set, context.block());
     results = std::max<size_t>(results, set.results.size());
     weights = std::max(weights, set.columns.matmuls.size());
   }
@@ -157,6 +174,15 @@ LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
     return failure();
   printer.indentBy(-2);
   printer.line("};");
-  printer.line(formatv("const Epilogue<{0}, decltype(compute), decltype(put)> epilogue{{compute, put};", results));
+  printer.line(formatv("const auto putFour = [&](int m, int n, const float (&values)[4][{0}]) {{", results));
+  printer.indentBy(2);
+  if (fours && failed(printBranches(sets, [&](const ColumnSet &set) { return printStoresOfFours(set); })))
+    return failure();
+  printer.indentBy(-2);
+  printer.line("};");
+  printer.line(
+      formatv("const Epilogue<{0}, {1}, decltype(compute), decltype(put), decltype(putFour)> epilogue{{compute, "
+              "put, putFour};",
+              results, fours));
   return success();
 }

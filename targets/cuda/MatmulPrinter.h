@@ -48,6 +48,7 @@ private:
   /// Prints the results of a set at (m, n) to `values`, and where they are stored.
   llvm::LogicalResult printValues(const ColumnSet &set);
   llvm::LogicalResult printStores(const ColumnSet &set);
+  llvm::LogicalResult printStoresOfFours(const ColumnSet &set);
 };
 
 } // namespace mjolnir::cuda

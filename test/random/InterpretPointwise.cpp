@@ -242,7 +242,7 @@ Array Interpreter::evaluatePointwise(Operation &op) {
     } else {
       bool isBoolean = elements.getElementType().isInteger(1);
       for (auto [index, number] : llvm::enumerate(elements.getValues<APInt>()))
-        array.values[index] = double(isBoolean ? number.getZExtValue() : number.getSExtValue());
+        array.values[index] = isBoolean ? double(number.getZExtValue()) : double(number.getSExtValue());
     }
     return array;
   }

@@ -74,6 +74,18 @@ __device__ inline float loadRemote(const float *p, int rank) {
                : "r"(sharedAddress(p)), "r"(rank));
   return value;
 }
+/// Four neighbours, aligned to 16 bytes.
+__device__ inline float4 loadRemoteFour(const float *p, int rank) {
+  float4 value;
+  asm volatile("{\n"
+               ".reg .b32 place;\n"
+               "mapa.shared::cluster.u32 place, %4, %5;\n"
+               "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [place];\n"
+               "}"
+               : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
+               : "r"(sharedAddress(p)), "r"(rank));
+  return value;
+}
 __device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
   uint64_t value;
   asm volatile("{\n"

@@ -37,7 +37,7 @@ struct LargeMatmul {
   static constexpr int Ahead = UsesGroups ? Stages - 2 : Stages - 1;
   static constexpr int SumStride = TileN + 4, SumBytes = Weights * TileM * SumStride * 4;
   static constexpr int SharedBytes = Stages * StageBytes > SumBytes ? Stages * StageBytes : SumBytes;
-  static_assert(Ahead > 0);
+  static_assert(Ahead > 0 && TileM % 32 == 0 && TileN % 32 == 0);
 
   const X *x;
   const W *weights[Weights];
@@ -54,6 +54,17 @@ struct LargeMatmul {
     else
       __syncthreads();
     const float *sums = reinterpret_cast<const float *>(shared);
+    if constexpr (Epilogue::kHasFours)
+      finishFours(sums, epilogue);
+    else
+      finishOnes(sums, epilogue);
+    if constexpr (Splits > 1)
+      syncCluster(); // others still read
+  }
+
+private:
+  /// The epilogue of the block's part of the tile, element by element.
+  template <typename Epilogue> __device__ void finishOnes(const float *sums, Epilogue epilogue) {
     constexpr int Step = Threads * Splits, All = TileM * TileN / Step, Batch = All < 8 ? All : 8;
     static_assert(TileM * TileN % (Step * Batch) == 0);
     for (int j = 0; j < All; j += Batch) {
@@ -86,29 +97,74 @@ struct LargeMatmul {
         if (int m, n; place(k, m, n))
           epilogue.put(row + m, column + n, values[k]);
     }
-    if constexpr (Splits > 1)
-      syncCluster(); // others still read
   }
 
-private:
+  /// The same, four neighbours at a time.
+  template <typename Epilogue> __device__ void finishFours(const float *sums, Epilogue epilogue) {
+    constexpr int Step = Threads * Splits, All = TileM * TileN / 4 / Step, Batch = All < 2 ? All : 2;
+    static_assert(TileM * TileN / 4 % (Step * Batch) == 0);
+    for (int j = 0; j < All; j += Batch) {
+      float4 acc[Batch][Weights];
+      float values[Batch][4][Epilogue::kResults];
+      auto place = [&](int k, int &m, int &n) {
+        const int i = threadIdx.x + rank * Threads + (j + k) * Step;
+        m = i / (TileN / 4), n = i % (TileN / 4) * 4;
+        return row + m < M && column + n < N;
+      };
+#pragma unroll
+      for (int k = 0; k < Batch; ++k) {
+        int m, n;
+        place(k, m, n);
+#pragma unroll
+        for (int w = 0; w < Weights; ++w) {
+          acc[k][w] = {0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll
+          for (int split = 0; split < Splits; ++split) {
+            const float *sum = sums + (w * TileM + m) * SumStride + n;
+            const float4 part = Splits > 1 ? loadRemoteFour(sum, split) : *reinterpret_cast<const float4 *>(sum);
+            acc[k][w].x += part.x, acc[k][w].y += part.y, acc[k][w].z += part.z, acc[k][w].w += part.w;
+          }
+        }
+      }
+#pragma unroll
+      for (int k = 0; k < Batch; ++k)
+        if (int m, n; place(k, m, n)) {
+#pragma unroll
+          for (int v = 0; v < 4; ++v) {
+            float element[Weights];
+#pragma unroll
+            for (int w = 0; w < Weights; ++w)
+              element[w] = v == 0 ? acc[k][w].x : v == 1 ? acc[k][w].y : v == 2 ? acc[k][w].z : acc[k][w].w;
+            epilogue.compute(row + m, column + n + v, element, values[k][v]);
+          }
+        }
+#pragma unroll
+      for (int k = 0; k < Batch; ++k)
+        if (int m, n; place(k, m, n))
+          epilogue.putFour(row + m, column + n, values[k]);
+    }
+  }
+
   __device__ int steps() const { return max(min(Share, AllSteps - rank * Share), 0); }
 
-  /// Rows [first, first + Rows) of a row-major matrix, a step of each.
-  template <int Rows, typename T> __device__ void fetch(uint8_t *tile, const T *matrix, int first, int end, int k) {
+  /// Rows [first, first + Rows) of a row-major matrix, a step of each. `IsWhole`: there are as many rows and elements.
+  template <int Rows, bool IsWhole, typename T>
+  __device__ void fetch(uint8_t *tile, const T *matrix, int first, int end, int k) {
     constexpr int Elements = 16 / sizeof(E); // of a piece
-#pragma unroll 4
-    for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
-      const int r = i / 8, piece = i % 8, at = k + piece * Elements;
-      const bool inside = first + r < end && at < K;
-      const T *from = matrix + (inside ? int64_t(first + r) * K + at : 0);
-      uint8_t *to = tile + placeOf(r, piece);
+    // A thread's rows are 32 apart: their places differ by constants, from and to.
+    const int r = threadIdx.x / 8, piece = threadIdx.x % 8, at = k + piece * Elements;
+    const T *from = matrix + int64_t(first + r) * K + at;
+    uint8_t *to = tile + placeOf(r, piece);
+#pragma unroll
+    for (int i = 0; i < Rows / 32; ++i) {
+      const bool inside = IsWhole || (first + r + i * 32 < end && at < K);
       if constexpr (sizeof(T) == sizeof(E)) {
-        copyAsync(to, from, inside);
+        copyAsync(to + i * 32 * 128, inside ? from + int64_t(i) * 32 * K : matrix, inside);
       } else {
         Pairs pairs{{0, 0, 0, 0}};
         if (inside)
-          pairs = loadPairs(from);
-        *reinterpret_cast<uint4 *>(to) = {pairs.p[0], pairs.p[1], pairs.p[2], pairs.p[3]};
+          pairs = loadPairs(from + int64_t(i) * 32 * K);
+        *reinterpret_cast<uint4 *>(to + i * 32 * 128) = {pairs.p[0], pairs.p[1], pairs.p[2], pairs.p[3]};
       }
     }
   }
@@ -117,9 +173,9 @@ private:
     if (step < steps()) {
       uint8_t *stage = shared + step % Stages * StageBytes;
       const int k = (rank * Share + step) * StepK;
-      fetch<TileM>(stage, x, row, M, k);
+      fetch<TileM, M % TileM == 0 && K % StepK == 0>(stage, x, row, M, k);
       for (int w = 0; w < Weights; ++w)
-        fetch<TileN>(stage + (TileM + w * TileN) * 128, weights[w], column, N, k);
+        fetch<TileN, N % TileN == 0 && K % StepK == 0>(stage + (TileM + w * TileN) * 128, weights[w], column, N, k);
     }
     asm volatile("cp.async.commit_group;" ::: "memory");
   }
