@@ -76,10 +76,6 @@ bool mjolnir::isElementwise(mlir::Block &body, unsigned argument, unsigned resul
   return seen.contains(to);
 }
 
-int64_t mjolnir::splitDecodeBytes(int64_t rows, int64_t heads, int64_t splits, int64_t headDim) {
-  return splits > 1 ? rows * heads * splits * (headDim + 2) * int64_t(sizeof(float)) : 0;
-}
-
 std::string mjolnir::defaultKernelCache() {
   llvm::SmallString<128> path;
   if (auto cache = llvm::sys::Process::GetEnv("XDG_CACHE_HOME"); cache && llvm::sys::path::is_absolute(*cache))

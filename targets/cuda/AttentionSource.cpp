@@ -41,6 +41,11 @@ private:
   LogicalResult printQueries(StringRef scale);
   LogicalResult printOwnRows(mj::KvAppendOp append);
   void printPadding(StringRef condition);
+  /// The store of `y`, element `d` of query head `h` of the kv head.
+  void printStoreOfHead() {
+    printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);",
+                         context.result(resultIndex()), heads, group, size));
+  }
 
   /// The result of the region is the attention's, perhaps in another shape.
   LogicalResult checkResult() {
@@ -288,8 +293,7 @@ LogicalResult AttentionPrinter::printDecode() {
   printer.line(formatv("attention.run(queries, {0} * keyScale, valueScale, {1});", exponentScale(),
                        append ? "sequence >= 0" : "false"));
   printer.line("attention.finish([&](int h, int d, float y) {");
-  printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);",
-                       context.result(resultIndex()), heads, group, size));
+  printStoreOfHead();
   printer.line("});");
   return success();
 }
@@ -321,8 +325,7 @@ LogicalResult AttentionPrinter::printPlainDecode() {
               group, size, threads));
   printer.line(formatv("combine<{0}, {1}, {2}>(part, reinterpret_cast<float *>(shared), [&](int h, int d, float y) {{",
                        group, size, threads / 32));
-  printer.line(formatv("  store({0}, (int64_t(row) * {1} + head * {2} + h) * {3} + d, y);",
-                       context.result(resultIndex()), heads, group, size));
+  printStoreOfHead();
   printer.line("});");
   return success();
 }

@@ -81,6 +81,44 @@ protected:
     return manager.run(module);
   }
 
+  /// Runs every entry of the test's programs before and after `passes`, on the same inputs: `check(a, b, place)` for
+  /// each element a after and b before. Counts them.
+  template <typename MakePasses, typename IsLeftOut, typename Check>
+  unsigned compare(Rounding rounding, MakePasses makePasses, IsLeftOut isLeftOut, Check check) {
+    unsigned compared = 0;
+    auto compareProgram = [&](const std::string &text) {
+      auto before = parseSourceString<ModuleOp>(text, &context);
+      ASSERT_TRUE(before);
+      OwningOpRef<ModuleOp> after = before->clone();
+      ASSERT_TRUE(succeeded(run(*after, makePasses())));
+      drawWeights(*before);
+      for (func::FuncOp entry : getEntries(*before)) {
+        if (isLeftOut(entry))
+          continue;
+        std::vector<Array> inputs;
+        for (Type type : entry.getArgumentTypes())
+          inputs.push_back(draw(cast<RankedTensorType>(type)));
+        auto expected = Interpreter(*before, weights, rounding).run(entry, inputs);
+        auto changed = after->lookupSymbol<func::FuncOp>(entry.getSymName());
+        auto got = Interpreter(*after, weights, rounding).run(changed, inputs);
+        ASSERT_EQ(got.size(), expected.size());
+        for (size_t output = 0; output < got.size(); ++output)
+          for (size_t i = 0; i < got[output].values.size(); ++i, ++compared) {
+            check(got[output].values[i], expected[output].values[i],
+                  entry.getSymName().str() + ", output " + std::to_string(output) + ", element " + std::to_string(i));
+            if (HasFatalFailure())
+              return;
+          }
+      }
+    };
+    for (const std::string &text : programs(GetParam())) {
+      compareProgram(text);
+      if (HasFatalFailure())
+        break;
+    }
+    return compared;
+  }
+
   DialectRegistry registry;
   MLIRContext context;
   Random random{7};
@@ -90,35 +128,17 @@ protected:
 class SimplifyTest : public GraphPassesTest {};
 
 TEST_P(SimplifyTest, KeepsEveryBit) {
-  unsigned compared = 0;
-  for (const std::string &text : programs(GetParam())) {
-    auto before = parseSourceString<ModuleOp>(text, &context);
-    ASSERT_TRUE(before);
-    OwningOpRef<ModuleOp> after = before->clone();
-    std::vector<std::unique_ptr<Pass>> passes;
-    passes.push_back(createSimplify());
-    ASSERT_TRUE(succeeded(run(*after, std::move(passes))));
-    drawWeights(*before);
-    for (func::FuncOp entry : getEntries(*before)) {
-      // Casts that a norm takes round once where the model of rounding rounds in double and again.
-      if (!isPlain(entry) || !isF32Throughout(entry))
-        continue;
-      std::vector<Array> inputs;
-      for (Type type : entry.getArgumentTypes())
-        inputs.push_back(draw(cast<RankedTensorType>(type)));
-      auto expected = Interpreter(*before, weights, Rounding::nearest).run(entry, inputs);
-      auto simple = after->lookupSymbol<func::FuncOp>(entry.getSymName());
-      auto got = Interpreter(*after, weights, Rounding::nearest).run(simple, inputs);
-      ASSERT_EQ(got.size(), expected.size());
-      for (size_t output = 0; output < got.size(); ++output)
-        for (size_t i = 0; i < got[output].values.size(); ++i) {
-          double a = got[output].values[i], b = expected[output].values[i];
-          ASSERT_TRUE((a == b && std::signbit(a) == std::signbit(b)) || (std::isnan(a) && std::isnan(b)))
-              << entry.getSymName().str() << ", output " << output << ", element " << i << ": " << a << " for " << b;
-          ++compared;
-        }
-    }
-  }
+  auto passes = [] {
+    std::vector<std::unique_ptr<Pass>> list;
+    list.push_back(createSimplify());
+    return list;
+  };
+  // Casts that a norm takes round once where the model of rounding rounds in double and again.
+  auto isLeftOut = [](func::FuncOp entry) { return !isPlain(entry) || !isF32Throughout(entry); };
+  unsigned compared = compare(Rounding::nearest, passes, isLeftOut, [](double a, double b, const std::string &place) {
+    ASSERT_TRUE((a == b && std::signbit(a) == std::signbit(b)) || (std::isnan(a) && std::isnan(b)))
+        << place << ": " << a << " for " << b;
+  });
   EXPECT_GT(compared, 100u);
 }
 
@@ -130,38 +150,20 @@ INSTANTIATE_TEST_SUITE_P(All, SimplifyTest,
 class RecognizeTest : public GraphPassesTest {};
 
 TEST_P(RecognizeTest, KeepsTheNumbers) {
-  unsigned compared = 0;
-  for (const std::string &text : programs(GetParam())) {
-    auto before = parseSourceString<ModuleOp>(text, &context);
-    ASSERT_TRUE(before);
-    OwningOpRef<ModuleOp> after = before->clone();
-    std::vector<std::unique_ptr<Pass>> passes;
-    passes.push_back(createSimplify());
-    passes.push_back(createRecognize());
-    passes.push_back(createSimplify());
-    ASSERT_TRUE(succeeded(run(*after, std::move(passes))));
-    drawWeights(*before);
-    for (func::FuncOp entry : getEntries(*before)) {
-      if (!isPlain(entry))
-        continue;
-      std::vector<Array> inputs;
-      for (Type type : entry.getArgumentTypes())
-        inputs.push_back(draw(cast<RankedTensorType>(type)));
-      auto expected = Interpreter(*before, weights, Rounding::none).run(entry, inputs);
-      auto recognized = after->lookupSymbol<func::FuncOp>(entry.getSymName());
-      auto got = Interpreter(*after, weights, Rounding::none).run(recognized, inputs);
-      ASSERT_EQ(got.size(), expected.size());
-      for (size_t output = 0; output < got.size(); ++output)
-        for (size_t i = 0; i < got[output].values.size(); ++i) {
-          double a = got[output].values[i], b = expected[output].values[i];
-          // Nothing rounds here but constants, which products and quotients of f32 constants replace: a few 2^-24 of a
-          // result of the order of 1, times the slope of what they go into, which is below 16 in these programs.
-          double bound = 64 * kUnitF32 * std::max(1.0, std::abs(b));
-          ASSERT_LE(std::abs(a - b), bound) << entry.getSymName().str() << ", output " << output << ", element " << i;
-          ++compared;
-        }
-    }
-  }
+  auto passes = [] {
+    std::vector<std::unique_ptr<Pass>> list;
+    list.push_back(createSimplify());
+    list.push_back(createRecognize());
+    list.push_back(createSimplify());
+    return list;
+  };
+  auto isLeftOut = [](func::FuncOp entry) { return !isPlain(entry); };
+  unsigned compared = compare(Rounding::none, passes, isLeftOut, [](double a, double b, const std::string &place) {
+    // Nothing rounds here but constants, which products and quotients of f32 constants replace: a few 2^-24 of a result
+    // of the order of 1, times the slope of what they go into, which is below 16 in these programs.
+    double bound = 64 * kUnitF32 * std::max(1.0, std::abs(b));
+    ASSERT_LE(std::abs(a - b), bound) << place;
+  });
   EXPECT_GT(compared, 50u);
 }
 

@@ -87,12 +87,12 @@ public:
     return false;
   }
 
-  /// Bytes that a launch of `body` under `schedule` needs beside its operands, for what its tiles leave to each other;
-  /// see splitDecodeBytes. They hold anything when a launch starts.
+  /// Bytes that a launch of `body` under `schedule` needs beside its operands, for what its tiles leave to each other.
+  /// They hold anything when a launch starts.
   virtual int64_t scratchBytes(mj::ScheduleAttr schedule, mlir::Block &body) const { return 0; }
 
-  /// Operands of a launch of `body` under `schedule` (see exec::getKernelOperands) that a dependent launch reads before it
-  /// waits.
+  /// Operands of a launch of `body` under `schedule` (see exec::getKernelOperands) that a dependent launch reads before
+  /// it waits.
   virtual llvm::SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, mlir::Block &body) const { return {}; }
 
   /// Compiles every kernel of `module`. What an option asks for and the target cannot do is an error.
@@ -116,11 +116,6 @@ int64_t denseBytes(mlir::RankedTensorType type);
 /// pointwise and leads to that result alone: element i of the argument is read for element i of the result and for
 /// nothing else.
 bool isElementwise(mlir::Block &body, unsigned argument, unsigned result);
-
-/// Bytes of the partial results of a split decode: for each of `splits` parts of the context of each row and query head
-/// `headDim` sums, the maximum and the sum of weights, in f32 (Dao et al., "Flash-Decoding for long-context inference",
-/// 2023). A context that is not split leaves none.
-int64_t splitDecodeBytes(int64_t rows, int64_t heads, int64_t splits, int64_t headDim);
 
 } // namespace mjolnir
 

@@ -1,11 +1,11 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Copies that a barrier in shared memory waits for, and clusters of blocks that read each other's shared memory (compute
-// capability 9.0 and later).
+// Copies that a barrier in shared memory waits for, and clusters of blocks that read each other's shared memory
+// (compute capability 9.0 and later).
 #pragma once
-#include "prelude.cuh"
+#include "tensor_cores.cuh"
 
-__device__ inline uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
+using cores::sharedAddress;
 
 /// A barrier whose phase completes when `arrivals` threads have arrived and all bytes that were announced have come.
 __device__ inline void initBarrier(uint64_t *barrier, int arrivals) {
@@ -51,49 +51,30 @@ __device__ inline void syncCluster() {
 __device__ inline void arriveInCluster() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
 __device__ inline void waitForCluster() { asm volatile("barrier.cluster.wait.aligned;" ::: "memory"); }
 
-/// Writes a number to the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
-__device__ inline void storeRemote(float *p, int rank, float value) {
-  asm volatile("{\n"
-               ".reg .b32 place;\n"
-               "mapa.shared::cluster.u32 place, %0, %1;\n"
-               "st.shared::cluster.f32 [place], %2;\n"
-               "}" ::"r"(sharedAddress(p)),
-               "r"(rank), "f"(value)
-               : "memory");
+/// Where block `rank` of the cluster has what lies at `p` in this block's shared memory.
+__device__ inline uint32_t remoteAddress(const void *p, int rank) {
+  uint32_t address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(address) : "r"(sharedAddress(p)), "r"(rank));
+  return address;
 }
-
-/// A number in the shared memory of block `rank` of the cluster, at the place that `p` has in this block's.
+__device__ inline void storeRemote(float *p, int rank, float value) {
+  asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remoteAddress(p, rank)), "f"(value) : "memory");
+}
 __device__ inline float loadRemote(const float *p, int rank) {
   float value;
-  asm volatile("{\n"
-               ".reg .b32 place;\n"
-               "mapa.shared::cluster.u32 place, %1, %2;\n"
-               "ld.shared::cluster.f32 %0, [place];\n"
-               "}"
-               : "=f"(value)
-               : "r"(sharedAddress(p)), "r"(rank));
+  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(remoteAddress(p, rank)));
   return value;
 }
 /// Four neighbours, aligned to 16 bytes.
 __device__ inline float4 loadRemoteFour(const float *p, int rank) {
   float4 value;
-  asm volatile("{\n"
-               ".reg .b32 place;\n"
-               "mapa.shared::cluster.u32 place, %4, %5;\n"
-               "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [place];\n"
-               "}"
+  asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
                : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
-               : "r"(sharedAddress(p)), "r"(rank));
+               : "r"(remoteAddress(p, rank)));
   return value;
 }
 __device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
   uint64_t value;
-  asm volatile("{\n"
-               ".reg .b32 place;\n"
-               "mapa.shared::cluster.u32 place, %1, %2;\n"
-               "ld.shared::cluster.u64 %0, [place];\n"
-               "}"
-               : "=l"(value)
-               : "r"(sharedAddress(p)), "r"(rank));
+  asm volatile("ld.shared::cluster.u64 %0, [%1];" : "=l"(value) : "r"(remoteAddress(p, rank)));
   return value;
 }

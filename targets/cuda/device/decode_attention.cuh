@@ -8,34 +8,13 @@
 //   scores[key, head] = K q^T,   sums[d, head] = V^T p^T.
 #pragma once
 #include "attention.cuh"
-#include "large_matmul.cuh"
+#include "small_matmul.cuh"
 
-__device__ inline void mma16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, f16) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-               "{%0, %1, %2, %3};"
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-__device__ inline uint32_t packF16(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
 /// An 8 x 8 matrix of 16-bit elements, two a lane, transposed.
 __device__ inline uint32_t transpose(uint32_t pair) {
   uint32_t result;
   asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(pair));
   return result;
-}
-__device__ inline void loadTransposed(uint32_t (&r)[4], const void *p) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(sharedAddress(p)));
-}
-__device__ inline uint32_t halvesOfF8(uint32_t two) {
-  uint32_t halves;
-  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(uint16_t(two)));
-  return halves;
 }
 
 /// Cache: PagedCache of elements T, bf16 or f8; G heads of D elements share a key; a multiple of 16, of 32 if T is f8.
@@ -46,8 +25,8 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
   static constexpr bool IsF8 = sizeof(T) == 1, IsSwizzled = Pieces >= 4 && (Pieces & (Pieces - 1)) == 0;
   static constexpr int PartFloats = G * (D + 2); // of a warp: sums, maximum, sum of weights
   static constexpr int RingBytes = Warps * Stages * StageBytes;
-  // The blocks of a cluster divide the results: each gets of all warps its share of the sums, and all maxima and sums of
-  // weights.
+  // The blocks of a cluster divide the results: each gets of all warps its share of the sums, and all maxima and sums
+  // of weights.
   static constexpr int Share = G * D / Splits, PushedFloats = Splits > 1 ? Share + 2 * G : 0, Parts = Splits * Warps;
   /// What the block needs: stages, the row's own key and value, what other blocks push.
   static constexpr int SharedBytes = RingBytes + StageBytes + Parts * PushedFloats * 4;
@@ -117,8 +96,8 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
     }
   }
 
-  /// queries: G x D floats. `exponentScale` multiplies scores, log2(e) included. With `hasOwn` the row's own key and value
-  /// are seen, too.
+  /// queries: G x D floats. `exponentScale` multiplies scores, log2(e) included. With `hasOwn` the row's own key and
+  /// value are seen, too.
   __device__ void run(const float *queries, float exponentScale, float valueScale, bool hasOwn) {
     const int g = lane() / 4, t = lane() % 4;
     Pairs q[Octets][Steps];
@@ -137,13 +116,13 @@ template <typename Cache, typename T, int G, int D, int Warps, int Stages, int S
     for (int i = 0; i < all; ++i) {
       fetch();
       ++step;
-      asm volatile("cp.async.wait_group %0;" ::"n"(Stages - 1));
+      cores::waitForCopies<Stages - 1>();
       __syncwarp();
       const int first = (firstTile + warp() + i * Warps) * Keys;
       add(stageOf(i), max(start - first, 0), stop - first, q, exponentScale, sums, maximum, weights);
       __syncwarp();
     }
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    cores::waitForCopies();
     if (hasOwn && rank == 0 && warp() == Warps - 1)
       add(shared + RingBytes, 0, 1, q, exponentScale, sums, maximum, weights);
 
@@ -251,12 +230,13 @@ private:
           key = cache.row(inside ? first + row : start, head, false);
           value = cache.row(inside ? first + row : start, head, true);
         }
-        copyAsync(stage + placeOf(row, piece, false), reinterpret_cast<const uint8_t *>(key) + piece * 16, inside);
-        copyAsync(stage + TileBytes + placeOf(row, piece, true), reinterpret_cast<const uint8_t *>(value) + piece * 16,
-                  inside);
+        cores::copyAsync<16>(stage + placeOf(row, piece, false), reinterpret_cast<const uint8_t *>(key) + piece * 16,
+                             inside);
+        cores::copyAsync<16>(stage + TileBytes + placeOf(row, piece, true),
+                             reinterpret_cast<const uint8_t *>(value) + piece * 16, inside);
       }
     }
-    asm volatile("cp.async.commit_group;");
+    cores::commitCopies();
   }
 
   /// Adds rows [from, to) of a tile.
@@ -275,8 +255,8 @@ private:
       const uint32_t even[4] = {low.p[0], high.p[0], low.p[1], high.p[1]};
       const uint32_t odd[4] = {low.p[2], high.p[2], low.p[3], high.p[3]};
       for (int octet = 0; octet < Octets; ++octet) {
-        mma16816(scores[octet], even, q[octet][j].p[0], q[octet][j].p[1]);
-        mma16816(scores[octet], odd, q[octet][j].p[2], q[octet][j].p[3]);
+        cores::multiply<bf16>(scores[octet], even, q[octet][j].p[0], q[octet][j].p[1]);
+        cores::multiply<bf16>(scores[octet], odd, q[octet][j].p[2], q[octet][j].p[3]);
       }
     }
     uint32_t p[Octets][2];
@@ -298,9 +278,9 @@ private:
           tile[2 + i] *= rescale;
         }
       }
-      const float(&s)[4] = scores[octet];
-      p[octet][0] = transpose(IsF8 ? packF16(s[0], s[1]) : packBf16(s[0], s[1]));
-      p[octet][1] = transpose(IsF8 ? packF16(s[2], s[3]) : packBf16(s[2], s[3]));
+      const float (&s)[4] = scores[octet];
+      p[octet][0] = transpose(IsF8 ? cores::packPair<f16>(s[0], s[1]) : packBf16(s[0], s[1]));
+      p[octet][1] = transpose(IsF8 ? cores::packPair<f16>(s[2], s[3]) : packBf16(s[2], s[3]));
     }
     const uint8_t *values = stage + TileBytes;
     if constexpr (IsF8) {
@@ -314,19 +294,21 @@ private:
         for (int i = 0; i < 2; ++i) {
           // Neighbouring keys in one word, for elements 2i and 2i + 1.
           const uint32_t order = i == 0 ? 0x5140 : 0x7362;
-          const uint32_t first = __byte_perm(words[0], words[1], order), second = __byte_perm(words[2], words[3], order);
-          const uint32_t a[4] = {halvesOfF8(first), halvesOfF8(first >> 16), halvesOfF8(second), halvesOfF8(second >> 16)};
+          const uint32_t first = __byte_perm(words[0], words[1], order),
+                         second = __byte_perm(words[2], words[3], order);
+          const uint32_t a[4] = {cores::widenPair<f16>(first), cores::widenPair<f16>(first >> 16),
+                                 cores::widenPair<f16>(second), cores::widenPair<f16>(second >> 16)};
           for (int octet = 0; octet < Octets; ++octet)
-            mma16816(sums[octet][j * 2 + i], a, p[octet][0], p[octet][1], f16{});
+            cores::multiply<f16>(sums[octet][j * 2 + i], a, p[octet][0], p[octet][1]);
         }
       }
     } else {
 #pragma unroll
       for (int tile = 0; tile < Tiles; ++tile) {
         uint32_t a[4];
-        loadTransposed(a, values + placeOf(lane() % 8 + lane() / 16 * 8, tile * 2 + lane() / 8 % 2, true));
+        cores::loadMatrices<true>(a, values + placeOf(lane() % 8 + lane() / 16 * 8, tile * 2 + lane() / 8 % 2, true));
         for (int octet = 0; octet < Octets; ++octet)
-          mma16816(sums[octet][tile], a, p[octet][0], p[octet][1]);
+          cores::multiply<bf16>(sums[octet][tile], a, p[octet][0], p[octet][1]);
       }
     }
   }

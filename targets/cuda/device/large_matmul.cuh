@@ -1,27 +1,14 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A matmul of many rows in tiles: cp.async to shared memory some steps ahead, products by eight warps with mma.m16n8k16 or
-// by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that the
-// epilogue's threads have neighbouring columns.
+// A matmul of many rows in tiles: cp.async to shared memory some steps ahead, products by eight warps with mma.m16n8k16
+// or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that
+// the epilogue's threads have neighbouring columns.
 #pragma once
 #include "small_matmul.cuh"
 #include "wgmma.cuh"
 
-/// 16 bytes to shared memory, zeros where `inside` is false.
-__device__ inline void copyAsync(void *to, const void *from, bool inside) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
-               "r"(inside ? 16 : 0)
-               : "memory");
-}
-__device__ inline void loadMatrices(uint32_t (&r)[4], const void *p) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(sharedAddress(p))
-               : "memory");
-}
-
-/// The byte of a tile where a 16-byte piece of a row lies. A row is 128 bytes; pieces are exchanged so that eight rows lie
-/// in different banks.
+/// The byte of a tile where a 16-byte piece of a row lies. A row is 128 bytes; pieces are exchanged so that eight rows
+/// lie in different banks.
 __device__ inline int placeOf(int row, int piece) { return row * 128 + (piece ^ (row & 7)) * 16; }
 
 /// `epilogue(m, n, acc)` for every element of the tile at (row, column) within (M, N): acc[w] = sum_k x[m, k]
@@ -36,7 +23,7 @@ struct LargeMatmul {
   // Products of the last step may still be on their way when the next copies begin.
   static constexpr int Ahead = UsesGroups ? Stages - 2 : Stages - 1;
   static constexpr int SumStride = TileN + 4, SumBytes = Weights * TileM * SumStride * 4;
-  static constexpr int SharedBytes = Stages * StageBytes > SumBytes ? Stages * StageBytes : SumBytes;
+  static constexpr int SharedBytes = Stages * StageBytes > SumBytes ? Stages *StageBytes : SumBytes;
   static_assert(Ahead > 0 && TileM % 32 == 0 && TileN % 32 == 0);
 
   const X *x;
@@ -159,7 +146,7 @@ private:
     for (int i = 0; i < Rows / 32; ++i) {
       const bool inside = IsWhole || (first + r + i * 32 < end && at < K);
       if constexpr (sizeof(T) == sizeof(E)) {
-        copyAsync(to + i * 32 * 128, inside ? from + int64_t(i) * 32 * K : matrix, inside);
+        cores::copyAsync<16>(to + i * 32 * 128, inside ? from + int64_t(i) * 32 * K : matrix, inside);
       } else {
         Pairs pairs{{0, 0, 0, 0}};
         if (inside)
@@ -177,7 +164,7 @@ private:
       for (int w = 0; w < Weights; ++w)
         fetch<TileN, N % TileN == 0 && K % StepK == 0>(stage + (TileM + w * TileN) * 128, weights[w], column, N, k);
     }
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    cores::commitCopies();
   }
 
   __device__ float *sumsOf(int w) { return reinterpret_cast<float *>(shared) + w * TileM * SumStride; }
@@ -197,7 +184,7 @@ private:
       fetchStep(step);
     const int count = steps();
     for (int step = 0; step < count; ++step) {
-      asm volatile("cp.async.wait_group %0;" ::"n"(Ahead - 1) : "memory");
+      cores::waitForCopies<Ahead - 1>();
       showToProducts();
       __syncthreads();
       const uint8_t *stage = shared + step % Stages * StageBytes;
@@ -207,14 +194,14 @@ private:
       for (int k = 0; k < 4; ++k)
 #pragma unroll
         for (int w = 0; w < Weights; ++w)
-          Products<GroupN, sizeof(E)>::add(
-              acc[w], a + 2 * k, describeOperand(stage + (TileM + w * TileN + firstColumn) * 128) + 2 * k);
+          Products<GroupN, sizeof(E)>::add(acc[w], a + 2 * k,
+                                           describeOperand(stage + (TileM + w * TileN + firstColumn) * 128) + 2 * k);
       commitProducts();
       waitForProducts<1>(); // the step before: its stage is free in all groups behind the next barrier
       fetchStep(step + Ahead);
     }
     waitForProducts<0>();
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    cores::waitForCopies();
     __syncthreads();
     const int lane = threadIdx.x % 32, m = firstRow + threadIdx.x / 32 % 4 * 16 + lane / 4;
 #pragma unroll
@@ -236,7 +223,7 @@ private:
       fetchStep(step);
     const int count = steps();
     for (int step = 0; step < count; ++step) {
-      asm volatile("cp.async.wait_group %0;" ::"n"(Ahead - 1) : "memory");
+      cores::waitForCopies<Ahead - 1>();
       __syncthreads();
       fetchStep(step + Ahead);
       const uint8_t *stage = shared + step % Stages * StageBytes;
@@ -244,20 +231,20 @@ private:
       for (int k = 0; k < 4; ++k) {
         uint32_t a[TilesM][4];
         for (int i = 0; i < TilesM; ++i)
-          loadMatrices(a[i], stage + placeOf(warpM + i * 16 + lane % 16, k * 2 + lane / 16));
+          cores::loadMatrices<false>(a[i], stage + placeOf(warpM + i * 16 + lane % 16, k * 2 + lane / 16));
         for (int w = 0; w < Weights; ++w)
           for (int j = 0; j < TilesN; j += 2) {
             uint32_t b[4];
-            loadMatrices(b, stage + (TileM + w * TileN) * 128 +
-                                placeOf(warpN + j * 8 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
+            cores::loadMatrices<false>(b, stage + (TileM + w * TileN) * 128 +
+                                              placeOf(warpN + j * 8 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
             for (int i = 0; i < TilesM; ++i) {
-              mma16816(acc[w][i][j], a[i], b[0], b[1]);
-              mma16816(acc[w][i][j + 1], a[i], b[2], b[3]);
+              cores::multiply<bf16>(acc[w][i][j], a[i], b[0], b[1]);
+              cores::multiply<bf16>(acc[w][i][j + 1], a[i], b[2], b[3]);
             }
           }
       }
     }
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    cores::waitForCopies();
     __syncthreads();
     for (int w = 0; w < Weights; ++w)
       for (int i = 0; i < TilesM; ++i)

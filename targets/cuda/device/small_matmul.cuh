@@ -1,20 +1,13 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // A matmul of up to 64 rows, whose time is that of reading the weights. The weight is the left operand of mma.m16n8k16:
-// 16 of its rows (columns of the result) by 8 rows of x. The order of K within a step is free, so a thread's 16 bytes of
-// a weight row serve two steps, and x is read in the same order.
+// 16 of its rows (columns of the result) by 8 rows of x. The order of K within a step is free, so a thread's 16 bytes
+// of a weight row serve two steps, and x is read in the same order.
 //
 // Each warp brings its own weights to shared memory by bulk copies, the first of them before the kernel waits for x;
 // no barrier of the block is between the weights and the products.
 #pragma once
 #include "async.cuh"
-
-__device__ inline void mma16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-               "{%0, %1, %2, %3};"
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 
 /// Eight elements of a weight row as four pairs of bf16.
 struct Pairs {
@@ -95,9 +88,9 @@ template <typename T> __device__ inline void storeFour(T *p, int64_t i, float a,
                                            uint32_t(to<T>(c).bits) << 16 | uint32_t(to<T>(d).bits) << 24;
 }
 
-/// What becomes of the products at (m, n): `compute(m, n, acc, values)` makes `Results` numbers of them, `put(m, n, values)`
-/// stores them, `putFour` those of n to n + 3 where `HasFours`: rows are multiples of four elements. A thread computes
-/// several elements before it stores the first, so that it waits for what they read once.
+/// What becomes of the products at (m, n): `compute(m, n, acc, values)` makes `Results` numbers of them, `put(m, n,
+/// values)` stores them, `putFour` those of n to n + 3 where `HasFours`: rows are multiples of four elements. A thread
+/// computes several elements before it stores the first, so that it waits for what they read once.
 template <int Results, bool HasFours, typename Compute, typename Put, typename PutFour> struct Epilogue {
   static constexpr int kResults = Results;
   static constexpr bool kHasFours = HasFours;
@@ -116,10 +109,11 @@ template <int Results, bool HasFours, typename Compute, typename Put, typename P
 /// The columns [column, end) of `Weights` products of M rows of x, by a block: acc[w] = sum_k x(m, k) weights[w][n, k].
 ///
 /// Columns are taken in groups of `GroupColumns`, 8 or 16, `Groups` of them a block; a warp has a group at a time, or a
-/// slice of K of it where `Slices` warps share one. The blocks of a cluster, `Splits`, divide K before that. Weights pass through `Stages` stages of `StageK` elements of K a warp. K is a multiple of 8, of
-/// 16 if weights are bytes; where it is divided, and StageK, multiples of 32.
-template <int M_, int K_, int GroupColumns_, int Weights_, int Groups_, int Slices_, int Splits_, int Warps_, int StageK_,
-          int Stages_, typename W_>
+/// slice of K of it where `Slices` warps share one. The blocks of a cluster, `Splits`, divide K before that. Weights
+/// pass through `Stages` stages of `StageK` elements of K a warp. K is a multiple of 8, of 16 if weights are bytes;
+/// where it is divided, and StageK, multiples of 32.
+template <int M_, int K_, int GroupColumns_, int Weights_, int Groups_, int Slices_, int Splits_, int Warps_,
+          int StageK_, int Stages_, typename W_>
 struct SmallMatmul {
   using W = W_;
   static constexpr int M = M_, K = K_, GroupColumns = GroupColumns_, Weights = Weights_, Groups = Groups_,
@@ -129,7 +123,8 @@ struct SmallMatmul {
   static constexpr int Rounds = (Groups * Slices + Warps - 1) / Warps, Items = Rounds * Chunks;
   static constexpr bool IsReduced = Slices > 1 || Splits > 1;
   // Eight rows of a quarter of a warp's reads lie in different banks.
-  static constexpr int RowBytes = (StageK + 32) * sizeof(W), StageBytes = Rows * RowBytes, RingBytes = Stages * StageBytes;
+  static constexpr int RowBytes = (StageK + 32) * sizeof(W), StageBytes = Rows * RowBytes,
+                       RingBytes = Stages * StageBytes;
   static constexpr int XStride = PartK + 32, Pieces = (PartK + 255) / 256;
   static constexpr int PartStride = Rows + 4; // floats of one row of x
   static constexpr int BarrierBytes = (Warps * Stages * 8 + 127) / 128 * 128;
@@ -222,9 +217,7 @@ struct SmallMatmul {
   }
 
 private:
-  __device__ static int sizeOf(int chunk) {
-    return chunk == Chunks - 1 ? SliceK - (Chunks - 1) * StageK : StageK;
-  }
+  __device__ static int sizeOf(int chunk) { return chunk == Chunks - 1 ? SliceK - (Chunks - 1) * StageK : StageK; }
 
   __device__ static void syncAll() {
     if constexpr (Splits > 1)
@@ -266,8 +259,8 @@ private:
       const uint32_t even[4] = {low.p[0], high.p[0], low.p[1], high.p[1]};
       const uint32_t odd[4] = {low.p[2], high.p[2], low.p[3], high.p[3]};
       for (int octet = 0; octet < Octets; ++octet) {
-        mma16816(acc[0][tile][octet], even, x[octet].p[0], x[octet].p[1]);
-        mma16816(acc[Chains - 1][tile][octet], odd, x[octet].p[2], x[octet].p[3]);
+        cores::multiply<bf16>(acc[0][tile][octet], even, x[octet].p[0], x[octet].p[1]);
+        cores::multiply<bf16>(acc[Chains - 1][tile][octet], odd, x[octet].p[2], x[octet].p[3]);
       }
     }
   }
