@@ -26,9 +26,10 @@ static cl::opt<unsigned> limit("limit", cl::desc("Seconds that a program may tak
                                cl::init(600));
 static cl::opt<bool> shouldPrint("print", cl::desc("Print the programs and do nothing else"));
 static cl::opt<bool> noCode("no-code", cl::desc("Check the passes only: compile no packages"));
-static cl::list<std::string> variantNames("variants", cl::CommaSeparated,
-                                          cl::desc("oracle, f32, bf16, fp8, fp8-f32 (default: all; with --emit by the "
-                                                   "seed bf16, f32, fp8 or fp8-f32)"));
+static cl::list<std::string>
+    variantNames("variants", cl::CommaSeparated,
+                 cl::desc("oracle, f32, bf16, fp8, fp8-f32; drawn: by the seed one of the last four "
+                          "(default: all; with --emit drawn)"));
 static cl::opt<std::string> writeTo("write",
                                     cl::desc("Write program and weights into this folder and do nothing else"));
 static cl::opt<std::string> emitTo("emit", cl::desc("Write packages with inputs and expected outputs into this folder "
@@ -39,12 +40,12 @@ namespace {
 
 /// What the command line says; the linker resets its options while it works.
 struct Request {
-  std::vector<Variant> variants;
+  std::vector<Variant> variants; ///< none: drawVariant
   std::string cases, target;
   bool passesOnly;
 };
 
-/// Of what is emitted three programs in four are those that most users would run.
+/// Of what is drawn three programs in four are those that most users would run.
 Variant drawVariant(uint64_t seed) {
   constexpr Variant variants[] = {Variant::bf16, Variant::fp8,  Variant::bf16, Variant::f32,
                                   Variant::bf16, Variant::bf16, Variant::fp8,  Variant::fp8F32};
@@ -60,14 +61,14 @@ public:
 
   Report work(uint64_t seed) {
     Report report{seed};
-    if (request.cases.empty()) {
-      add(report, differential.check(seed, request.variants, !request.passesOnly));
-    } else if (request.variants.empty()) {
-      add(report, differential.emit(seed, drawVariant(seed), request.cases));
-    } else {
-      for (Variant variant : request.variants)
+    std::vector<Variant> variants = request.variants;
+    if (variants.empty())
+      variants.push_back(drawVariant(seed));
+    if (request.cases.empty())
+      add(report, differential.check(seed, variants, !request.passesOnly));
+    else
+      for (Variant variant : variants)
         add(report, differential.emit(seed, variant, request.cases));
-    }
     return report;
   }
 
@@ -128,10 +129,15 @@ int main(int argc, char **argv) {
     return printPrograms();
 
   Request request{{}, emitTo, target, noCode};
+  bool isDrawn = variantNames.size() == 1 && variantNames.front() == "drawn";
   for (const std::string &name : variantNames) {
+    if (isDrawn)
+      break;
     std::optional<Variant> variant = symbolizeVariant(name);
     if (!variant) {
-      llvm::errs() << "there is no variant '" << name << "'; there are oracle, f32, bf16, fp8, fp8-f32\n";
+      llvm::errs() << "there is no variant '" << name
+                   << "'; there are oracle, f32, bf16, fp8, fp8-f32, and drawn "
+                      "instead of any\n";
       return 2;
     }
     request.variants.push_back(*variant);
@@ -140,7 +146,7 @@ int main(int argc, char **argv) {
     llvm::errs() << "packages for '" << request.target << "' do not run here: give --emit=FOLDER\n";
     return 2;
   }
-  if (request.cases.empty() && request.variants.empty())
+  if (request.cases.empty() && request.variants.empty() && !isDrawn)
     request.variants = {Variant::oracle, Variant::f32, Variant::bf16, Variant::fp8, Variant::fp8F32};
   if (!request.cases.empty())
     if (std::error_code error = llvm::sys::fs::create_directories(request.cases)) {
