@@ -340,32 +340,48 @@ private:
     }
   }
 
-  /// Notes what the step `op` of `entry` moves between memory and itself, and what each token of context adds.
+  /// Notes what the step `op` of `entry` moves between memory and itself, what each token of context adds, and how long
+  /// the target says that it takes, at several contexts.
   void describeCost(Operation &op, const fb::EntryT &entry) {
     constexpr int64_t few = 512, many = 1024;
+    auto launch = dyn_cast<exec::LaunchOp>(op);
+    auto kernel = launch ? symbols.lookup<exec::KernelOp>(launch.getKernel()) : exec::KernelOp();
+    // A step of more rows than sequences is one prompt.
+    bool isPrompt = entry.kind == fb::EntryKind::ragged && entry.tokens != entry.sequences;
+    auto optionsAt = [&](int64_t contextTokens) { return CostOptions{contextTokens, isPrompt ? 1 : 0}; };
     auto costAt = [&](int64_t contextTokens) {
-      CostOptions options;
-      options.contextTokens = contextTokens;
-      auto launch = dyn_cast<exec::LaunchOp>(op);
-      return launch ? computeCost(launch, symbols.lookup<exec::KernelOp>(launch.getKernel()), options)
-                    : computeCost(cast<exec::CopyOp>(op));
+      return launch ? computeCost(launch, kernel, optionsAt(contextTokens)) : computeCost(cast<exec::CopyOp>(op));
     };
+    SmallVector<int64_t> contexts{128, few, 2048, 8192, 32768, 131072};
+    if (isPrompt)
+      contexts.push_back(entry.tokens);
+    llvm::sort(contexts);
+    SmallVector<double> seconds;
+    for (int64_t context : contexts)
+      seconds.push_back(predict(&op, kernel, target, optionsAt(context)).seconds());
+    if (llvm::all_equal(seconds))
+      seconds.truncate(1);
+    llvm::json::Array predicted;
+    for (auto [context, value] : llvm::zip(contexts, seconds))
+      predicted.push_back(llvm::json::Array{context, value});
     KernelCost cost = costAt(few);
     costs.push_back(llvm::json::Object{{"entry", entry.name},
                                        {"step", int64_t(entry.steps.size())},
+                                       {"class", kernel ? kernel.getSchedule().getName().getValue() : "copy"},
                                        {"context", few},
                                        {"read", cost.bytesRead},
                                        {"written", cost.bytesWritten},
-                                       {"read_a_token", (costAt(many).bytesRead - cost.bytesRead) / (many - few)}});
+                                       {"read_a_token", (costAt(many).bytesRead - cost.bytesRead) / (many - few)},
+                                       {"predicted", std::move(predicted)}});
   }
 
-  /// What is not needed to run the program: the names of what launches store, for mjolnir-verify, and what they move, for
-  /// mjolnir-bench.
+  /// What is not needed to run the program: the names of what launches store, for mjolnir-verify, and what they move,
+  /// for mjolnir-bench.
   void addDebugTables() {
     if (costs.empty())
       return;
-    llvm::raw_string_ostream(debugText)
-        << llvm::json::Value(llvm::json::Object{{"stored", std::move(debug)}, {"costs", std::move(costs)}});
+    llvm::raw_string_ostream(debugText) << llvm::json::Value(
+        llvm::json::Object{{"stored", std::move(debug)}, {"costs", std::move(costs)}});
     contents.members.push_back({package::kDebugMember, debugText});
   }
 

@@ -116,9 +116,10 @@ private:
     int64_t index = sequence.size();
     json::Object step;
     KernelCost cost;
+    exec::KernelOp kernel;
     SmallVector<std::pair<Value, exec::Access>> operands;
     if (auto launch = dyn_cast<exec::LaunchOp>(op)) {
-      auto kernel = program.symbols.lookup<exec::KernelOp>(launch.getKernel());
+      kernel = program.symbols.lookup<exec::KernelOp>(launch.getKernel());
       int64_t kernelIndex = program.kernelIndices.lookup(kernel);
       step["kernel"] = kernelIndex;
       sequence.push_back(kernelIndex);
@@ -156,7 +157,7 @@ private:
       if (access != exec::Access::read)
         writers[placeOf(buffer)] = index;
 
-    Prediction prediction = predict(cost, program.profile);
+    Prediction prediction = predict(op, kernel, program.target, options);
     total += cost;
     seconds += prediction.seconds();
     step["where"] = json::Array(namesOf(op->getLoc()));

@@ -315,6 +315,13 @@ Prediction mjolnir::predict(const KernelCost &cost, const Profile &profile) {
   return result;
 }
 
+Prediction mjolnir::predict(Operation *step, exec::KernelOp kernel, const Target &target, const CostOptions &options) {
+  if (auto copy = dyn_cast<exec::CopyOp>(step))
+    return predict(computeCost(copy), target.getProfile());
+  KernelCost cost = computeCost(cast<exec::LaunchOp>(step), kernel, options);
+  return target.predictLaunch(kernel.getSchedule(), kernel.getBody().front(), cost, options);
+}
+
 double mjolnir::predictSeconds(const KernelCost &cost, const Profile &profile) {
   return predict(cost, profile).seconds();
 }

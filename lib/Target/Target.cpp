@@ -2,6 +2,7 @@
 //
 // The registry of targets.
 #include "mjolnir/Target/Target.h"
+#include "mjolnir/Target/Cost.h"
 
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -11,6 +12,10 @@
 using namespace mjolnir;
 
 Target::~Target() = default;
+
+Prediction Target::predictLaunch(mj::ScheduleAttr, mlir::Block &, const KernelCost &cost, const CostOptions &) const {
+  return predict(cost, getProfile());
+}
 
 namespace {
 struct Registration {

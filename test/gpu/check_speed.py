@@ -15,23 +15,24 @@ CONTEXT = 512  # tokens that a sequence holds before the step
 STEPS = 200    # that are timed
 
 
-def filled(context, name):
+def filled(context, name, part="speed"):
     """The package of a large model, its weights made the first time it is asked for."""
-    bare, package = context.path("speed", f"{name}.bare"), context.path("speed", f"{name}.mjp", needed=False)
+    bare, package = context.path(part, f"{name}.bare"), context.path(part, f"{name}.mjp", needed=False)
     if not os.path.exists(package):
         weights.fill(bare, package + ".part", threads=len(os.sched_getaffinity(0)))
         os.replace(package + ".part", package)
     return package
 
 
-def models(context):
-    return sorted(name[:-len(".bare")] for name in os.listdir(context.path("speed")) if name.endswith(".bare"))
+def models(context, part="speed"):
+    return sorted(name[:-len(".bare")] for name in os.listdir(context.path(part)) if name.endswith(".bare"))
 
 
-def bench(context, name, *options):
+def bench(context, name, *options, part="speed", tokens=CONTEXT):
     """What mjolnir-bench says of the package of a large model."""
     out = os.path.join(context.folder, "bench.json")
-    command = [context.path("bin", "mjolnir-bench"), filled(context, name), f"--context={CONTEXT}", "--json", out, *options]
+    command = [context.path("bin", "mjolnir-bench"), filled(context, name, part), f"--context={tokens}", "--json", out,
+               *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         context.fail(f"{name}: {done.stderr.strip()}")
@@ -94,6 +95,46 @@ def profile(context):
                     "blocks": kernel["tiles"], "MiB": round((kernel.get("read_bytes", 0) + kernel.get("written_bytes", 0))
                                                             / 2**20, 2)}
             context.figure(f"{name} {row['entry']} ({row['microseconds']['median']} us)", kernels)
+
+
+def _note_predictions(context, title, found):
+    """By entry the kinds of kernels, and every kernel; the microseconds of all entries and of what was predicted well."""
+    measured = near = 0.0
+    for row in found["entries"]:
+        predictions = row["predictions"]
+        name = f"{title} {row['entry']} context {row['context']}"
+        context.figure(name, {key: predictions[key] for key in ("predicted_microseconds", "measured_microseconds", "near",
+                                                                 "start_microseconds", "runs")})
+        context.figure(f"{name} by class", {kind["class"]: {"us": kind["measured_microseconds"], "ratio": kind["ratio"],
+                                                             "share": kind["share"], "near": kind["near"]}
+                                            for kind in predictions["classes"]})
+        context.figure(f"{name} by kernel", {
+            f"{kernel['kernel']} x{kernel['launches']}": {
+                "us": kernel["measured_microseconds"], "predicted": kernel["predicted_microseconds"],
+                "share": kernel["share"], "class": kernel["class"]} for kernel in predictions["kernels"]})
+        measured += predictions["measured_microseconds"]
+        near += predictions["measured_microseconds"] * predictions["near"]
+    return measured, near
+
+
+@check("predictions", 600)
+def predictions(context):
+    """Each kernel within a step, predicted and measured; on what the constants were not fitted on, 80% within a quarter."""
+    for part, others in (("speed", 2048), ("predictions", 2048)):
+        for name in models(context, part):
+            for tokens, prefix in ((CONTEXT, ""), (others, "decode")):
+                package = mj.Package(filled(context, name, part))
+                entries = ",".join(key for key in package.entries if key.startswith(prefix))
+                package.close()
+                found = bench(context, name, "--runs=20", "--predictions", "--entry", entries, part=part, tokens=tokens)
+                if not found:
+                    continue
+                measured, near = _note_predictions(context, name, found)
+                is_fitted = part == "speed" and tokens == CONTEXT
+                title = f"{name}, context {tokens}: within 25%"
+                context.figure(title, round(near / measured, 3))
+                if not is_fitted and context.bundle["target"] == "cuda:sm_90a" and near < 0.8 * measured:
+                    context.fail(f"{title}: {100 * near / measured:.0f}% of the time, less than 80%")
 
 
 @check("load", 120)

@@ -25,7 +25,7 @@ struct Options {
   uint32_t runs = 100;
   uint32_t threads = 0;
   uint32_t rotateMegabytes = 512; ///< that buffers are spread over
-  bool kernels = false;
+  bool kernels = false, predictions = false;
   bool graphs = true, dependentLaunches = true;
 };
 
@@ -56,16 +56,24 @@ struct Moved {
 /// that it took; what is both read and written moves at copy bandwidth, the rest at read bandwidth.
 Json describeMoved(const Moved &moved, double seconds, const Bandwidth &bandwidth);
 
-/// What the steps of a package move, from its debug tables. Empty where it has none.
+/// What the steps of a package move, and how long its compiler says that they take, from its debug tables. Empty where it
+/// has none.
 class Costs {
 public:
   explicit Costs(const runtime::Package &package);
   bool isKnown() const { return !steps_.empty(); }
   Moved of(size_t entry, size_t step, uint32_t context) const;
+  /// Whether every step of the entry has a prediction; those of an older compiler's package have none.
+  bool hasPredictions(size_t entry) const;
+  double predictedSeconds(size_t entry, size_t step, uint32_t context) const;
+  /// The kind of kernel: the name of its schedule, or "copy".
+  const std::string &classOf(size_t entry, size_t step) const { return steps_[entry][step].kind; }
 
 private:
   struct Step {
     double read = 0, written = 0, context = 0, readAToken = 0;
+    std::string kind;
+    std::vector<std::pair<double, double>> predicted; ///< seconds at a context, by rising context
   };
   std::vector<std::vector<Step>> steps_; // by entry and step
 };
@@ -117,6 +125,22 @@ Json benchKernels(const runtime::Package &package, size_t entry, const Options &
                   const Bandwidth &bandwidth);
 Json benchCudaKernels(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
                       const Bandwidth &bandwidth);
+
+/// Seconds that each step of an entry takes within a run: from the end of the step before it to its own end, so that they
+/// add up to the run. On a GPU the difference of two graphs, of which one ends with this step and one before it; on a CPU
+/// what a run notes. `startSeconds` is what a run of no step takes, `runs` how often each was measured.
+struct StepTimes {
+  std::vector<double> seconds;
+  double startSeconds = 0;
+  uint32_t runs = 0;
+};
+StepTimes measureSteps(const runtime::Package &package, size_t entry, const Options &options);
+StepTimes measureCudaSteps(const runtime::Package &package, size_t entry, const Options &options);
+
+/// What the compiler predicted of the steps of an entry beside what they take, by kernel and by kind of kernel.
+Json benchPredictions(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs);
+/// What benchPredictions gave, as tables for people.
+std::string formatPredictions(const Json &result);
 
 bool runsOnCuda(const runtime::Package &package);
 

@@ -24,6 +24,8 @@ public:
 
   /// Makes what `work` puts into the stream the graph.
   void capture(const std::function<void()> &work);
+  /// Puts a launch into the stream; `parameters` are where its operands are.
+  void launch(uint32_t kernel, uint32_t tiles, bool isDependent, void **parameters);
   /// Seconds that the graph takes, `runs` times, after a first run that is not counted.
   std::vector<double> time(uint32_t runs);
 

@@ -56,6 +56,16 @@ void CudaGraph::capture(const std::function<void()> &work) {
   check(made);
 }
 
+void CudaGraph::launch(uint32_t kernelIndex, uint32_t tiles, bool isDependent, void **parameters) {
+  const CudaKernel &kernel = device_.kernel(kernelIndex);
+  LaunchAttribute dependent = {};
+  dependent.id = LaunchAttributeProgrammaticStreamSerialization;
+  dependent.value.programmaticStreamSerializationAllowed = 1;
+  LaunchConfig config = {
+      tiles, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, &dependent, isDependent ? 1u : 0u};
+  check(driver().check(driver().launchKernel(&config, kernel.function, parameters, nullptr), "launching"));
+}
+
 std::vector<double> CudaGraph::time(uint32_t runs) {
   std::vector<double> seconds;
   for (uint32_t i = 0; i <= runs; ++i) {
@@ -124,14 +134,7 @@ public:
       parameters.clear();
       for (DevicePointer &operand : operands)
         parameters.push_back(&operand);
-      const CudaKernel &kernel = graph.device().kernel(launch.kernel());
-      LaunchAttribute dependent = {};
-      dependent.id = LaunchAttributeProgrammaticStreamSerialization;
-      dependent.value.programmaticStreamSerializationAllowed = 1;
-      LaunchConfig config = {launch.tiles(),     1, 1, kernel.threads, 1, 1, kernel.sharedBytes, graph.stream(),
-                             &dependent,
-                             launch.dependent() && options.dependentLaunches ? 1u : 0u};
-      check(driver.check(driver.launchKernel(&config, kernel.function, parameters.data(), nullptr), "launching"));
+      graph.launch(launch.kernel(), launch.tiles(), launch.dependent() && options.dependentLaunches, parameters.data());
     }
   }
 

@@ -70,7 +70,13 @@ Costs::Costs(const runtime::Package &package) {
       while (entry < steps_.size() && package.entry(entry).name()->str() != row.at("entry").get<std::string>())
         ++entry;
       Step &step = steps_.at(entry).at(row.at("step").get<size_t>());
-      step = {row.at("read"), row.at("written"), row.at("context"), row.at("read_a_token")};
+      step = {row.at("read"), row.at("written"), row.at("context"), row.at("read_a_token"), "", {}};
+      if (!row.contains("predicted"))
+        continue;
+      step.kind = row.at("class");
+      step.predicted = row.at("predicted").get<std::vector<std::pair<double, double>>>();
+      if (step.predicted.empty() || !std::is_sorted(step.predicted.begin(), step.predicted.end()))
+        throw std::runtime_error("predictions are not in order");
     }
   } catch (const std::exception &error) {
     throw std::runtime_error(std::string("the package's debug.json does not fit its program: ") + error.what());
@@ -80,6 +86,24 @@ Costs::Costs(const runtime::Package &package) {
 Moved Costs::of(size_t entry, size_t step, uint32_t context) const {
   const Step &cost = steps_[entry][step];
   return {std::max(cost.read + (double(context) - cost.context) * cost.readAToken, 0.0), cost.written};
+}
+
+bool Costs::hasPredictions(size_t entry) const {
+  return isKnown() && std::none_of(steps_[entry].begin(), steps_[entry].end(),
+                                   [](const Step &step) { return step.predicted.empty(); });
+}
+
+double Costs::predictedSeconds(size_t entry, size_t step, uint32_t context) const {
+  const auto &points = steps_[entry][step].predicted;
+  if (points.size() == 1 || context <= points.front().first)
+    return points.front().second;
+  // Between two contexts, and beyond the last, a line.
+  size_t next = 1;
+  while (next + 1 < points.size() && points[next].first < context)
+    ++next;
+  auto [x0, y0] = points[next - 1];
+  auto [x1, y1] = points[next];
+  return x1 > x0 ? y0 + (y1 - y0) * (context - x0) / (x1 - x0) : y1;
 }
 
 } // namespace mjolnir::bench

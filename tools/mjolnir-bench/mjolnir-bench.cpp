@@ -20,6 +20,7 @@ const char *const footer = R"(Examples:
   mjolnir-bench model.mjp                                       every entry
   mjolnir-bench model.mjp --entry decode_b1 --context 2048
   mjolnir-bench model.mjp --entry decode_b32 --kernels          each kernel for itself
+  mjolnir-bench model.mjp --predictions --json times.json       what the compiler predicted beside what is measured, as tables
   mjolnir-bench new.mjp --vs old.mjp --runs 200                 in turn; the ratio is how many times new.mjp is faster
 
 Fractions are of the bandwidth of the same memory, measured in the same run: what is read and written moves at the speed of a
@@ -53,7 +54,8 @@ Json measure(const Options &options) {
   result["copy_bytes_per_second"] = std::round(bandwidth.copy);
   result["read_bytes_per_second"] = std::round(bandwidth.read);
   if (!costs.isKnown())
-    result["note"] = "the package says nothing of the bytes that its steps move: it was stripped, or is of an older compiler";
+    result["note"] =
+        "the package says nothing of the bytes that its steps move: it was stripped, or is of an older compiler";
   std::unique_ptr<runtime::Package> versus;
   if (!options.versus.empty()) {
     versus = open(options.versus);
@@ -71,6 +73,8 @@ Json measure(const Options &options) {
       continue;
     }
     Json row = benchEntry(*package, entry, options, costs, bandwidth);
+    if (options.predictions)
+      row["predictions"] = benchPredictions(*package, entry, options, costs);
     if (options.kernels)
       row["kernels"] = benchKernels(*package, entry, options, costs, bandwidth);
     result["entries"].push_back(std::move(row));
@@ -89,7 +93,8 @@ int main(int argc, char **argv) {
   std::string output;
   bool noGraphs = false, noDependentLaunches = false;
   app.add_option("package", options.package, "The package, a .mjp file")->type_name("FILE")->required();
-  auto *versus = app.add_option("--vs", options.versus, "Another package, which is run in turn with it")->type_name("FILE");
+  auto *versus =
+      app.add_option("--vs", options.versus, "Another package, which is run in turn with it")->type_name("FILE");
   app.add_option("--entry", options.entries, "Measure these entries only (mjolnir-inspect lists them)")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -103,6 +108,10 @@ int main(int argc, char **argv) {
       ->type_name("N")
       ->capture_default_str();
   app.add_flag("--kernels", options.kernels, "Measure each kernel of the entries, too")->excludes(versus);
+  app.add_flag("--predictions", options.predictions,
+               "Measure each step within a run, beside what the compiler predicted; prints tables where --json takes "
+               "the data")
+      ->excludes(versus);
   app.add_option("--rotate", options.rotateMegabytes, "MiB that buffers rotate through")
       ->check(CLI::PositiveNumber)
       ->type_name("MIB")
@@ -122,7 +131,8 @@ int main(int argc, char **argv) {
   options.graphs = !noGraphs;
   options.dependentLaunches = !noDependentLaunches;
   try {
-    std::string text = measure(options).dump(1) + "\n";
+    Json result = measure(options);
+    std::string text = result.dump(1) + "\n";
     if (output.empty()) {
       std::cout << text << std::flush;
       return std::cout ? ExitOk : ExitFailure;
@@ -131,7 +141,9 @@ int main(int argc, char **argv) {
     file << text << std::flush;
     if (!file)
       throw std::runtime_error("cannot write '" + output + "'");
-    return ExitOk;
+    if (options.predictions)
+      std::cout << formatPredictions(result) << std::flush;
+    return std::cout ? ExitOk : ExitFailure;
   } catch (const std::bad_alloc &) {
     std::cerr << "mjolnir-bench: error: the process has no memory left\n";
   } catch (const std::exception &e) {

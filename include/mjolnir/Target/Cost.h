@@ -12,6 +12,8 @@
 
 namespace mjolnir {
 
+class Target;
+
 /// Which units an operation's arithmetic can run on: vector units in f32, or matrix units on operands of 16 or 8 bits.
 enum class Arithmetic { f32, bf16, f8 };
 inline constexpr int kArithmetics = 3;
@@ -91,6 +93,8 @@ struct Prediction {
 /// has no rate for narrow operands, the next wider one's is taken. What it does not model: caches, occupancy, overlap
 /// of kernels.
 Prediction predict(const KernelCost &cost, const Profile &profile);
+/// Of a step of an entry, as the target predicts it; `kernel` is that of a launch, null for a copy.
+Prediction predict(mlir::Operation *step, exec::KernelOp kernel, const Target &target, const CostOptions &options = {});
 double predictSeconds(const KernelCost &cost, const Profile &profile);
 
 } // namespace mjolnir

@@ -16,6 +16,10 @@
 
 namespace mjolnir {
 
+struct CostOptions;
+struct KernelCost;
+struct Prediction;
+
 /// What a package says of the chip it was made for.
 struct TargetDescription {
   std::string kind;                  ///< "host"
@@ -77,6 +81,12 @@ public:
   /// follows the definition of the operations.
   virtual llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, bool oracle) const = 0;
 
+  /// Schedules other than `chosen` that the target can compile `fusion` with, for mjolnir-tune to measure. The order does
+  /// not change from run to run. What a tuning table asks for is obeyed only if it is one of these.
+  virtual llvm::SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen) const {
+    return {};
+  }
+
   /// How many tiles a launch of `body` has under `schedule`.
   virtual int64_t countTiles(mj::ScheduleAttr schedule, mlir::Block &body) const = 0;
 
@@ -94,6 +104,11 @@ public:
   /// Operands of a launch of `body` under `schedule` (see exec::getKernelOperands) that a dependent launch reads before
   /// it waits.
   virtual llvm::SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, mlir::Block &body) const { return {}; }
+
+  /// How long a launch of `body` under `schedule` takes that costs `cost`, from the end of the launch before it to its
+  /// own end. `options` are those that the cost was counted with. By default what predict says of the cost alone.
+  virtual Prediction predictLaunch(mj::ScheduleAttr schedule, mlir::Block &body, const KernelCost &cost,
+                                   const CostOptions &options) const;
 
   /// Compiles every kernel of `module`. What an option asks for and the target cannot do is an error.
   virtual llvm::FailureOr<llvm::SmallVector<Image>> generateCode(mlir::ModuleOp module,

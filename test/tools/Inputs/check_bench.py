@@ -4,6 +4,7 @@
 check_bench.py entries FILE NAME:TOKENS:SEQUENCES:CONTEXT...
 check_bench.py kernels FILE INSPECT NAME      the kernels of one entry, against mjolnir-inspect --json
 check_bench.py grows SHORT LONG BYTES         of the first entry: so much more is read
+check_bench.py predictions FILE REPORT        beside the report of the same compile, whose prefill has the same context
 check_bench.py pair FILE NAME...
 """
 import json
@@ -34,6 +35,28 @@ def check_moved(row, whole):
     assert math.isclose(row["bytes_per_second"], (reading + writing) / seconds, rel_tol=0.01), row
 
 
+def check_predictions(found, launches):
+    """Kernels make up classes, and classes the whole; near is what is off by a quarter at most."""
+    near = dict.fromkeys((kind["class"] for kind in found["classes"]), 0.0)
+    assert sum(kernel["launches"] for kernel in found["kernels"]) == launches, found
+    for kernel in found["kernels"]:
+        # Rounded to a thousandth; ratios at the border may fall on either side.
+        assert math.isclose(kernel["ratio"], kernel["predicted_microseconds"] / kernel["measured_microseconds"],
+                            rel_tol=0.02, abs_tol=0.002), kernel
+        if 0.75 <= kernel["ratio"] <= 1.25:
+            near[kernel["class"]] += kernel["measured_microseconds"] * kernel["launches"]
+    for side in ("predicted_microseconds", "measured_microseconds"):
+        whole = sum(kernel[side] * kernel["launches"] for kernel in found["kernels"])
+        assert math.isclose(found[side], whole, rel_tol=0.01), (side, found)
+    for kind in found["classes"]:
+        mine = [kernel for kernel in found["kernels"] if kernel["class"] == kind["class"]]
+        assert kind["launches"] == sum(kernel["launches"] for kernel in mine)
+        time = sum(kernel["launches"] * kernel["measured_microseconds"] for kernel in mine)
+        assert math.isclose(kind["share"], time / found["measured_microseconds"], abs_tol=0.01), kind
+        assert math.isclose(kind["near"], near[kind["class"]] / time, abs_tol=0.01), kind
+    assert math.isclose(found["near"], sum(near.values()) / found["measured_microseconds"], abs_tol=0.01), found
+
+
 def main():
     command, path, *rest = sys.argv[1:]
     whole = read(path)
@@ -62,6 +85,14 @@ def main():
         long = read(rest[0])["entries"][0]
         assert long["read_bytes"] - rows[0]["read_bytes"] == int(rest[1]), (long, rows[0])
         assert long["written_bytes"] == rows[0]["written_bytes"]
+    elif command == "predictions":
+        report = {entry["name"]: entry for entry in read(rest[0])["entries"]}
+        assert [row["entry"] for row in rows] == list(report)
+        for row in rows:
+            check_predictions(row["predictions"], len(report[row["entry"]]["launches"]))
+            if report[row["entry"]]["kind"] == "prefill":
+                said = report[row["entry"]]["predictedSeconds"] * 1e6
+                assert math.isclose(row["predictions"]["predicted_microseconds"], said, rel_tol=1e-3), (row, said)
     else:
         assert [row["entry"] for row in rows] == rest, rows
         for row in rows:

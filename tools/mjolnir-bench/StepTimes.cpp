@@ -1,0 +1,141 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// How long each step of an entry takes within a run.
+#include "CudaGraph.h"
+
+#include "SessionPlan.h"
+
+#include <algorithm>
+
+namespace mjolnir::bench {
+
+using namespace runtime;
+using namespace runtime::cuda;
+
+namespace {
+
+/// What all graphs of an entry may take together, seconds.
+constexpr double Budget = 6;
+constexpr uint32_t FewestRuns = 3;
+
+/// The first steps of an entry as a graph: its plan over memory of its own.
+class FirstSteps {
+public:
+  FirstSteps(CudaGraph &graph, const Package &package, size_t entry, const Options &options)
+      : graph(graph), driver(graph.driver()), usesDependentLaunches(options.dependentLaunches) {
+    Inputs inputs(package, entry, options.context);
+    allocate(package.entry(entry).arena_bytes(), "the arena of the measurement", arena);
+    SessionMemory memory;
+    memory.arena = arena.data();
+    memory.weights = graph.device().weights();
+    for (const fb::KvPool *pool : *package.program().kv_pools()) {
+      pools.emplace_back();
+      allocate(uint64_t(inputs.pages()) * pool->bytes_per_page(), "the KV pages of the measurement", pools.back());
+      memory.pools.push_back(pools.back().data());
+    }
+    plan = std::make_unique<SessionPlan>(package, entry, memory);
+    std::vector<uint8_t *> in, out;
+    const EntryBindings &bindings = package.bindings(entry);
+    for (size_t i = 0; i < bindings.inputs.size(); ++i) {
+      in.push_back(addTensor(bindings.inputs[i]));
+      check(driver.check(driver.copyToDevice(reinterpret_cast<DevicePointer>(in.back()), inputs.data(i),
+                                             bindings.inputs[i].bytes, graph.stream()),
+                         "copying inputs"));
+      check(driver.check(driver.streamSynchronize(graph.stream()), "copying inputs"));
+    }
+    for (const Binding &binding : bindings.outputs)
+      out.push_back(addTensor(binding));
+    plan->bind(in.data(), out.data());
+  }
+
+  size_t size() const { return plan->steps().size(); }
+
+  /// Makes the first `count` steps the graph.
+  void capture(size_t count) {
+    graph.capture([&] {
+      for (size_t i = 0; i < count; ++i)
+        enqueue(plan->steps()[i]);
+    });
+  }
+
+private:
+  void allocate(uint64_t bytes, const char *purpose, DeviceMemory &memory) {
+    check(DeviceMemory::allocate(driver, bytes, purpose, memory));
+    if (bytes)
+      check(driver.check(driver.memorySet(memory.pointer(), 0, bytes, graph.stream()), "clearing memory"));
+  }
+
+  uint8_t *addTensor(const Binding &binding) {
+    tensors.emplace_back();
+    allocate(binding.bytes, "the tensors of the measurement", tensors.back());
+    return tensors.back().data();
+  }
+
+  void enqueue(const PlannedStep &step) {
+    auto at = [&](uint32_t operand) { return reinterpret_cast<DevicePointer>(step.operands[operand]); };
+    if (step.kernel == PlannedStep::Copy) {
+      if (at(0) != at(1))
+        check(driver.check(driver.copyOnDevice(at(0), at(1), step.copyBytes, graph.stream()), "copying"));
+      return;
+    }
+    parameters.clear();
+    for (uint32_t i = 0; i < step.operandCount; ++i)
+      parameters.push_back(&step.operands[i]);
+    graph.launch(step.kernel, step.tiles, step.isDependent && usesDependentLaunches, parameters.data());
+  }
+
+  CudaGraph &graph;
+  const Driver &driver;
+  const bool usesDependentLaunches;
+  DeviceMemory arena;
+  std::vector<DeviceMemory> pools, tensors;
+  std::unique_ptr<SessionPlan> plan;
+  std::vector<void *> parameters;
+};
+
+} // namespace
+
+StepTimes measureCudaSteps(const Package &package, size_t entry, const Options &options) {
+  CudaGraph graph(package);
+  FirstSteps steps(graph, package, entry, options);
+  // Of n graphs that grow to the whole, one takes half of it.
+  steps.capture(steps.size());
+  double all = median(graph.time(FewestRuns)) * double(steps.size()) / 2;
+  StepTimes result;
+  result.runs = std::clamp(uint32_t(std::min(Budget / std::max(all, 1e-9), 1e6)), std::min(FewestRuns, options.runs),
+                           options.runs);
+  double before = 0;
+  for (size_t count = 0; count <= steps.size(); ++count) {
+    steps.capture(count);
+    double seconds = median(graph.time(result.runs));
+    if (count == 0)
+      result.startSeconds = seconds;
+    else
+      result.seconds.push_back(seconds - before);
+    before = seconds;
+  }
+  return result;
+}
+
+StepTimes measureSteps(const Package &package, size_t entry, const Options &options) {
+  if (runsOnCuda(package))
+    return measureCudaSteps(package, entry, options);
+  Runner runner(package, entry, options);
+  runner.session->setProfiling(MJ_PROFILE_STEPS);
+  runner.run();
+  std::vector<std::vector<double>> seconds;
+  for (uint32_t i = 0; i < options.runs; ++i) {
+    runner.run();
+    const mj_step_profile *profile = nullptr;
+    seconds.resize(runner.session->profile(&profile));
+    for (size_t step = 0; step < seconds.size(); ++step)
+      seconds[step].push_back(double(profile[step].nanoseconds) * 1e-9);
+  }
+  StepTimes result;
+  result.runs = options.runs;
+  for (std::vector<double> &values : seconds)
+    result.seconds.push_back(median(std::move(values)));
+  return result;
+}
+
+} // namespace mjolnir::bench
