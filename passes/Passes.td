@@ -99,7 +99,8 @@ def Recognize : Pass<"recognize", "mlir::ModuleOp"> {
       added or selecting mask; a constant mask that hides the later keys is `causal`, and one that hides those before a
       number of them, too, a `window`. Another constant mask is kept, as what is added to the scores. Keys and values
       that are repeated for groups of heads are read once; other stacks than heads (a batch) are heads, too. Only a mask
-      below -10,000 counts as hiding. Concatenated keys and values are left to be split.
+      below -10,000 counts as hiding; where it is selected instead of scores, so large a number is added that no score is
+      left, and a row that sees nothing stays the mean of the values. Concatenated keys and values are left to be split.
     - **right operands**: a matmul reads weights as [N, K], transposed when the package is written, and other operands
       the way they lie.
     - **sums** in which two products of different rows meet are reordered so that each product takes additions of its own.

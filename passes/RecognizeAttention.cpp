@@ -20,8 +20,10 @@ using namespace mjolnir;
 
 /// Scores of at most this are as good as -infinity: exp of the distance to a visible score is 0 in f32.
 static constexpr double kHidden = -1.0e4;
-/// Added to a score, at most this leaves none of it in f32: a row that is hidden wholly stays the mean that it was.
-static constexpr double kAbsorbing = -1.0e9;
+/// Added to a score, leaves none of it in f32 or in bf16 whatever the score: a row that is hidden wholly stays the mean
+/// that it was, which -1e9 does not do for scores above half of its last digit, 32. Far from f32's end: kernels may
+/// scale it.
+static constexpr double kAbsorbing = -0x1p100;
 
 namespace {
 
@@ -143,7 +145,8 @@ private:
 
   Value stepThroughSum(Operation *op, std::string &reason) {
     unsigned side = comesFromProduct(op->getOperand(0)) ? 0 : 1;
-    addMask(op->getOperand(1 - side), /*isAdded=*/true, reason);
+    // As above: it is scaled with the scores.
+    addMask(op->getOperand(1 - side), /*isAdded=*/true, scale, reason);
     return op->getOperand(side);
   }
 
@@ -154,7 +157,9 @@ private:
       fill = getSplat(op.getTrueValue());
     if (!fill || isa<IntegerType>(op.getCondition().getType()))
       return {};
-    if (*fill > kHidden && reason.empty())
+    // The steps go from the softmax back: what was multiplied until here scales what hides, too.
+    *fill *= scale;
+    if (!(*fill <= kHidden) && reason.empty())
       reason = "masked scores become " + toText(*fill) + ", which hides nothing";
     // Masks are computed before they are repeated for each head.
     auto broadcast = op.getCondition().getDefiningOp<mj::BroadcastOp>();
@@ -163,32 +168,31 @@ private:
       Value all = createSplat(builder, loc, tensorOf(condition), 1, condition);
       condition = arith::XOrIOp::create(builder, loc, condition, all);
     }
-    // A finite number is added: rows that see nothing stay the mean that they were.
+    // For a finite number one is added: rows that see nothing stay the mean that they were.
     bool isAdded = !std::isinf(*fill);
     if (isAdded) {
-      isFillSmall = *fill > kAbsorbing;
-      auto type = tensorOf(condition).clone(getElementTypeOrSelf(op.getResult().getType()));
+      Type element = getElementTypeOrSelf(op.getResult().getType());
+      auto type = tensorOf(condition).clone(element.isF16() ? builder.getF32Type() : element);
       Value zero = createSplat(builder, loc, type, 0, condition);
-      Value hidden = createSplat(builder, loc, type, *fill, condition);
+      Value hidden = createSplat(builder, loc, type, kAbsorbing, condition);
       condition = arith::SelectOp::create(builder, loc, condition, zero, hidden);
     }
     if (broadcast)
       condition = mj::BroadcastOp::create(
           builder, loc, tensorOf(broadcast.getResult()).clone(getElementTypeOrSelf(condition.getType())), condition,
           broadcast.getLike());
-    addMask(condition, isAdded, reason);
+    addMask(condition, isAdded, /*scaleOfIt=*/1, reason);
     return isKept ? op.getTrueValue() : op.getFalseValue();
   }
 
-  void addMask(Value value, bool isAdded, std::string &reason) {
+  void addMask(Value value, bool isAdded, double scaleOfIt, std::string &reason) {
     if (mask) {
       reason = reason.empty() ? "there are two masks" : reason;
       return;
     }
     mask = value;
     isMaskAdded = isAdded;
-    // The steps go from the softmax back: what was multiplied until here scales the mask, too.
-    scaleOfMask = isAdded ? scale : 1;
+    scaleOfMask = scaleOfIt;
   }
 
   //===--- Masks ------------------------------------------------------------===//
@@ -371,8 +375,6 @@ private:
       } else if (isMaskAdded && scaleOfMask != 1 && !known) {
         // A mask that the scale after it changed.
         return "the mask is scaled with the scores";
-      } else if (isFillSmall) {
-        return "masked scores become a number that rows without a visible key would feel";
       } else if (!isa<IntegerType>(getElementTypeOrSelf(mask.getType())) &&
                  !isa<FloatType>(getElementTypeOrSelf(mask.getType()))) {
         return "the mask holds neither numbers nor booleans";
@@ -423,7 +425,7 @@ private:
   Location loc;
   mj::BatchMatmulOp first, second;
   Value mask;
-  bool isMaskAdded = false, isShared = false, isFillSmall = false;
+  bool isMaskAdded = false, isShared = false;
   double scale = 1, scaleOfMask = 1;
 };
 

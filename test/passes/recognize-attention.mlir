@@ -122,9 +122,11 @@ func.func @hidden(%q: tensor<3x2x4x8xf32>, %k: tensor<3x2x6x8xf32>, %v: tensor<3
   return %o : tensor<3x2x4x8xf32>
 }
 
+// What selects a finite number adds one that leaves nothing of any score, or rows that see nothing would not be means.
 // CHECK-LABEL: func.func @finite
-// CHECK: %[[V:.*]] = arith.cmpf ogt
-// CHECK: %[[M:.*]] = arith.select %[[V]], %{{.*}}, %{{.*}} : tensor<4x6xi1>, tensor<4x6xf32>
+// CHECK-DAG: %[[N:.*]] = arith.constant dense<-1.2676506E+30> : tensor<4x6xf32>
+// CHECK-DAG: %[[V:.*]] = arith.cmpf ogt
+// CHECK: %[[M:.*]] = arith.select %[[V]], %{{.*}}, %[[N]] : tensor<4x6xi1>, tensor<4x6xf32>
 // CHECK: mj.sdpa %{{.*}} mask %[[M]] scale
 func.func @finite(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x6x8xf32>, %z: tensor<4x6xf32>) -> tensor<2x4x8xf32> attributes {mj.entry} {
   %zero = arith.constant dense<0.0> : tensor<4x6xf32>
@@ -136,6 +138,26 @@ func.func @finite(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x6x8
   %p = mj.softmax %m : tensor<2x4x6xf32> -> tensor<2x4x6xf32>
   %o = mj.batch_matmul %p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32> -> tensor<2x4x8xf32>
   return %o : tensor<2x4x8xf32>
+}
+
+// Also where the number is smaller or scaled with the scores, and in f16, which does not hold what is added.
+// CHECK-LABEL: func.func @finite_and_scaled
+// CHECK-DAG: %[[N:.*]] = arith.constant dense<-1.2676506E+30> : tensor<4x6xf32>
+// CHECK-DAG: %[[V:.*]] = arith.cmpf ogt
+// CHECK: %[[M:.*]] = arith.select %[[V]], %{{.*}}, %[[N]] : tensor<4x6xi1>, tensor<4x6xf32>
+// CHECK: mj.sdpa %{{.*}} mask %[[M]] scale 5.000000e-01 : tensor<4x2x8xf16>, [tensor<6x2x8xf16>], [tensor<6x2x8xf16>], tensor<4x6xf32> -> tensor<4x2x8xf16>
+func.func @finite_and_scaled(%q: tensor<2x4x8xf16>, %k: tensor<2x6x8xf16>, %v: tensor<2x6x8xf16>, %z: tensor<4x6xf32>) -> tensor<2x4x8xf16> attributes {mj.entry} {
+  %zero = arith.constant dense<0.0> : tensor<4x6xf32>
+  %large = arith.constant dense<-6.0e4> : tensor<2x4x6xf16>
+  %half = arith.constant dense<0.5> : tensor<2x4x6xf16>
+  %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x4x8xf16>, tensor<2x6x8xf16> -> tensor<2x4x6xf16>
+  %h = arith.cmpf ogt, %z, %zero : tensor<4x6xf32>
+  %hb = mj.broadcast %h like %s : tensor<4x6xi1>, tensor<2x4x6xf16> -> tensor<2x4x6xi1>
+  %m = arith.select %hb, %s, %large : tensor<2x4x6xi1>, tensor<2x4x6xf16>
+  %d = arith.mulf %m, %half : tensor<2x4x6xf16>
+  %p = mj.softmax %d : tensor<2x4x6xf16> -> tensor<2x4x6xf16>
+  %o = mj.batch_matmul %p, %v : tensor<2x4x6xf16>, tensor<2x6x8xf16> -> tensor<2x4x8xf16>
+  return %o : tensor<2x4x8xf16>
 }
 
 // A constant mask that hides nothing is none; the last so many keys are a window, in booleans or numbers, also where
@@ -326,17 +348,19 @@ func.func @small_fill(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2
   return %o : tensor<2x3x8xf32>
 }
 
-// CHECK-LABEL: func.func @fill_that_is_felt
+// CHECK-LABEL: func.func @scaled_fill
 // CHECK-NOT: mj.sdpa
 // CHECK: return
-// REMARK: attention not recognized: masked scores become a number that rows without a visible key would feel
-func.func @fill_that_is_felt(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>, %z: tensor<2x3x3xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
+// REMARK: attention not recognized: masked scores become -1000, which hides nothing
+func.func @scaled_fill(%q: tensor<2x3x8xf32>, %k: tensor<2x3x8xf32>, %v: tensor<2x3x8xf32>, %z: tensor<2x3x3xf32>) -> tensor<2x3x8xf32> attributes {mj.entry} {
   %zero = arith.constant dense<0.0> : tensor<2x3x3xf32>
-  %fill = arith.constant dense<-2.0e4> : tensor<2x3x3xf32>
+  %fill = arith.constant dense<-4.0e3> : tensor<2x3x3xf32>
+  %quarter = arith.constant dense<0.25> : tensor<2x3x3xf32>
   %h = arith.cmpf ogt, %z, %zero : tensor<2x3x3xf32>
   %s = mj.batch_matmul %q, %k {transpose_b} : tensor<2x3x8xf32>, tensor<2x3x8xf32> -> tensor<2x3x3xf32>
   %m = arith.select %h, %s, %fill : tensor<2x3x3xi1>, tensor<2x3x3xf32>
-  %p = mj.softmax %m : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
+  %d = arith.mulf %m, %quarter : tensor<2x3x3xf32>
+  %p = mj.softmax %d : tensor<2x3x3xf32> -> tensor<2x3x3xf32>
   %o = mj.batch_matmul %p, %v : tensor<2x3x3xf32>, tensor<2x3x8xf32> -> tensor<2x3x8xf32>
   return %o : tensor<2x3x8xf32>
 }

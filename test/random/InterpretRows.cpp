@@ -156,9 +156,12 @@ Array Interpreter::evaluate(mj::ReduceOp op) {
 
 /// Softmax of scores in place. A relative error of exp(s_i) / sum exp(s_j) is e_i + sum p_j e_j to first order; where
 /// the bounds are large, twice the largest of them. What is so far below another score that its exponential is 0 in f32
-/// is hidden: its bound does not matter. Nor do the lowest numbers beside others; alone, they are anything.
+/// is hidden: its bound does not matter. Nor do the lowest numbers beside others; alone, they are anything unless they
+/// are exact.
 static void softmax(std::vector<double> &scores, std::vector<double> &errors) {
-  constexpr double nothing = 110, lowest = -3e38;
+  constexpr double nothing = 110;
+  bool areExact = llvm::all_of(errors, [](double error) { return error == 0; });
+  double lowest = areExact ? -kInfinity : -3e38;
   double largest = -kInfinity, least = -kInfinity, largestError = 0;
   for (auto [score, error] : llvm::zip(scores, errors)) {
     largest = std::max(largest, score);
@@ -293,6 +296,13 @@ Array Interpreter::evaluate(mj::AttentionOp op) {
   return result;
 }
 
+/// Whether f32, and what has fewer digits, makes `large` of its sum with any number of at most `reach`. The neighbours
+/// of a number of 2^e and more are 2^(e - 24) away and more, so what is below half of that is lost; a quarter of it is
+/// asked for, so that it is lost in units of log 2, too.
+static bool absorbs(double large, double reach) {
+  return large != 0 && std::isfinite(large) && reach < std::ldexp(1.0, std::ilogb(large) - 27);
+}
+
 Array Interpreter::evaluate(mj::SdpaOp op) {
   const Array &query = at(op.getQuery());
   const Array *mask = op.getMask() ? &at(op.getMask()) : nullptr;
@@ -329,9 +339,10 @@ Array Interpreter::evaluate(mj::SdpaOp op) {
           int64_t from = (other * kvHeads + kvHead) * size;
           for (int64_t i = 0; i < size; ++i)
             dot.add(query.values[start + i], query.errors[start + i], key.values[from + i], key.errors[from + i]);
-          attended.scores.push_back(dot.sum * scale + bias);
-          attended.scoreErrors.push_back(dot.error(size + 2) * std::abs(scale) + biasError +
-                                         2 * kUnitF32 * std::abs(bias));
+          double error = dot.error(size + 2) * std::abs(scale), reach = dot.absolute * std::abs(scale) + error;
+          bool isAbsorbed = absorbs(bias, reach);
+          attended.scores.push_back(isAbsorbed ? bias : dot.sum * scale + bias);
+          attended.scoreErrors.push_back(biasError + (isAbsorbed ? 0 : error + 2 * kUnitF32 * std::abs(bias)));
           attended.valueStarts.push_back((other * kvHeads + kvHead) * columns);
           attended.sources.push_back(&at(value));
         }

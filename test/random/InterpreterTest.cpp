@@ -192,7 +192,8 @@ TEST_F(InterpreterTest, QuantizesAndScales) {
 }
 
 TEST_F(InterpreterTest, HidesWhatIsFarBelow) {
-  // Scores of which one is the lowest number: no error of it matters. All of them the lowest: anything goes.
+  // Scores of which one is the lowest number: no error of it matters. All of them the lowest: equal where that is exact,
+  // else anything goes.
   const char *text = "func.func @f(%x: tensor<1x3xf32>, %m: tensor<1x3xf32>) -> tensor<1x3xf32> {\n"
                      "%s = arith.addf %x, %m : tensor<1x3xf32>\n"
                      "%y = mj.softmax %s : tensor<1x3xf32> -> tensor<1x3xf32>\nreturn %y : tensor<1x3xf32> }";
@@ -201,7 +202,32 @@ TEST_F(InterpreterTest, HidesWhatIsFarBelow) {
   EXPECT_LE(some.errors[0], 1e-5);
   EXPECT_EQ(some.errors[2], 0);
   double lowest = -0x1.fep127;
-  EXPECT_TRUE(std::isinf(run(text, {array({1, 3}, {1, 2, 3}), array({1, 3}, {lowest, lowest, lowest})}).errors[0]));
+  Array all = array({1, 3}, {lowest, lowest, lowest});
+  EXPECT_TRUE(std::isinf(run(text, {array({1, 3}, {0.1, 2, 3}), all}).errors[0]));
+  Array same = run(text, {array({1, 3}, {1, 2, 3}), all});
+  expectNear(same, {1.0 / 3, 1.0 / 3, 1.0 / 3});
+  EXPECT_LE(same.errors[0], 1e-5);
+}
+
+TEST_F(InterpreterTest, LosesWhatALargeMaskAbsorbs) {
+  // f32 has multiples of 64 near 1e9, and 2^76 of them to the next below 2^100: of scores 1 and 2 nothing is left, and
+  // the row is the mean of the values. 40 would become 64. Beside a visible score, a hidden one has no weight.
+  auto attend = [&](double size, double hidden, double other) {
+    return run(
+        "func.func @f(%q: tensor<1x1x1xf32>, %k: tensor<2x1x1xf32>, %v: tensor<2x1x1xf32>, %m: tensor<1x2xf32>) ->\n"
+        "     tensor<1x1x1xf32> {\n"
+        "%y = mj.sdpa %q over [%k], [%v] mask %m scale 1.0 : tensor<1x1x1xf32>, [tensor<2x1x1xf32>],\n"
+        "     [tensor<2x1x1xf32>], tensor<1x2xf32> -> tensor<1x1x1xf32>\nreturn %y : tensor<1x1x1xf32> }",
+        {array({1, 1, 1}, {size}), array({2, 1, 1}, {1, 2}), array({2, 1, 1}, {3, 7}), array({1, 2}, {hidden, other})});
+  };
+  for (double hidden : {-1e9, -0x1p100, -0x1.fep127}) {
+    Array mean = attend(1, hidden, hidden);
+    expectNear(mean, {5});
+    EXPECT_LE(mean.errors[0], 1e-4);
+    expectNear(attend(1, hidden, 0), {7});
+  }
+  EXPECT_TRUE(std::isinf(attend(20, -1e9, -1e9).errors[0]));
+  expectNear(attend(20, -0x1p100, -0x1p100), {5});
 }
 
 TEST(Rounding, RoundsToNearestEven) {
