@@ -19,6 +19,32 @@ static constexpr llvm::StringLiteral kCheckableFeatures[] = {"avx",      "avx2",
                                                              "bmi",      "bmi2",     "avx512f",  "avx512bw",
                                                              "avx512vl", "avx512dq", "avx512cd", "avx512bf16"};
 
+// What LLVM would use by itself of newer CPUs, though kernels compute in f32 and ask for none of it. Packages name none
+// of them, and kernels of Linux that are older than a CPU do not report them: no code has them.
+static constexpr llvm::StringLiteral kUnusedFeatures[] = {"avx512vbmi",
+                                                          "avx512ifma",
+                                                          "avx512vbmi2",
+                                                          "avx512vnni",
+                                                          "avx512bitalg",
+                                                          "avx512vpopcntdq",
+                                                          "avx512fp16",
+                                                          "gfni",
+                                                          "avxvnni",
+                                                          "avxifma",
+                                                          "avxvnniint8",
+                                                          "avxvnniint16",
+                                                          "avxneconvert",
+                                                          "avx10.1",
+                                                          "avx10.2",
+                                                          "egpr",
+                                                          "push2pop2",
+                                                          "ppx",
+                                                          "ndd",
+                                                          "ccmp",
+                                                          "nf",
+                                                          "zu",
+                                                          "cf"};
+
 FailureOr<HostTarget> HostTarget::parse(StringRef spec, llvm::raw_ostream &errors) {
   HostTarget result;
   auto [kind, cpu] = spec.split(':');
@@ -77,6 +103,9 @@ FailureOr<HostTarget> HostTarget::parse(StringRef spec, llvm::raw_ostream &error
   for (StringRef feature : kCheckableFeatures)
     if (has(feature))
       result.requiredFeatures.push_back(feature.str());
+  for (StringRef feature : kUnusedFeatures)
+    if (has(feature))
+      result.features += (result.features.empty() ? "-" : ",-") + feature.str();
   if (!has("avx2") || !has("fma")) {
     errors << "target '" << spec << "': CPU '" << result.cpu
            << "' has no AVX2 and FMA, which the host kernels need; the least is host:x86-64-v3\n";

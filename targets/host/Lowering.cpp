@@ -81,39 +81,15 @@ struct ExportKernelPass : PassWrapper<ExportKernelPass, OperationPass<ModuleOp>>
   }
 };
 
-/// Loads the type that a value is reinterpreted as, and bf16 that is only moved as integers. bf16 is no register type
-/// where the CPU has no bf16 arithmetic: left to LLVM, a vector of it is taken apart element by element, and its elements
-/// are rounded by a function that no kernel has.
+/// Loads the type that a value is reinterpreted as: without LLVM's optimizer a vector would be taken apart.
 struct LoadBitcastTypePass : PassWrapper<LoadBitcastTypePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LoadBitcastTypePass)
   StringRef getArgument() const override { return "mjolnir-host-load-bitcast-type"; }
-
-  /// A load of bf16 that is only stored or reinterpreted.
-  static void moveAsInteger(LLVM::LoadOp load) {
-    if (!getElementTypeOrSelf(load.getType()).isBF16() || load.getVolatile_() ||
-        llvm::none_of(load->getUsers(), llvm::IsaPred<LLVM::StoreOp>))
-      return;
-    Type type = IntegerType::get(load.getContext(), 16);
-    if (auto vector = dyn_cast<VectorType>(load.getType()))
-      type = vector.clone(type);
-    for (Operation *user : load->getUsers())
-      if (auto store = dyn_cast<LLVM::StoreOp>(user);
-          store ? store.getValue() != load.getResult() : !isa<LLVM::BitcastOp>(user))
-        return;
-    SmallVector<Operation *> users(load->getUsers());
-    load.getResult().setType(type);
-    for (Operation *user : users)
-      if (isa<LLVM::BitcastOp>(user) && user->getResult(0).getType() == type) {
-        user->getResult(0).replaceAllUsesWith(load.getResult());
-        user->erase();
-      }
-  }
 
   void runOnOperation() override {
     SmallVector<LLVM::LoadOp> loads;
     getOperation().walk([&](LLVM::LoadOp load) { loads.push_back(load); });
     for (LLVM::LoadOp load : loads) {
-      moveAsInteger(load);
       if (load.getVolatile_() || load->use_empty() || !llvm::all_of(load->getUsers(), llvm::IsaPred<LLVM::BitcastOp>))
         continue;
       Type type = load->user_begin()->getResult(0).getType();
@@ -188,6 +164,7 @@ void buildLoweringPipeline(OpPassManager &passes) {
   passes.addPass(createConvertControlFlowToLLVMPass());
   passes.addPass(createReconcileUnrealizedCastsPass());
   cleanUp();
+  passes.addPass(createMoveBf16AsIntegersPass());
   passes.addPass(createLoadBitcastTypePass());
   passes.addPass(createExportKernelPass());
 }

@@ -22,6 +22,9 @@ std::unique_ptr<mlir::Pass> createVerifyNoAllocationPass();
 /// Makes the public llvm.func internal under the name "SYMBOL.body" and adds `void SYMBOL(void *const *, int64_t)`.
 std::unique_ptr<mlir::Pass> createExportKernelPass();
 
+/// Makes integers of 16 bits of bf16 in the LLVM dialect, up to the CPU's instructions that compute with it.
+std::unique_ptr<mlir::Pass> createMoveBf16AsIntegersPass();
+
 /// Loads vectors as the type that they are reinterpreted as.
 std::unique_ptr<mlir::Pass> createLoadBitcastTypePass();
 

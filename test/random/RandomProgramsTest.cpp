@@ -2,6 +2,7 @@
 //
 // The programs that every build checks: the first seeds, and programs that failed once.
 #include "test/random/Differential.h"
+#include "test/random/PackageRun.h"
 
 #include "mjolnir/Pipeline/Registration.h"
 
@@ -42,6 +43,16 @@ public:
   std::string checkFile(llvm::StringRef path, uint64_t seed) {
     llvm::Expected<Program> program = load(context, path, seed);
     return program ? differential.check(*program, kAll).failure : llvm::toString(program.takeError());
+  }
+  /// Compiles the program of a file for another CPU, whose code cannot run here.
+  std::string compileFile(llvm::StringRef path, llvm::StringRef target) {
+    llvm::Expected<Program> program = load(context, path, 1);
+    if (!program)
+      return llvm::toString(program.takeError());
+    if (llvm::Error error = writeFiles(*program, folder))
+      return llvm::toString(std::move(error));
+    return llvm::toString(
+        compileTo(context, *program, optionsOf(*program, Variant::bf16, target), folder, folder + "/other.mjp"));
   }
 
   ~RandomPrograms() { (void)llvm::sys::fs::remove_directories(folder); }
@@ -96,6 +107,12 @@ class RandomRegressionTest : public ::testing::TestWithParam<std::string> {};
 TEST_P(RandomRegressionTest, StaysFixed) {
   std::string path = MJOLNIR_RANDOM_REGRESSIONS "/" + GetParam() + ".mlir";
   EXPECT_EQ(RandomPrograms::get().checkFile(path, 1), "");
+}
+
+TEST_P(RandomRegressionTest, CompilesForOtherCpus) {
+  std::string path = MJOLNIR_RANDOM_REGRESSIONS "/" + GetParam() + ".mlir";
+  for (const char *target : {"host:x86-64-v3", "host:sapphirerapids", "host:aarch64"})
+    EXPECT_EQ(RandomPrograms::get().compileFile(path, target), "") << target;
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, RandomRegressionTest, ::testing::ValuesIn(regressions()), [](const auto &info) {
