@@ -41,7 +41,7 @@ def _compare_logits(context, name, logits, reference, theirs, figures):
         context.fail(f"{name}: no step decides its arg max; the check checks nothing")
 
 
-@check("goldens", 120)
+@check("goldens", 120, "goldens")
 def goldens(context):
     """Small models against transformers: decode, prefill at once and in pieces, batches. Errors over the allowed."""
     for name in sorted(os.listdir(context.path("goldens"))):
@@ -103,7 +103,7 @@ def trained_logits(package, prompt, following):
     return np.concatenate([first[:1], others])
 
 
-@check("trained-argmax", 60)
+@check("trained-argmax", 60, "trained")
 def trained_argmax(context):
     """The trained model's arg max at 200 teacher-forced steps against transformers and the host."""
     margins, errors = (np.load(context.path("tiny-lm", f"{name}.npy"))[0] for name in ("margins_f32", "error_bf16"))
@@ -132,7 +132,7 @@ def perplexity(run, package, text, *options):
     return float(found[1]), int(found[2])
 
 
-@check("perplexity", 60)
+@check("perplexity", 60, "trained")
 def trained_perplexity(context):
     """The trained model's perplexity: held-out text against transformers in f32, a part against the host; within 0.1%."""
     for text, other, expected in (("heldout.txt", "transformers in f32", context.bundle["perplexity"]),
@@ -146,7 +146,7 @@ def trained_perplexity(context):
             context.fail(f"{text}: {predicted} tokens were predicted, {expected['tokens']} by {other}")
 
 
-@check("graphs", 120)
+@check("graphs", 120, "goldens")
 def graphs(context):
     """Bit-equal results with graphs and dependent launches on and off."""
     for name in sorted(os.listdir(context.path("goldens"))):
@@ -170,7 +170,7 @@ def graphs(context):
         context.figure(f"{name}: rows compared", len(results[0]))
 
 
-@check("replay", 120)
+@check("replay", 120, "goldens")
 def replay(context):
     """100,000 replays from the same state: equal bits, no growth in memory."""
     name = "qwen3-tied-bf16"

@@ -10,7 +10,7 @@ import programs
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed, (\d+) refused by the compiler; worst error ([\d.]+) of its bound, ([\d.]+)")
 
 
-@check("kernels", 180)
+@check("kernels", 180, "kernels")
 def kernels(context):
     """Every kernel class over shapes and types (test/gpu/kernels) against the host's oracle."""
     folder, cases, worst = context.path("kernels"), 0, 0.0
@@ -28,7 +28,7 @@ def kernels(context):
     context.figure("worst error over the allowed", worst)
 
 
-@check("programs", 300)
+@check("programs", 300, "programs")
 def random_programs(context):
     """Random programs against the reference interpreter, with graphs; four processes."""
     folder, parts = context.path("programs"), 4
@@ -77,13 +77,13 @@ def _sanitize(context, tool):
     context.figure("programs that ran", len(jobs))
 
 
-@check("memcheck", 300, on_host=False)
+@check("memcheck", 300, "goldens trained", on_host=False)
 def memcheck(context):
     """compute-sanitizer memcheck of all small models."""
     _sanitize(context, "memcheck")
 
 
-@check("racecheck", 300, on_host=False)
+@check("racecheck", 300, "goldens trained", on_host=False)
 def racecheck(context):
     """compute-sanitizer racecheck of all small models."""
     _sanitize(context, "racecheck")

@@ -25,7 +25,7 @@ def _generate(context, package, *options):
     return ran.stdout.strip(), ran.stderr
 
 
-@check("run-ahead", 180)
+@check("run-ahead", 180, "trained speed")
 def run_ahead(context):
     """Tokens with and without running ahead, and kernel by kernel, on the trained model; a step's host and device part."""
     package = context.path("tiny-lm", "model.mjp")
@@ -47,11 +47,14 @@ def run_ahead(context):
 
 
 def _step(stats):
-    found = re.search(r"step +([\d.]+) us: host ([\d.]+) us, device ([\d.]+) us; (\d+) of (\d+) started ahead", stats)
+    found = re.search(r"step +([\d.]+) us: host ([\d.]+) us, device ([\d.]+) us, printing ([\d.]+) us; "
+                      r"(\d+) of (\d+) started ahead", stats)
     if not found:
         raise RuntimeError(f"mjolnir-run --stats says nothing of steps: {stats}")
-    whole, host, device, ahead, steps = map(float, found.groups())
-    return {"us": whole, "host_us": host, "device_us": device, "ahead": int(ahead), "steps": int(steps)}
+    whole, host, device, printing, ahead, steps = map(float, found.groups())
+    graphs = re.search(r"graphs +([\d.]+) ms", stats)
+    return {"us": whole, "host_us": host, "device_us": device, "printing_us": printing, "ahead": int(ahead),
+            "steps": int(steps), "graphs_ms": float(graphs[1]) if graphs else 0.0}
 
 
 def _phases(stats):
@@ -59,7 +62,7 @@ def _phases(stats):
     return {name: float(value) for name, value in re.findall(r"^  ([a-z ]+?) +([\d.]+) ms$", stats, re.MULTILINE)}
 
 
-@check("decode-ahead", 240)
+@check("decode-ahead", 240, "speed")
 def decode_ahead(context):
     """Whole decode steps, each started before the one before it has been waited for: wall time of a step."""
     library = mj.library()

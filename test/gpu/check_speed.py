@@ -64,7 +64,7 @@ def _note(context, name, found, key):
     context.figure(f"{name} reads at", f"{found['read_bytes_per_second'] / 1e9:.0f} GB/s")
 
 
-@check("decode", 240)
+@check("decode", 240, "speed")
 def decode(context):
     """Whole decode steps with sampling, context 512, batches 1, 4, 32, 128."""
     for name in models(context):
@@ -73,7 +73,7 @@ def decode(context):
             _note(context, name, found, "sequences")
 
 
-@check("prefill", 240)
+@check("prefill", 240, "speed")
 def prefill(context):
     """Prefill of one sequence that fills the bucket."""
     for name in models(context):
@@ -82,7 +82,7 @@ def prefill(context):
             _note(context, name, found, "tokens")
 
 
-@check("profile", 240, on_host=False)
+@check("profile", 240, "speed", on_host=False)
 def profile(context):
     """Each kernel of a decode step by itself, launched back to back over buffers that rotate through 512 MiB."""
     for name in models(context):
@@ -117,7 +117,7 @@ def _note_predictions(context, title, found):
     return measured, near
 
 
-@check("predictions", 600)
+@check("predictions", 600, "speed predictions")
 def predictions(context):
     """Each kernel within a step, predicted and measured; on what the constants were not fitted on, 80% within a quarter."""
     for part, others in (("speed", 2048), ("predictions", 2048)):
@@ -137,7 +137,7 @@ def predictions(context):
                     context.fail(f"{title}: {100 * near / measured:.0f}% of the time, less than 80%")
 
 
-@check("load", 120)
+@check("load", 120, "speed")
 def load(context):
     """From starting mjolnir-run to its first token, the file in the page cache: under 1 s for Qwen3-0.6B's shape."""
     for name in models(context):

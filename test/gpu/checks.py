@@ -11,6 +11,9 @@ import os
 import shutil
 
 CHECKS = {}
+# What gpu-bundle packs, and the folder that it goes to.
+PARTS = {"goldens": "goldens", "trained": "tiny-lm", "kernels": "kernels", "programs": "programs", "speed": "speed",
+         "predictions": "predictions"}
 
 
 class Skip(Exception):
@@ -23,13 +26,22 @@ class Check:
     seconds: int
     help: str
     run: object
+    needs: list    # of PARTS
     on_host: bool  # can be made with packages for the host, too
 
+    def missing(self, folder):
+        """A sentence on the parts that the bundle in `folder` lacks; "" when all are there."""
+        parts = [f"'{part}'" for part in self.needs if not os.path.exists(os.path.join(folder, PARTS[part]))]
+        if not parts:
+            return ""
+        return (f"the bundle lacks the part{'s' if len(parts) > 1 else ''} {' and '.join(parts)}: "
+                f"pack {'them' if len(parts) > 1 else 'it'} with scripts/gpu-bundle --only={','.join(self.needs)}")
 
-def check(name, seconds, on_host=True):
-    """Declares a check that may take `seconds`; its documentation is its help."""
+
+def check(name, seconds, needs, on_host=True):
+    """Declares a check that may take `seconds` and uses the parts `needs` of a bundle; its documentation is its help."""
     def declare(function):
-        CHECKS[name] = Check(name, seconds, function.__doc__.strip().split("\n")[0], function, on_host)
+        CHECKS[name] = Check(name, seconds, function.__doc__.strip().split("\n")[0], function, needs.split(), on_host)
         return function
     return declare
 

@@ -152,12 +152,16 @@ int generate(const Package &package, const Options &options) {
                  perSecond(stats.decode_tokens, stats.decode_nanoseconds));
     if (stats.decode_steps > 0)
       std::fprintf(stderr,
-                   "step     %9.1f us: host %.1f us, device %.1f us; %" PRIu64 " of %" PRIu64 " started ahead, %" PRIu64
-                   " tokens dropped\n",
+                   "step     %9.1f us: host %.1f us, device %.1f us, printing %.1f us; %" PRIu64 " of %" PRIu64
+                   " started ahead, %" PRIu64 " tokens dropped\n",
                    perStep(stats.decode_nanoseconds, stats.decode_steps),
                    perStep(stats.decode_host_nanoseconds, stats.decode_steps),
-                   perStep(stats.decode_device_nanoseconds, stats.decode_steps), stats.ahead_steps, stats.decode_steps,
-                   stats.dropped_tokens);
+                   perStep(stats.decode_device_nanoseconds, stats.decode_steps),
+                   perStep(stats.callback_nanoseconds, stats.decode_steps + stats.prefill_steps), stats.ahead_steps,
+                   stats.decode_steps, stats.dropped_tokens);
+    if (stats.capture_nanoseconds > 0)
+      std::fprintf(stderr, "graphs   %9.1f ms, made when an entry first ran\n",
+                   static_cast<double>(stats.capture_nanoseconds) * 1e-6);
     std::fprintf(stderr, "prompt %zu tokens, new %zu tokens, first after %.1f ms, all in %.1f ms; ended by %s\n",
                  request.prompt_tokens, request.new_tokens, static_cast<double>(request.first_token_nanoseconds) * 1e-6,
                  static_cast<double>(request.total_nanoseconds) * 1e-6, reasonText(generated->finish));

@@ -312,6 +312,10 @@ int mj_session_is_asynchronous(const mj_session *session) {
   return session && session->session->isAsynchronous() ? 1 : 0;
 }
 
+uint64_t mj_session_capture_nanoseconds(const mj_session *session) {
+  return session ? session->session->captureNanoseconds() : 0;
+}
+
 mj_status mj_session_set_profiling(mj_session *session, int what) {
   return guard([&]() -> Status {
     if (!session)

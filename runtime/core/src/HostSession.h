@@ -24,7 +24,7 @@ public:
   }
 
 private:
-  HostSession(const Package &package, const HostDevice &device) : Session(package, kDLCPU), device_(device) {}
+  HostSession(const Package &package, const HostDevice &device) : Session(package, kDLCPU, 1), device_(device) {}
   Status allocate();
   Status startRun(const Run &run) override;
   Status finishRun(const Run &) override { return Status::ok(); }

@@ -174,6 +174,12 @@ Status Session::checkTensor(const char *role, const Binding &binding, const DLTe
   place.address = static_cast<uint8_t *>(tensor.data) + tensor.byte_offset;
   if (reinterpret_cast<uintptr_t>(place.address) % binding.elementBytes != 0)
     return refuse("the tensor's address is not a multiple of its element's ", binding.elementBytes, " bytes");
+  // Kernels use the caller's memory there, with loads and stores wider than an element.
+  const uintptr_t address = reinterpret_cast<uintptr_t>(place.address);
+  if (place.onDevice && address % deviceAlignment_ != 0)
+    return refuse("the tensor's address on the device is a multiple of ", address & (~address + 1),
+                  " bytes and no more; kernels want ", deviceAlignment_,
+                  ": give the tensor memory of its own, or byte_offset another value");
   return Status::ok();
 }
 

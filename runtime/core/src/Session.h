@@ -30,6 +30,8 @@ public:
   Status wait();
   uint32_t underWay() const { return underWay_; }
   virtual bool isAsynchronous() const { return false; }
+  /// As mj_session_capture_nanoseconds.
+  virtual uint64_t captureNanoseconds() const { return 0; }
   const Phases &phases() const { return phases_; }
 
   /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a
@@ -54,7 +56,9 @@ protected:
   };
 
   /// `deviceType`: DLPack's name of the memory, besides the CPU's, in which tensors may be; kDLCPU if there is none.
-  Session(const Package &package, DLDeviceType deviceType) : package_(package), deviceType_(deviceType) {}
+  /// `deviceAlignment`: what the addresses of tensors there must be a multiple of, bytes.
+  Session(const Package &package, DLDeviceType deviceType, uint32_t deviceAlignment)
+      : package_(package), deviceType_(deviceType), deviceAlignment_(deviceAlignment) {}
 
   /// Decides how many KV pages there are (those wanted, or enough for one sequence; in a pool with tables of its own as
   /// many as the sequences of a step can use), describes the entries, and makes room for what runs note. To be called
@@ -110,6 +114,7 @@ private:
   Status checkRagged(const Run &run);
 
   const DLDeviceType deviceType_;
+  const uint32_t deviceAlignment_;
   uint32_t kvPages_ = 0, kvWindowPages_ = 0;
   std::vector<Entry> entries_;
   Run runs_[Lanes]; // under way, the first started first

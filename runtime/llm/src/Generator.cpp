@@ -259,6 +259,7 @@ size_t Generator::step() {
   sweep();
 
   const auto begin = Clock::now();
+  const uint64_t calledBefore = totals.callback_nanoseconds, capturedBefore = program->captureNanoseconds();
   uint64_t waited = 0;
   try {
     // What was run ahead for requests that have all ended tells nobody anything.
@@ -288,11 +289,13 @@ size_t Generator::step() {
   const bool decode = flight.batch.decode;
   totals.ahead_steps += flight.ahead;
   land();
-  const uint64_t nanoseconds = nanosecondsSince(begin);
+  const uint64_t nanoseconds = nanosecondsSince(begin), captured = program->captureNanoseconds() - capturedBefore,
+                 elsewhere = waited + captured + totals.callback_nanoseconds - calledBefore;
+  totals.capture_nanoseconds += captured;
   (decode ? totals.decode_steps : totals.prefill_steps) += 1;
   (decode ? totals.decode_tokens : totals.prefill_tokens) += rows;
   (decode ? totals.decode_nanoseconds : totals.prefill_nanoseconds) += nanoseconds;
-  (decode ? totals.decode_host_nanoseconds : totals.prefill_host_nanoseconds) += nanoseconds - waited;
+  (decode ? totals.decode_host_nanoseconds : totals.prefill_host_nanoseconds) += nanoseconds - elsewhere;
   (decode ? totals.decode_device_nanoseconds : totals.prefill_device_nanoseconds) += program->deviceNanoseconds();
   sweep();
   if (!invalidTokens.empty())
@@ -442,8 +445,12 @@ void Generator::notify(Request &request, mj_event &event) {
   event.request = request.id;
   event.text = text.data();
   event.text_bytes = text.size();
-  if (request.callback && request.callback(request.user, &event) != 0)
+  if (!request.callback)
+    return;
+  const auto begin = Clock::now();
+  if (request.callback(request.user, &event) != 0)
     request.cancelled = true;
+  totals.callback_nanoseconds += nanosecondsSince(begin);
 }
 
 void Generator::finish(Request &request, mj_finish reason, mj_event event) {

@@ -25,6 +25,7 @@ public:
   void wait() override;
   void drain() override;
   uint64_t deviceNanoseconds() const override;
+  uint64_t captureNanoseconds() const override { return mj_session_capture_nanoseconds(session); }
   bool gainsFromRunningAhead() const override { return mj_session_is_asynchronous(session) != 0 && !measuring.profile; }
   const mj_session *get() const { return session; }
 

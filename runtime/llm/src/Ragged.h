@@ -115,6 +115,8 @@ public:
   virtual void drain() = 0;
   /// What the device worked for the step that was waited for last; 0 where that is not measured.
   virtual uint64_t deviceNanoseconds() const { return 0; }
+  /// What was done for steps once and for all, so far.
+  virtual uint64_t captureNanoseconds() const { return 0; }
   /// Whether starting a step before the one before it is known gains anything.
   virtual bool gainsFromRunningAhead() const = 0;
 

@@ -596,6 +596,8 @@ TEST_P(Generation, CountsWork) {
   EXPECT_GT(stats.prefill_nanoseconds, 0u);
   EXPECT_GT(stats.decode_nanoseconds, 0u);
   EXPECT_LE(stats.decode_host_nanoseconds, stats.decode_nanoseconds);
+  EXPECT_LE(stats.callback_nanoseconds + stats.decode_host_nanoseconds + stats.prefill_host_nanoseconds,
+            stats.decode_nanoseconds + stats.prefill_nanoseconds);
   // Whoever runs ahead knows that the last step is the last: it ends for having enough.
   EXPECT_EQ(stats.ahead_steps, runsAhead ? 3u : 0u);
   EXPECT_EQ(stats.dropped_tokens, 0u);
@@ -628,6 +630,26 @@ TEST_P(Generation, DropsWhatWasDrawnAfterTheEnd) {
   EXPECT_EQ(second.tokens, expected);
   EXPECT_EQ(alone.program->underWay, 0u);
   EXPECT_EQ(alone.generator->stats().dropped_tokens, runsAhead ? 1u : 0u);
+}
+
+// What callers do with a token, and what is done once for an entry, is not a step's.
+TEST_P(Generation, HostsPartIsWithoutCallersAndGraphs) {
+  Toy toy;
+  Generator::Options options = newTokens(5);
+  options.callback = [](void *, const mj_event *) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return 0;
+  };
+  toy.program->captureAtLaunch = std::chrono::milliseconds(20);
+  toy.generator->submit({1, 2, 3}, options);
+  toy.run();
+  const mj_generator_stats &stats = toy.generator->stats();
+  EXPECT_GE(stats.callback_nanoseconds, 100000000u); // five tokens
+  EXPECT_GE(stats.capture_nanoseconds, 20000000u);
+  EXPECT_LE(stats.capture_nanoseconds + stats.callback_nanoseconds + stats.decode_host_nanoseconds +
+                stats.prefill_host_nanoseconds,
+            stats.decode_nanoseconds + stats.prefill_nanoseconds);
+  EXPECT_LT(stats.decode_host_nanoseconds + stats.prefill_host_nanoseconds, 60000000u);
 }
 
 // A step that fails takes with it what was started behind it, and nothing else.

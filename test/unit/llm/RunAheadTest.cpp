@@ -205,4 +205,67 @@ TEST_P(RunAhead, SessionsContinueRuns) {
   mj_session_destroy(session);
 }
 
+// What a step costs the host on device cuda is what it asks of the driver, once its graph is made: one copy of all
+// inputs, one graph, one event to wait for; where it is queued behind the one before it, the event of that copy and a
+// wait for it. Timing adds reading the time, and an event where no run is under way that it could count from.
+TEST(DriverCalls, OfAStep) {
+  void *driver = dlopen(MJOLNIR_FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(driver) << dlerror();
+  auto *calls = reinterpret_cast<const char *(*)()>(dlsym(driver, "fakeCudaCalls"));
+  ASSERT_TRUE(calls);
+  std::string path = temporaryPath("calls.mjp");
+  llm::writeToyPackage(path, {{"tokenizer.json", llm::toyTokenizer()}}, true, "cuda");
+  auto toy = Package::open(path);
+  ASSERT_TRUE(toy) << toy.error().message;
+  mj_session *session = nullptr;
+  ASSERT_EQ(mj_session_create(toy->get(), nullptr, &session), MJ_OK) << mj_last_error();
+  EXPECT_EQ(mj_session_capture_nanoseconds(session), 0u);
+  const size_t decode = *toy->findEntry("decode_b1");
+  Step steps[2];
+  int32_t position = 0;
+  auto start = [&](uint32_t flags) {
+    Step &step = steps[position % 2];
+    step.moveTo(position++);
+    ASSERT_EQ(mj_session_start(session, decode, step.inputs.data(), 11, step.outputs.data(), 2, flags), MJ_OK)
+        << mj_last_error();
+  };
+  auto wait = [&] { ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error(); };
+  for (bool timed : {false, true}) {
+    mj_session_set_profiling(session, timed ? MJ_PROFILE_RUNS : MJ_PROFILE_OFF);
+    const std::string elapsed = timed ? "cuEventElapsedTime 1, " : "";
+    auto expected = [&](const char *records, const char *waits) {
+      return "cuCtxPopCurrent 2, cuCtxPushCurrent 2, " + elapsed + "cuEventRecord " + records +
+             ", cuEventSynchronize 1, cuGraphLaunch 1, cuMemcpyAsync 1" + waits;
+    };
+    start(0);
+    wait();
+    EXPECT_GT(mj_session_capture_nanoseconds(session), 0u);
+    calls();
+    start(0);
+    wait();
+    EXPECT_EQ(calls(), expected(timed ? "2" : "1", ""));
+    // The other lane's graph, then steps that follow each other.
+    start(0);
+    start(MJ_RUN_CONTINUE);
+    const uint64_t captured = mj_session_capture_nanoseconds(session);
+    wait();
+    for (int i = 0; i < 5; ++i) {
+      calls();
+      start(MJ_RUN_CONTINUE);
+      wait();
+      EXPECT_EQ(calls(), expected("2", ", cuStreamWaitEvent 1"));
+    }
+    wait();
+    EXPECT_EQ(mj_session_capture_nanoseconds(session), captured);
+  }
+  // A run that was started before it was to be timed is not.
+  mj_session_set_profiling(session, MJ_PROFILE_OFF);
+  start(0);
+  mj_session_set_profiling(session, MJ_PROFILE_RUNS);
+  wait();
+  const mj_step_profile *profile = nullptr;
+  EXPECT_EQ(mj_session_profile(session, &profile), 0u);
+  mj_session_destroy(session);
+}
+
 } // namespace

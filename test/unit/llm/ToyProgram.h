@@ -10,8 +10,11 @@
 #include "Ragged.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace mjolnir::llm {
 
@@ -60,6 +63,7 @@ public:
   bool failNextWait = false;     // the next wait throws
   bool isAsynchronous = false;   // what it says of itself
   size_t underWay = 0;
+  std::chrono::nanoseconds captureAtLaunch{0}; // takes so long once, the next time
 
   /// A step's tokens show when it has been waited for, not before.
   void wait() override {
@@ -76,6 +80,7 @@ public:
   }
   void drain() override { underWay = 0; }
   bool gainsFromRunningAhead() const override { return isAsynchronous; }
+  uint64_t captureNanoseconds() const override { return uint64_t(captured.count()); }
 
 protected:
   void launch(size_t entry, unsigned turn, bool wantLogits, bool continues) override {
@@ -83,6 +88,8 @@ protected:
       failNext = false;
       throw Error(MJ_ERROR_IO, "the toy was told to fail");
     }
+    std::this_thread::sleep_for(captureAtLaunch);
+    captured += std::exchange(captureAtLaunch, std::chrono::nanoseconds(0));
     RaggedStep &ragged = step(entry, turn);
     check(underWay < Turns, "no more than two are under way");
     check(underWay == 0 || flights[0] != &ragged, "each has a turn of its own");
@@ -194,6 +201,7 @@ private:
   std::vector<int32_t> drawn[Turns]; // what they drew
   std::vector<int32_t> lastDrawn;
   size_t last = SIZE_MAX;
+  std::chrono::nanoseconds captured{0};
 };
 
 } // namespace mjolnir::llm

@@ -106,6 +106,32 @@ TEST(Cuda, ReadsAndWritesTensorsOnTheDevice) {
   checkAffine(handles.session, 3.0f);
 }
 
+// Kernels read and write 16 bytes at once; the CPU's memory, which is copied, may lie as it likes.
+TEST(Cuda, RefusesTensorsOnTheDeviceThatKernelsCannotUse) {
+  Handles handles;
+  openSession(handles);
+  std::vector<float> a(260, 1.0f), y(260);
+  auto run = [&](DLDeviceType device, size_t inputElements, size_t outputElements) {
+    Floats at(a, {4, 64}, device), yt(y, {4, 64}, device);
+    at.tensor.byte_offset = inputElements * sizeof(float);
+    yt.tensor.byte_offset = outputElements * sizeof(float);
+    const DLTensor *inputs[] = {&at.tensor, &at.tensor}, *outputs[] = {&yt.tensor, nullptr};
+    return mj_session_run(handles.session, Affine, inputs, 2, outputs, 2);
+  };
+  ASSERT_EQ(reinterpret_cast<uintptr_t>(a.data()) % 16 + reinterpret_cast<uintptr_t>(y.data()) % 16, 0u);
+  EXPECT_EQ(run(kDLCUDA, 1, 0), MJ_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(std::string(mj_last_error()),
+            "input 'a': the tensor's address on the device is a multiple of 4 bytes and no more; kernels want 16: give "
+            "the tensor memory of its own, or byte_offset another value");
+  EXPECT_EQ(run(kDLCUDA, 0, 2), MJ_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(std::string(mj_last_error()).find("output 'y': the tensor's address on the device is a multiple of 8 "), 0u)
+      << mj_last_error();
+  ASSERT_EQ(run(kDLCUDA, 4, 4), MJ_OK) << mj_last_error();
+  EXPECT_EQ(y[4 + 63], 2.0f * 64);
+  ASSERT_EQ(run(kDLCPU, 3, 1), MJ_OK) << mj_last_error();
+  EXPECT_EQ(y[1 + 63], 2.0f * 64);
+}
+
 TEST(Cuda, KeepsStateInThePool) {
   Handles handles;
   openSession(handles);

@@ -8,7 +8,7 @@
 //
 // Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
 // of a function that fails), FAKE_CUDA_INTEGRATED ("0"), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at
-// once, as early as they may).
+// once, as early as they may). Tests that count calls find `fakeCudaCalls`.
 #include "cuda/DriverApi.h"
 
 #include <cstdio>
@@ -71,7 +71,8 @@ thread_local std::vector<int> contexts;
 std::map<void *, size_t> allocations;
 std::set<FakeStream *> streams;
 size_t allocatedBytes = 0;
-uint64_t ticks = 0; // what events record
+uint64_t ticks = 0;                    // what events record
+std::map<std::string, unsigned> calls; // by function, since fakeCudaCalls
 
 size_t setting(const char *name, size_t fallback) {
   const char *text = getenv(name);
@@ -80,6 +81,8 @@ size_t setting(const char *name, size_t fallback) {
 
 /// Whether `function` may run: it has a context, and no test wants it to fail.
 Result enter(const char *function) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  ++calls[function];
   const char *failing = getenv("FAKE_CUDA_FAIL");
   if (failing && !strcmp(failing, function))
     return ErrorNotSupported;
@@ -110,6 +113,17 @@ const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_s
   std::lock_guard<std::recursive_mutex> lock(mutex);                                                                   \
   if (Result entered = enter(function); entered != Success)                                                            \
   return entered
+
+/// What was called since the last time this was: "cuEventRecord 2, cuGraphLaunch 1".
+EXPORT const char *fakeCudaCalls() {
+  static std::string text;
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  text.clear();
+  for (const auto &[function, count] : calls)
+    text += (text.empty() ? "" : ", ") + function + " " + std::to_string(count);
+  calls.clear();
+  return text.c_str();
+}
 
 EXPORT Result cuInit(unsigned) { return Success; }
 EXPORT Result cuDriverGetVersion(int *version) { return *version = 13000, Success; }
@@ -147,8 +161,16 @@ EXPORT Result cuDevicePrimaryCtxRelease_v2(DeviceHandle) {
   fprintf(stderr, "fake driver: %zu allocations were not freed\n", allocations.size());
   abort();
 }
-EXPORT Result cuCtxPushCurrent_v2(Context) { return contexts.push_back(0), Success; }
-EXPORT Result cuCtxPopCurrent_v2(Context *) { return contexts.pop_back(), Success; }
+EXPORT Result cuCtxPushCurrent_v2(Context) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  ++calls["cuCtxPushCurrent"];
+  return contexts.push_back(0), Success;
+}
+EXPORT Result cuCtxPopCurrent_v2(Context *) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  ++calls["cuCtxPopCurrent"];
+  return contexts.pop_back(), Success;
+}
 
 EXPORT Result cuMemGetInfo_v2(size_t *free, size_t *total) {
   *total = setting("FAKE_CUDA_MEMORY", size_t(1) << 30);
@@ -314,6 +336,7 @@ EXPORT Result cuGraphInstantiateWithFlags(GraphExec *exec, Graph graph, unsigned
   *exec = reinterpret_cast<GraphExec>(new std::vector<Work>(*reinterpret_cast<std::vector<Work> *>(graph)));
   return Success;
 }
+EXPORT Result cuGraphUpload(GraphExec, Stream) { return enter("cuGraphUpload"); }
 EXPORT Result cuGraphLaunch(GraphExec exec, Stream stream) {
   ENTER("cuGraphLaunch");
   for (const Work &work : *reinterpret_cast<std::vector<Work> *>(exec))
@@ -353,6 +376,7 @@ EXPORT Result cuEventSynchronize(Event event) {
 }
 /// A launch takes a millisecond.
 EXPORT Result cuEventElapsedTime(float *milliseconds, Event start, Event end) {
+  ENTER("cuEventElapsedTime");
   *milliseconds = float(reinterpret_cast<FakeEvent *>(end)->ticks - reinterpret_cast<FakeEvent *>(start)->ticks);
   return Success;
 }

@@ -159,15 +159,16 @@ MJ_API uint32_t mj_session_kv_window_pages(const mj_session *session);
 
 /// Runs one entry to completion. `inputs` and `outputs` are in the entry's order; each is a dense row-major tensor of
 /// exactly the binding's dtype and shape, at an address aligned to its element, in the memory of the CPU or of the
-/// device that the package runs on. On that device nothing is copied: kernels read and write the caller's memory (a
-/// CUDA session captures anew when addresses change: keep them). An output may be null when the caller does not want it
-/// (the session then provides scratch memory). Outputs do not overlap inputs, with one exception: where an output holds
-/// an input's elements and new ones behind or before them, a cache that grows, it may lie so that these elements are
-/// where they are: then they are not copied. Index inputs of ragged entries that lie in the CPU's memory are checked
-/// before anything runs: tokens below the vocabulary, offsets ascending and at most T, slots and pages inside the pool,
-/// context lengths inside the block table. Of a block table only the pages that the context length needs are looked at.
-/// Padding: a sequence without tokens has context length 0 and an empty range of offsets; tokens from
-/// sequence_offsets[B] on are valid tokens at valid positions whose slot may be -1, which stores nothing.
+/// device that the package runs on, there at a multiple of 16 bytes. On that device nothing is copied: kernels read and
+/// write the caller's memory (a CUDA session captures anew when addresses change: keep them). An output may be null
+/// when the caller does not want it (the session then provides scratch memory). Outputs do not overlap inputs, with one
+/// exception: where an output holds an input's elements and new ones behind or before them, a cache that grows, it may
+/// lie so that these elements are where they are: then they are not copied. Index inputs of ragged entries that lie in
+/// the CPU's memory are checked before anything runs: tokens below the vocabulary, offsets ascending and at most T,
+/// slots and pages inside the pool, context lengths inside the block table. Of a block table only the pages that the
+/// context length needs are looked at. Padding: a sequence without tokens has context length 0 and an empty range of
+/// offsets; tokens from sequence_offsets[B] on are valid tokens at valid positions whose slot may be -1, which stores
+/// nothing.
 MJ_API mj_status mj_session_run(mj_session *session, size_t entry, const DLTensor *const *inputs, size_t input_count,
                                 const DLTensor *const *outputs, size_t output_count);
 
@@ -188,6 +189,9 @@ MJ_API mj_status mj_session_wait(mj_session *session);
 MJ_API uint32_t mj_session_under_way(const mj_session *session);
 /// Whether runs go on while the host does something else.
 MJ_API int mj_session_is_asynchronous(const mj_session *session);
+/// Nanoseconds that the session has spent on making graphs, when it was created and when entries first ran; 0 where
+/// there are none.
+MJ_API uint64_t mj_session_capture_nanoseconds(const mj_session *session);
 
 /// What is timed: nothing; the steps of a run, one after the other (two clock reads a step; no graphs); on a device of
 /// its own clock, the run as a whole, as it is without timing (the host has the steps only).

@@ -44,8 +44,11 @@ CudaSession::~CudaSession() {
         driver_.graphExecDestroy(replay.graph);
   for (Event event : events_)
     driver_.eventDestroy(event);
+  for (Event event : ends_)
+    if (event)
+      driver_.eventDestroy(event);
   for (Lane &lane : lanes_) {
-    for (Event event : {lane.begun, lane.uploaded, lane.done})
+    for (Event event : {lane.begun, lane.uploaded})
       if (event)
         driver_.eventDestroy(event);
     // Freed while the context is current.
@@ -145,12 +148,14 @@ Status CudaSession::allocateLanes(uint64_t inputBytes, uint64_t smallBytes) {
       return status;
     if (Status status = lane.pinnedOutputs.allocate(driver_, smallBytes, "the small outputs of a run"))
       return status;
-    const std::pair<Event *, unsigned> events[] = {
-        {&lane.begun, EventDefault}, {&lane.uploaded, EventDisableTiming}, {&lane.done, EventDefault}};
+    const std::pair<Event *, unsigned> events[] = {{&lane.begun, EventDefault}, {&lane.uploaded, EventDisableTiming}};
     for (auto [event, flags] : events)
       if (Status status = driver_.check(driver_.eventCreate(event, flags), "making an event"))
         return status;
   }
+  for (Event &event : ends_)
+    if (Status status = driver_.check(driver_.eventCreate(&event, EventDefault), "making an event"))
+      return status;
   return Status::ok();
 }
 
@@ -212,9 +217,8 @@ Status CudaSession::startOnDevice(const Run &run) {
   placeTensors(run);
   if (Status status = uploadInputs(run, fromHost))
     return status;
-  if (profiling_ == MJ_PROFILE_RUNS)
-    if (Status status = driver_.check(driver_.eventRecord(lane.begun, stream_), "recording an event"))
-      return status;
+  if (Status status = noteStart(run))
+    return status;
   if (run.continues && fromHost)
     if (Status status = driver_.check(driver_.streamWaitEvent(stream_, lane.uploaded, 0), "queueing behind the inputs"))
       return status;
@@ -234,21 +238,38 @@ Status CudaSession::startOnDevice(const Run &run) {
   }
   if (Status status = enqueueLargeOutputs(run))
     return status;
-  return driver_.check(driver_.eventRecord(lane.done, stream_), "recording an event");
+  lane.end = ends_[nextEnd_];
+  nextEnd_ = (nextEnd_ + 1) % (Lanes + 1);
+  return driver_.check(driver_.eventRecord(lane.end, stream_), "recording an event");
+}
+
+/// From when the time of a run counts: from the end of the one that it continues, if that is under way, so that the
+/// driver has one event less to record a step.
+Status CudaSession::noteStart(const Run &run) {
+  Lane &lane = lanes_[run.lane];
+  lane.start = nullptr;
+  if (profiling_ != MJ_PROFILE_RUNS)
+    return Status::ok();
+  if (run.continues && underWay() > 0) {
+    lane.start = lanes_[1 - run.lane].end;
+    return Status::ok();
+  }
+  lane.start = lane.begun;
+  return driver_.check(driver_.eventRecord(lane.begun, stream_), "recording an event");
 }
 
 Status CudaSession::finishRun(const Run &run) {
   Scope scope(driver_, device_.context());
   const EntryBindings &bindings = package_.bindings(run.entry);
   Lane &lane = lanes_[run.lane];
-  Status status = driver_.check(driver_.eventSynchronize(lane.done), "running");
+  Status status = driver_.check(driver_.eventSynchronize(lane.end), "running");
   float milliseconds = 0;
-  if (!status && profiling_ == MJ_PROFILE_RUNS)
-    status = driver_.check(driver_.eventElapsed(&milliseconds, lane.begun, lane.done), "reading the time of a run");
+  if (!status && lane.start)
+    status = driver_.check(driver_.eventElapsed(&milliseconds, lane.start, lane.end), "reading the time of a run");
   if (status)
     return failure(status.code(), "entry ", quote(package_.entry(run.entry).name()->string_view()), ": ",
                    status.message());
-  if (profiling_ == MJ_PROFILE_RUNS) {
+  if (lane.start) {
     profile_[0] = {"run", 0, static_cast<uint64_t>(milliseconds * 1e6f)};
     profiledSteps_ = 1;
   }

@@ -22,15 +22,18 @@ public:
                        std::unique_ptr<Session> &session);
   ~CudaSession() override;
   bool isAsynchronous() const override { return true; }
+  uint64_t captureNanoseconds() const override { return captureNanoseconds_; }
 
 private:
   CudaSession(const Package &package, const CudaDevice &device, const SessionOptions &options)
-      : Session(package, kDLCUDA), device_(device), driver_(device.driver()), useGraphs_(options.useGraphs),
-        useDependentLaunches_(options.useDependentLaunches) {}
+      : Session(package, kDLCUDA, KernelAlignment), device_(device), driver_(device.driver()),
+        useGraphs_(options.useGraphs), useDependentLaunches_(options.useDependentLaunches) {}
 
   /// Outputs up to this size come back inside the graph, by way of page-locked memory; larger ones, and logits, go
   /// straight to the caller's memory, if it wants them.
   static constexpr uint64_t SmallOutputBytes = 64 * 1024;
+  /// What kernels take addresses to be a multiple of: their widest loads, stores and bulk copies are of 16 bytes.
+  static constexpr uint32_t KernelAlignment = 16;
   /// What every input and output in a staging area is aligned to: the driver's own alignment of memory.
   static constexpr uint64_t StagingAlignment = 256;
 
@@ -48,7 +51,8 @@ private:
   struct Lane {
     cuda::DeviceMemory inputs;
     cuda::PinnedMemory pinnedInputs, pinnedOutputs;
-    cuda::Event begun = nullptr, uploaded = nullptr, done = nullptr;
+    cuda::Event begun = nullptr, uploaded = nullptr;
+    cuda::Event start = nullptr, end = nullptr; ///< of its run; no start: it is not timed
   };
 
   Status allocateMemory();
@@ -58,10 +62,12 @@ private:
   Status startRun(const Run &run) override;
   Status finishRun(const Run &run) override;
   Status startOnDevice(const Run &run);
+  Status noteStart(const Run &run);
   void placeTensors(const Run &run);
   bool comesBackInGraph(size_t entry, size_t output) const;
   Status uploadInputs(const Run &run, bool &fromHost);
   Status capture(const Run &run);
+  Status makeGraph(const Run &run);
   Status enqueue(const Run &run);
   Status enqueueProfiled(const Run &run);
   Status enqueueStep(const PlannedStep &step);
@@ -74,11 +80,16 @@ private:
   cuda::Stream stream_ = nullptr, uploadStream_ = nullptr;
   cuda::DeviceMemory arena_, outputArea_;
   Lane lanes_[Lanes];
+  // What tells that a run has ended: its own, that of the one before it, from which the time of a queued run counts,
+  // and that of the one behind it.
+  cuda::Event ends_[Lanes + 1] = {};
+  unsigned nextEnd_ = 0;
   std::vector<cuda::DeviceMemory> pools_;
   std::vector<Entry> entries_;
   std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the run that is being started, on the device
   std::vector<void *> parameters_;   // of one launch: where its operands are
   std::vector<cuda::Event> events_;  // of profiled runs
+  uint64_t captureNanoseconds_ = 0;
 };
 
 } // namespace mjolnir::runtime

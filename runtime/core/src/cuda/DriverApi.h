@@ -106,6 +106,7 @@ enum JitOption : int {
   X(streamBeginCapture, "cuStreamBeginCapture_v2", (Stream stream, int mode))                                          \
   X(streamEndCapture, "cuStreamEndCapture", (Stream stream, Graph * graph))                                            \
   X(graphInstantiate, "cuGraphInstantiateWithFlags", (GraphExec * exec, Graph graph, unsigned long long flags))        \
+  X(graphUpload, "cuGraphUpload", (GraphExec exec, Stream stream))                                                     \
   X(graphLaunch, "cuGraphLaunch", (GraphExec exec, Stream stream))                                                     \
   X(graphExecDestroy, "cuGraphExecDestroy", (GraphExec exec))                                                          \
   X(graphDestroy, "cuGraphDestroy", (Graph graph))                                                                     \

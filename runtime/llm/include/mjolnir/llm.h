@@ -191,12 +191,14 @@ MJ_LLM_API mj_status mj_generator_score(mj_generator *generator, const int32_t *
 typedef struct mj_generator_stats {
   uint64_t prefill_steps, prefill_tokens, prefill_nanoseconds; // steps that read prompts
   uint64_t decode_steps, decode_tokens, decode_nanoseconds;    // steps with one token a request
-  // Of those nanoseconds, what the host worked; the rest it waited for the device. What the device worked in the same
-  // steps, with MJ_GENERATOR_TIME_DEVICE (on device host: 0).
+  // Of those nanoseconds, what the host worked; the rest it waited for the device, or is in the two below. What the
+  // device worked in the same steps, with MJ_GENERATOR_TIME_DEVICE (on device host: 0).
   uint64_t prefill_host_nanoseconds, decode_host_nanoseconds;
   uint64_t prefill_device_nanoseconds, decode_device_nanoseconds;
   uint64_t ahead_steps;    // steps that were started before the one before them was known
   uint64_t dropped_tokens; // drawn for requests that had ended
+  uint64_t callback_nanoseconds; // what callers did with their events while steps went on
+  uint64_t capture_nanoseconds;  // what making the graphs of entries took, which is done when they first run
 } mj_generator_stats;
 MJ_LLM_API mj_status mj_generator_get_stats(const mj_generator *generator, mj_generator_stats *stats);
 MJ_LLM_API mj_status mj_generator_reset_stats(mj_generator *generator);
