@@ -29,7 +29,7 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
     accesses.push_back(exec::AccessAttr::get(context, operand.access));
   auto kernel = exec::KernelOp::create(builder, builder.getUnknownLoc(), "kernel", *fusion.getSchedule(), 1,
                                        builder.getArrayAttr(accesses), ArrayAttr(), IntegerAttr(), DenseI64ArrayAttr(),
-                                       builder.getStringAttr(describe(fusion)));
+                                       builder.getStringAttr(describe(fusion)), exec::LibraryMatmulAttr());
   IRMapping mapping;
   fusion.getBody().cloneInto(&kernel.getBody(), mapping);
   Block &body = kernel.getBody().front();
@@ -57,6 +57,8 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
   kernel->setLoc(fusion.getLoc());
   kernel.setTiles(target.countTiles(kernel.getSchedule(), body));
   planMemory(kernel);
+  if (exec::LibraryMatmulAttr call = target.getLibraryCall(kernel.getSchedule(), body))
+    kernel.setLibraryAttr(call);
   kernel.setSymName(nameOf(kernel));
   symbols.insert(kernel);
   return kernel;

@@ -593,7 +593,11 @@ def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
     behind the weight. Regions that read a weight in another way than by multiplication or gather read it row-major:
     then it is stored twice, which a remark says.
 
-    NUMERIC EFFECT: exact.
+    With `libraries` a region that one of them computes as a whole, epilogue included, gets a schedule of that library's name
+    instead, and becomes a call of it. What a library could compute only a part of stays a kernel; remarks say which are
+    calls, and why others are not.
+
+    NUMERIC EFFECT: exact; with `libraries` reassociating, as the library adds up in its own order.
 
     Before:
     ```mlir
@@ -626,6 +630,7 @@ def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
   let options = [
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
     Option<"oracle", "oracle", "bool", "false", "The target's plain schedules, weights row-major">,
+    ListOption<"libraries", "libraries", "std::string", "Libraries that may compute regions: cublaslt">,
   ];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }

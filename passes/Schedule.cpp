@@ -87,6 +87,13 @@ struct Schedule : mjolnir::impl::ScheduleBase<Schedule> {
       return "it is the first step";
     if (!isa<exec::LaunchOp>(steps[index - 1]))
       return "the step before it is a copy, which cannot let it start";
+    auto isCall = [&](Operation *step) {
+      return symbols.lookup<exec::KernelOp>(cast<exec::LaunchOp>(step).getKernel()).getLibraryAttr() != nullptr;
+    };
+    if (isCall(steps[index]))
+      return "it is a call of a library, whose kernels do not wait by themselves";
+    if (isCall(steps[index - 1]))
+      return "the step before it is a call of a library, which does not let it start";
     if (findUnsafeEarlyOperand(cast<exec::LaunchOp>(steps[index]), steps.take_front(index), symbols))
       return "its kernel reads before it waits what another step writes";
     return {};

@@ -8,6 +8,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <map>
 
@@ -73,11 +74,15 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
       getOperation().emitError(error);
       return signalPassFailure();
     }
+    if (failed(checkLibraries(*chip)))
+      return signalPassFailure();
     if (!oracle)
       encodeWeights(*chip);
     llvm::MapVector<StringRef, unsigned> schedules;
     WalkResult result = getOperation().walk([&](mj::FusionOp fusion) {
-      FailureOr<mj::ScheduleAttr> schedule = chip->chooseSchedule(fusion, oracle);
+      FailureOr<mj::ScheduleAttr> schedule = chooseLibrary(fusion, *chip);
+      if (!*schedule)
+        schedule = chip->chooseSchedule(fusion, oracle);
       if (failed(schedule))
         return WalkResult::interrupt();
       fusion.setScheduleAttr(*schedule);
@@ -92,6 +97,48 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
         text += llvm::formatv("{0} {1} {2}", index ? "," : "", schedule.second, schedule.first).str();
       remark << text;
     }
+  }
+
+  LogicalResult checkLibraries(const Target &chip) {
+    SmallVector<StringRef> known = chip.getLibraries();
+    for (const std::string &library : libraries) {
+      if (oracle)
+        return getOperation().emitError("the oracle calls no libraries");
+      if (!llvm::is_contained(known, library))
+        return getOperation().emitError()
+               << "library '" << library << "' is none that target '" << std::string(target) << "' can call; there "
+               << (known.empty() ? "are none" : "is ") << llvm::join(known, ", ");
+    }
+    return success();
+  }
+
+  /// The schedule of a region that a library computes whole, null where none does.
+  mj::ScheduleAttr chooseLibrary(mj::FusionOp fusion, const Target &chip) {
+    for (const std::string &library : libraries) {
+      std::string reason;
+      mj::ScheduleAttr schedule = chip.chooseLibrary(library, fusion, reason);
+      auto options = remark::RemarkOpts::name("Library").category("select-schedules");
+      if (schedule) {
+        if (auto remark = remark::passed(fusion.getLoc(), options))
+          remark << describe(fusion) + " is a call of " + library;
+        return schedule;
+      }
+      if (!reason.empty())
+        if (auto remark = remark::missed(fusion.getLoc(), options))
+          remark << describe(fusion) + " is no call of " + library + ": " + reason;
+    }
+    return {};
+  }
+
+  /// "a matmul of 512 x 1024 by 1024 x 3072".
+  static std::string describe(mj::FusionOp fusion) {
+    for (auto matmul : fusion.getBody().front().getOps<mj::MatmulOp>()) {
+      auto x = cast<RankedTensorType>(matmul.getX().getType());
+      auto result = cast<RankedTensorType>(matmul.getResult().getType());
+      return llvm::formatv("a matmul of {0} x {1} by {1} x {2}", x.getDimSize(0), x.getDimSize(1), result.getDimSize(1))
+          .str();
+    }
+    return "a region";
   }
 
   remark::detail::InFlightRemark analysis(StringRef name) {

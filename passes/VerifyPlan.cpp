@@ -134,6 +134,13 @@ LogicalResult verifySteps(exec::EntryOp entry, SymbolTable &symbols) {
     if (Operation *before = steps[index - 1]; !isa<exec::LaunchOp>(before))
       return (launch.emitOpError("is dependent, and the step before it is no launch")).attachNote(before->getLoc())
              << "step " << index - 1;
+    for (Operation *edge : {steps[index - 1], steps[index]})
+      if (kernelOf(cast<exec::LaunchOp>(edge), symbols).getLibraryAttr())
+        return (launch.emitOpError("is dependent, and ")
+                << (edge == step ? "it" : "the step before it")
+                << " is a call of a library: no dependent edge leaves or enters one")
+                   .attachNote(edge->getLoc())
+               << "the call";
     if (auto unsafe = findUnsafeEarlyOperand(launch, ArrayRef(steps).take_front(index), symbols))
       return launch.emitOpError("is dependent, and its kernel reads operand ")
              << *unsafe << " before it waits, which another step may write";

@@ -26,8 +26,8 @@ Error checkNoNulls(const fb::ProgramT &program) {
     return std::all_of(list.begin(), list.end(), [](const auto &item) { return item != nullptr; });
   };
   if (!complete(program.images) || !complete(program.kernels) || !complete(program.weights) ||
-      !complete(program.kv_pools) || !complete(program.entries))
-    return missing("an image, kernel, weight, KV pool or entry that is in its list");
+      !complete(program.kv_pools) || !complete(program.entries) || !complete(program.libraries))
+    return missing("an image, kernel, weight, KV pool, library or entry that is in its list");
   for (const auto &entry : program.entries) {
     if (!complete(entry->inputs) || !complete(entry->outputs) || !complete(entry->steps))
       return missing("an input, output or step that is in its list");
@@ -36,6 +36,8 @@ Error checkNoNulls(const fb::ProgramT &program) {
         return missing("what a step does");
       if (const fb::CopyT *copy = step->kind.AsCopy(); copy && (!copy->source || !copy->destination))
         return missing("the source or the destination of a copy");
+      if (const fb::MatmulCallT *call = step->kind.AsMatmulCall(); call && (!call->x || !call->weight || !call->result))
+        return missing("the x, the weight or the result of a library's call");
     }
   }
   return Error::success();

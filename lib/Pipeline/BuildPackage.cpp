@@ -171,6 +171,10 @@ private:
 
   LogicalResult addKernels() {
     for (auto kernel : module.getOps<exec::KernelOp>()) {
+      if (auto call = kernel.getLibraryAttr()) {
+        addLibrary(call.getLibrary());
+        continue;
+      }
       auto table = std::make_unique<fb::KernelT>();
       table->name = kernel.getSymName().str();
       table->symbol = kernel.getSymName().str();
@@ -191,6 +195,54 @@ private:
       contents.program.kernels.push_back(std::move(table));
     }
     return success();
+  }
+
+  void addLibrary(StringRef name) {
+    auto [found, isNew] = libraryIndices.try_emplace(name, contents.program.libraries.size());
+    if (!isNew)
+      return;
+    contents.program.libraries.push_back(std::make_unique<fb::LibraryT>());
+    contents.program.libraries.back()->name = name.str();
+  }
+
+  /// A launch of a kernel that is a library's: the call.
+  FailureOr<fb::MatmulCallT> makeCall(exec::LaunchOp launch, exec::KernelOp kernel, exec::EntryOp entry) {
+    exec::LibraryMatmulAttr call = kernel.getLibraryAttr();
+    SmallVector<exec::KernelOperand> operands = exec::getKernelOperands(kernel.getBody().front());
+    fb::MatmulCallT record;
+    record.library = libraryIndices.lookup(call.getLibrary());
+    record.name = kernel.getSymName().str();
+    record.m = operands[call.getX()].type.getDimSize(0);
+    record.k = operands[call.getX()].type.getDimSize(1);
+    record.n = operands[call.getResult()].type.getNumElements() / record.m;
+    record.weight_transposed = call.getTransposeWeight();
+    record.alpha = call.getAlpha() ? call.getAlpha().getValue().convertToFloat() : 1.0f;
+    if (StringAttr activation = call.getActivation())
+      record.activation = activation.getValue() == "relu" ? fb::Activation::relu : fb::Activation::gelu_tanh;
+    for (auto [index, dtype] : {std::pair(call.getX(), &record.x_dtype),
+                                {call.getWeight(), &record.weight_dtype},
+                                {call.getResult(), &record.result_dtype}}) {
+      FailureOr<fb::DType> known = dtypeOf(launch, operands[index].type);
+      if (failed(known))
+        return failure();
+      *dtype = *known;
+    }
+    int64_t workspace = kernel.getScratch() ? int64_t(launch.getOperands().size()) - 1 : -1;
+    for (auto [index, place] : {std::pair(call.getX(), &record.x),
+                                {call.getWeight(), &record.weight},
+                                {call.getResult(), &record.result},
+                                {call.getWeightScale(), &record.weight_scale},
+                                {call.getBias(), &record.bias},
+                                {call.getResidual(), &record.residual},
+                                {workspace, &record.workspace}}) {
+      if (index < 0)
+        continue;
+      FailureOr<fb::Operand> operand = placeOf(launch.getOperands()[index], entry);
+      if (failed(operand))
+        return failure();
+      *place = std::make_unique<fb::Operand>(*operand);
+    }
+    return record;
   }
 
   FailureOr<std::unique_ptr<fb::BindingT>> makeBinding(exec::EntryOp entry, exec::BindingAttr attribute) {
@@ -230,6 +282,15 @@ private:
       if (auto launch = dyn_cast<exec::LaunchOp>(op)) {
         auto kernel = symbols.lookup<exec::KernelOp>(launch.getKernel());
         addOrder(launch.getAfter(), *step);
+        if (kernel.getLibraryAttr()) {
+          FailureOr<fb::MatmulCallT> call = makeCall(launch, kernel, entry);
+          if (failed(call))
+            return failure();
+          step->kind.Set(std::move(*call));
+          describeCost(op, *table);
+          table->steps.push_back(std::move(step));
+          continue;
+        }
         fb::LaunchT record;
         record.kernel = kernelIndices.lookup(kernel);
         record.tiles = kernel.getTiles();
@@ -433,7 +494,7 @@ private:
   llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices;
   llvm::json::Array debug, costs;
   std::string debugText;
-  llvm::StringMap<unsigned> weightIndices;
+  llvm::StringMap<unsigned> weightIndices, libraryIndices;
   std::vector<std::string> weightNames;
   SmallVector<const TensorInfo *> readTensors;
 };

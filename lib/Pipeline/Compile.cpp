@@ -150,6 +150,9 @@ private:
     if (options.fp8.isWanted() && first >= Phase::numerics)
       return module->emitError() << "is in phase " << stringifyPhase(first)
                                  << ": its precisions are chosen; FP8 acts on phases input and graph";
+    if (!options.libraries.empty() && first >= Phase::schedule)
+      return module->emitError() << "is in phase " << stringifyPhase(first)
+                                 << ": its schedules are chosen; --libraries acts on what comes before them";
     if (!request.checkpoint.empty())
       return openCheckpoint(request.checkpoint);
     return success();

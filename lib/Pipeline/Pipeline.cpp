@@ -113,7 +113,11 @@ static void buildFusion(OpPassManager &manager, const PipelineOptions &options) 
 
 /// schedule: how each region becomes a kernel, how each weight is stored, and what packaging computes.
 static void buildSchedule(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createSelectSchedules(SelectSchedulesOptions{options.target, options.oracle}));
+  SelectSchedulesOptions schedules;
+  schedules.target = options.target;
+  schedules.oracle = options.oracle;
+  schedules.libraries = options.libraries;
+  manager.addPass(createSelectSchedules(schedules));
   // After the encodings are known: packing is work on weights too.
   manager.addPass(createHoistWeightComputation());
 }

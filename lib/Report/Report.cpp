@@ -79,12 +79,9 @@ static json::Value describeResources(exec::KernelOp kernel) {
     auto attribute = resources.getAs<IntegerAttr>(name);
     return attribute ? attribute.getInt() : 0;
   };
-  return json::Object{{"threads", threads.getInt()},
-                      {"registers", number("registers")},
-                      {"spillBytes", number("spill_bytes")},
-                      {"stackBytes", number("stack_bytes")},
-                      {"sharedBytes", number("shared_bytes")},
-                      {"blocksPerProcessor", number("blocks")}};
+  return json::Object{{"threads", threads.getInt()},           {"registers", number("registers")},
+                      {"spillBytes", number("spill_bytes")},   {"stackBytes", number("stack_bytes")},
+                      {"sharedBytes", number("shared_bytes")}, {"blocksPerProcessor", number("blocks")}};
 }
 
 json::Array report::describeKernels(Program &program) {
@@ -97,14 +94,17 @@ json::Array report::describeKernels(Program &program) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     kernel->print(stream, OpPrintingFlags().useLocalScope().elideLargeElementsAttrs(16));
-    result.push_back(json::Object{{"name", kernel.getSymName()},
-                                  {"kind", anchorOf(body)},
-                                  {"schedule", kernel.getSchedule().getName().getValue()},
-                                  {"tiles", int64_t(kernel.getTiles())},
-                                  {"ops", std::move(ops)},
-                                  {"resources", describeResources(kernel)},
-                                  {"replaced", kernel->hasAttr(kReplacedAttr)},
-                                  {"ir", text}});
+    result.push_back(
+        json::Object{{"name", kernel.getSymName()},
+                     {"kind", anchorOf(body)},
+                     {"schedule", kernel.getSchedule().getName().getValue()},
+                     {"tiles", int64_t(kernel.getTiles())},
+                     {"ops", std::move(ops)},
+                     {"resources", describeResources(kernel)},
+                     {"library", kernel.getLibraryAttr() ? json::Value(kernel.getLibraryAttr().getLibrary().getValue())
+                                                         : json::Value(nullptr)},
+                     {"replaced", kernel->hasAttr(kReplacedAttr)},
+                     {"ir", text}});
   }
   return result;
 }

@@ -22,7 +22,9 @@ function showKernels() {
     return [name, kernel.schedule, formatCount(kernel.tiles), formatCount(threads), formatCount(registers), spillBytes ? make("span", { class: "badge missed" }, formatBytes(spillBytes)) : "0", formatBytes(sharedBytes),
       formatCount(blocksPerProcessor), formatShare(occupancyOf(kernel.resources), 1)];
   });
+  const calls = report.kernels.filter((kernel) => kernel.library).map((kernel) => `${kernel.name} (${kernel.library})`);
   section("kernels").replaceChildren(make("h2", {}, "Kernels"), makeTable(columns, rows),
+    ...(calls.length ? [make("p", {}, `Computed by libraries, whose kernels are not known here: ${calls.join(", ")}.`)] : []),
     make("p", { class: "quiet" }, `A multiprocessor of ${profile.name} holds ${formatCount(profile.threadsPerProcessor)} threads, ${formatCount(profile.registersPerProcessor)} registers and ${formatBytes(profile.sharedBytesPerProcessor)} of shared memory, ` +
       `of which a block may have ${formatBytes(profile.sharedBytesPerBlock)}; there are ${formatCount(profile.processors)}. Few threads need not be slow: what matters is how many bytes are on their way.`));
 }
@@ -44,6 +46,7 @@ function showKernel(entry, launch) {
     rows.push(["takes", `${formatCount(threads)} threads of ${formatCount(registers)} registers, ${spillBytes ? `${formatBytes(spillBytes)} spilled, ` : ""}${formatBytes(sharedBytes)} of shared memory: ` +
       `${formatCount(blocksPerProcessor)} blocks on a multiprocessor, occupancy ${formatShare(occupancyOf(kernel.resources), 1)}`]);
   }
+  if (kernel.library) rows.push(["computed by", `a call of ${kernel.library}`]);
   if (kernel.replaced) rows.push(["source", "loaded; not the generated one"]);
   if (cost.unknownOps) rows.push(["not counted", `the arithmetic of ${cost.unknownOps} operations`]);
   dialog.replaceChildren(

@@ -133,7 +133,10 @@ static void replaceSources(ArrayRef<exec::KernelOp> kernels, MutableArrayRef<Com
 FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile,
                                                  const CodeOptions &options, bool portable) {
   SmallVector<Image> images;
-  auto kernels = llvm::to_vector(module.getOps<exec::KernelOp>());
+  SmallVector<exec::KernelOp> kernels; // but for those that are calls of a library
+  for (auto kernel : module.getOps<exec::KernelOp>())
+    if (!kernel.getLibraryAttr())
+      kernels.push_back(kernel);
   if (kernels.empty())
     return images;
   SmallVector<KernelSource> sources;

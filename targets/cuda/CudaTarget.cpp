@@ -4,6 +4,7 @@
 #include "targets/cuda/CudaTarget.h"
 
 #include "targets/cuda/CodeGenerator.h"
+#include "targets/cuda/LibraryMatmul.h"
 #include "targets/cuda/Profiles.h"
 #include "targets/cuda/Schedules.h"
 
@@ -57,6 +58,20 @@ public:
     if (oracle)
       return fusion.emitOpError("has no plain schedule on a GPU: the oracle runs on the host, with --target=host");
     return cuda::chooseSchedule(fusion, profile);
+  }
+
+  SmallVector<StringRef> getLibraries() const override { return {kCublasLt}; }
+
+  mj::ScheduleAttr chooseLibrary(StringRef, mj::FusionOp fusion, std::string &reason) const override {
+    return chooseCublasLt(fusion, profile, reason);
+  }
+
+  exec::LibraryMatmulAttr getLibraryCall(mj::ScheduleAttr schedule, Block &body) const override {
+    return schedule.getName() == kCublasLt ? describeCublasLtCall(body) : exec::LibraryMatmulAttr();
+  }
+
+  int64_t scratchBytes(mj::ScheduleAttr schedule, Block &) const override {
+    return schedule.getName() == kCublasLt ? getParameter(schedule, "workspace") : 0;
   }
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }

@@ -6,6 +6,7 @@
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
+#include "targets/cuda/LibraryMatmul.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/TiledAttention.h"
@@ -235,6 +236,8 @@ SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body)
 
 int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
+  if (name == kCublasLt)
+    return 1;
   if (name == kSampleSchedule)
     return tensorOf(firstOf<mj::SampleOp>(body).getLogits()).getDimSize(0) * getParameter(schedule, "splits");
   if (name == kDecodeAttentionSchedule) {

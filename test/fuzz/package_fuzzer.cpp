@@ -109,6 +109,16 @@ void useProgram(const PackageView &package) {
         require(launch->operands()->size() == kernel->operand_count() && launch->tiles() > 0, "launches fit kernels");
         for (const fb::Operand *operand : *launch->operands())
           useOperand(package, *entry, *operand);
+      } else if (const fb::MatmulCall *call = step->kind_as_MatmulCall()) {
+        require(program.libraries() && call->library() < program.libraries()->size(), "calls are of libraries");
+        require(call->result()->bytes() == call->m() * call->n() * format::elementBytes(call->result_dtype()),
+                "results have room");
+        for (const fb::Operand *operand : {call->x(), call->weight(), call->result(), call->weight_scale(),
+                                           call->bias(), call->residual(), call->workspace()})
+          if (operand) {
+            require(operand->space() != fb::Space::pool, "libraries do not touch pools");
+            useOperand(package, *entry, *operand);
+          }
       } else {
         const fb::Copy *copy = step->kind_as_Copy();
         require(copy && copy->source()->bytes() == copy->destination()->bytes(), "copies are of equal sizes");

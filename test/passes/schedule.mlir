@@ -168,3 +168,30 @@ exec.entry @early inputs [#exec.binding<"x", tensor<16xf32>>] outputs [#exec.bin
   exec.launch @step(%a, %b)
   exec.launch @step(%x, %y)
 }
+
+// -----
+
+// A call of a library starts nothing early, and is not started so.
+// CHECK: exec.entry @library graph inputs
+// CHECK: exec.launch @step(%{{.*}}, %[[A:.*]]) after []{{$}}
+// CHECK: exec.launch @call(%[[A]], %[[A]], %[[B:.*]]) after [0]{{$}}
+// CHECK: exec.launch @step(%[[B]], %{{.*}}) after [1]{{$}}
+// REMARK: "step 1, @call, does not start early: it is a call of a library, whose kernels do not wait by themselves"
+// REMARK: "step 2, @step, does not start early: the step before it is a call of a library, which does not let it start"
+exec.kernel @step schedule <"cuda.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+^bb0(%x: tensor<4x4xf32>):
+  exec.return %x : tensor<4x4xf32>
+}
+exec.kernel @call schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 2> {
+^bb0(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>):
+  %r = mj.matmul %x, %w : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  exec.return %r : tensor<4x4xf32>
+}
+exec.entry @library inputs [#exec.binding<"x", tensor<4x4xf32>>] outputs [#exec.binding<"y", tensor<4x4xf32>>] {
+^bb0(%x: !exec.buffer, %y: !exec.buffer):
+  %a = exec.arena_buffer 64
+  %b = exec.arena_buffer 64
+  exec.launch @step(%x, %a)
+  exec.launch @call(%a, %a, %b)
+  exec.launch @step(%b, %y)
+}

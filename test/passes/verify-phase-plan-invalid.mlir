@@ -359,3 +359,46 @@ exec.kv_pool @kv : f32 layers 1 heads 1 head_dim 4 page_size 16 bytes_per_page 5
 exec.kv_pool @kv_window : f32 layers 1 heads 1 head_dim 4 page_size 8 bytes_per_page 256 window 16
 exec.entry @empty arena 0 align 64 inputs [] outputs [] {
 }
+
+// -----
+
+// No dependent edge leaves a call of a library, or enters one.
+exec.kernel @step schedule <"cuda.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+^bb0(%x: tensor<4x4xf32>):
+  exec.return %x : tensor<4x4xf32>
+}
+exec.kernel @call schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 2> {
+^bb0(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>):
+  %r = mj.matmul %x, %w : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  exec.return %r : tensor<4x4xf32>
+}
+exec.entry @leaves arena 128 align 64 inputs [#exec.binding<"x", tensor<4x4xf32>>] outputs [] {
+^bb0(%x: !exec.buffer):
+  %a = exec.arena_buffer 64 at 0
+  %b = exec.arena_buffer 64 at 64
+  // expected-note@+1 {{the call}}
+  exec.launch @call(%x, %x, %a)
+  // expected-error@+1 {{is dependent, and the step before it is a call of a library: no dependent edge leaves or enters one}}
+  exec.launch @step(%a, %b) after [0] dependent
+}
+
+// -----
+
+exec.kernel @step schedule <"cuda.rows"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] {
+^bb0(%x: tensor<4x4xf32>):
+  exec.return %x : tensor<4x4xf32>
+}
+exec.kernel @call schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 2> {
+^bb0(%x: tensor<4x4xf32>, %w: tensor<4x4xf32>):
+  %r = mj.matmul %x, %w : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  exec.return %r : tensor<4x4xf32>
+}
+exec.entry @enters arena 128 align 64 inputs [#exec.binding<"x", tensor<4x4xf32>>] outputs [] {
+^bb0(%x: !exec.buffer):
+  %a = exec.arena_buffer 64 at 0
+  %b = exec.arena_buffer 64 at 64
+  exec.launch @step(%x, %a)
+  // expected-error@+2 {{is dependent, and it is a call of a library: no dependent edge leaves or enters one}}
+  // expected-note@+1 {{the call}}
+  exec.launch @call(%a, %a, %b) after [0] dependent
+}

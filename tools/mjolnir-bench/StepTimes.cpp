@@ -96,6 +96,11 @@ private:
 } // namespace
 
 StepTimes measureCudaSteps(const Package &package, size_t entry, const Options &options) {
+  for (const fb::Step *step : *package.entry(entry).steps())
+    if (step->kind_as_MatmulCall())
+      throw std::runtime_error("'" + package.entry(entry).name()->str() +
+                               "' calls a library, whose steps are not timed one by one; compile the model with "
+                               "--libraries=none");
   CudaGraph graph(package);
   FirstSteps steps(graph, package, entry, options);
   // Of n graphs that grow to the whole, one takes half of it.

@@ -36,6 +36,11 @@ static cl::opt<bool>
              cl::desc("Put PTX of every kernel beside its machine code, for GPUs that the chip's machine "
                       "code does not fit (short for --target=cuda:CHIP:portable)"),
              cl::cat(category));
+static cl::list<std::string> libraries(
+    "libraries", cl::CommaSeparated,
+    cl::desc("Libraries that the package may call instead of Mjolnir's kernels: cublaslt (matmuls of many rows "
+             "on GPUs, where NVIDIA's cuBLAS is installed), or none (the default)"),
+    cl::value_desc("NAME,..."), cl::cat(category));
 static cl::list<int64_t>
     batch("batch", cl::CommaSeparated,
           cl::desc("Decode batch sizes to make entries for; one number N makes 1, 2, 4, ... N (default: 1)"),
@@ -319,6 +324,11 @@ static bool readCommandLine(CompileRequest &request) {
   if (!stored)
     return complain("'" + precision + "' is no precision; there are bf16 and f32");
   options.precision = *stored;
+  for (const std::string &library : libraries)
+    if (library != "none")
+      options.libraries.push_back(library);
+  if (libraries.size() > 1 && options.libraries.size() < libraries.size())
+    return complain("--libraries=none stands alone");
   options.pageSize = pageSize;
   options.maxContext = maxContext;
   chooseSizes(options);

@@ -35,8 +35,38 @@ void addOrder(Json &json, const fb::Step &step) {
     json["after"].push_back(step.after()->Get(i));
 }
 
+Json toJson(const fb::MatmulCall &call, const fb::Program &program) {
+  Json json = {{"kind", "call"},
+               {"library", text(program.libraries()->Get(call.library())->name())},
+               {"name", text(call.name())},
+               {"m", call.m()},
+               {"n", call.n()},
+               {"k", call.k()},
+               {"x_dtype", fb::EnumNameDType(call.x_dtype())},
+               {"weight_dtype", fb::EnumNameDType(call.weight_dtype())},
+               {"result_dtype", fb::EnumNameDType(call.result_dtype())},
+               {"weight_transposed", call.weight_transposed()},
+               {"alpha", call.alpha()},
+               {"activation", fb::EnumNameActivation(call.activation())}};
+  for (auto [role, operand] : {std::pair("x", call.x()),
+                               {"weight", call.weight()},
+                               {"result", call.result()},
+                               {"weight_scale", call.weight_scale()},
+                               {"bias", call.bias()},
+                               {"residual", call.residual()},
+                               {"workspace", call.workspace()}})
+    if (operand)
+      json[role] = toJson(*operand);
+  return json;
+}
+
 Json toJson(const fb::Step &step, const fb::Program &program) {
   Json json;
+  if (const fb::MatmulCall *call = step.kind_as_MatmulCall()) {
+    json = toJson(*call, program);
+    addOrder(json, step);
+    return json;
+  }
   if (const fb::Copy *copy = step.kind_as_Copy()) {
     json = {{"kind", "copy"}, {"source", toJson(*copy->source())}, {"destination", toJson(*copy->destination())}};
     addOrder(json, step);
@@ -116,6 +146,9 @@ Json toJson(const runtime::PackageView &package) {
                                {"operand_count", kernel->operand_count()},
                                {"ops", text(kernel->ops())},
                                {"schedule", text(kernel->schedule())}});
+  json["libraries"] = Json::array();
+  for (uint32_t i = 0; program.libraries() && i < program.libraries()->size(); ++i)
+    json["libraries"].push_back(text(program.libraries()->Get(i)->name()));
   json["kv_pools"] = Json::array();
   for (const fb::KvPool *pool : *program.kv_pools())
     json["kv_pools"].push_back({{"name", text(pool->name())},

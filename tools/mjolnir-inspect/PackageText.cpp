@@ -96,6 +96,30 @@ std::string orderText(const fb::Step &step) {
   return result;
 }
 
+/// "cublaslt matmul_3: 512 x 1024 by 1024 x 3072 in bf16 to bf16, bias, relu (x ..., weight ..., result ...)".
+std::string callText(const fb::MatmulCall &call, const fb::Program &program, const fb::Entry &entry) {
+  auto sizes = [](uint64_t a, uint64_t b) { return std::to_string(a) + " x " + std::to_string(b); };
+  std::string result = text(program.libraries()->Get(call.library())->name()) + " " + text(call.name()) + ": " +
+                       sizes(call.m(), call.k()) + " by " + sizes(call.k(), call.n()) + " in " +
+                       fb::EnumNameDType(call.x_dtype()) + " to " + fb::EnumNameDType(call.result_dtype());
+  if (call.activation() != fb::Activation::none)
+    result += std::string(", ") + fb::EnumNameActivation(call.activation());
+  const char *separator = " (";
+  for (auto [role, operand] : {std::pair("x", call.x()),
+                               {"weight", call.weight()},
+                               {"result", call.result()},
+                               {"weight scale", call.weight_scale()},
+                               {"bias", call.bias()},
+                               {"residual", call.residual()},
+                               {"workspace", call.workspace()}}) {
+    if (!operand)
+      continue;
+    result += separator + std::string(role) + " = " + operandText(*operand, program, entry);
+    separator = ", ";
+  }
+  return result + ")";
+}
+
 void printSteps(const fb::Program &program, const fb::Entry &entry, std::ostream &out) {
   for (uint32_t i = 0; i < entry.steps()->size(); ++i) {
     const fb::Step *step = entry.steps()->Get(i);
@@ -103,6 +127,10 @@ void printSteps(const fb::Program &program, const fb::Entry &entry, std::ostream
     if (const fb::Copy *copy = step->kind_as_Copy()) {
       out << "copy " << operandText(*copy->source(), program, entry) << " -> "
           << operandText(*copy->destination(), program, entry) << orderText(*step) << '\n';
+      continue;
+    }
+    if (const fb::MatmulCall *call = step->kind_as_MatmulCall()) {
+      out << callText(*call, program, entry) << orderText(*step) << '\n';
       continue;
     }
     const fb::Launch *launch = step->kind_as_Launch();
@@ -158,6 +186,11 @@ void printText(const runtime::PackageView &package, const std::string &stepsOf, 
     out << ", needs";
     for (const flatbuffers::String *feature : *program.target()->features())
       out << ' ' << feature->str();
+  }
+  if (program.libraries() && program.libraries()->size() != 0) {
+    out << ", calls";
+    for (const fb::Library *library : *program.libraries())
+      out << ' ' << text(library->name());
   }
   out << '\n';
   if (const fb::LanguageModel *model = program.language_model())

@@ -41,12 +41,13 @@ struct PipelineOptions {
   std::string target = "host";
   /// f32 activations, one region an operation, plain schedules.
   bool oracle = false;
-  Precision precision = Precision::bf16; ///< f32: what was imported stays as it is
+  Precision precision = Precision::bf16;      ///< f32: what was imported stays as it is
   llvm::SmallVector<int64_t> decode = {1};    ///< sequences of the decode entries
   llvm::SmallVector<int64_t> prefill = {128}; ///< token rows of the prefill entries
   int64_t maxBatch = 1;                       ///< sequences of a prefill entry
   int64_t pageSize = 0;                       ///< tokens a page; 0: what the module states, or 16
   int64_t maxContext = 0;                     ///< tokens a sequence may hold; 0: what the model allows
+  llvm::SmallVector<std::string> libraries;   ///< that launches may call instead of kernels: "cublaslt"
   Fp8Options fp8;                             ///< not with oracle, which is f32
 };
 

@@ -87,6 +87,18 @@ public:
     return {};
   }
 
+  /// Names of the libraries that launches can call instead of kernels.
+  virtual llvm::SmallVector<llvm::StringRef> getLibraries() const { return {}; }
+
+  /// The schedule of a region that `library`, one of getLibraries(), computes as a whole; null with a sentence in
+  /// `reason` where it cannot, null with an empty one where the region is none that it is asked for.
+  virtual mj::ScheduleAttr chooseLibrary(llvm::StringRef library, mj::FusionOp fusion, std::string &reason) const {
+    return {};
+  }
+
+  /// What a launch of `body` calls, where `schedule` is one of chooseLibrary(); null for kernels.
+  virtual exec::LibraryMatmulAttr getLibraryCall(mj::ScheduleAttr schedule, mlir::Block &body) const { return {}; }
+
   /// How many tiles a launch of `body` has under `schedule`.
   virtual int64_t countTiles(mj::ScheduleAttr schedule, mlir::Block &body) const = 0;
 

@@ -6,6 +6,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -43,6 +44,34 @@ LogicalResult BindingAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
     return emitError() << "binding '" << name.getValue() << "' needs a tensor type of static shape, not "
                        << type.getValue();
   return success();
+}
+
+LogicalResult LibraryMatmulAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringAttr library, int64_t x,
+                                        int64_t weight, int64_t result, int64_t weightScale, int64_t bias,
+                                        int64_t residual, bool, StringAttr activation, FloatAttr alpha) {
+  if (library.getValue().empty())
+    return emitError() << "a library's product needs the name of the library";
+  llvm::SmallDenseSet<int64_t> seen;
+  for (int64_t operand : {x, weight, result, weightScale, bias, residual})
+    if (operand < -1 || (operand >= 0 && !seen.insert(operand).second))
+      return emitError() << "a library's product names operand " << operand
+                         << "; they are numbers from 0, each named once";
+  if (x < 0 || weight < 0 || result < 0)
+    return emitError() << "a library's product needs x, weight and result";
+  if (activation && activation.getValue() != "relu" && activation.getValue() != "gelu_tanh")
+    return emitError() << "a library's product has the activation \"" << activation.getValue()
+                       << "\"; there are \"relu\" and \"gelu_tanh\"";
+  if (alpha && !alpha.getType().isF32())
+    return emitError() << "a library's product has an alpha of type " << alpha.getType() << ", which is f32";
+  return success();
+}
+
+SmallVector<int64_t> LibraryMatmulAttr::getReadOperands() const {
+  SmallVector<int64_t> read{getX(), getWeight()};
+  for (int64_t operand : {getWeightScale(), getBias(), getResidual()})
+    if (operand >= 0)
+      read.push_back(operand);
+  return read;
 }
 
 KvPoolOp mjolnir::exec::getWindowPool(ModuleOp module) {
@@ -96,6 +125,41 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+/// That a library can be given the operands that `call` names, and no other is left.
+static LogicalResult verifyCall(KernelOp kernel, LibraryMatmulAttr call) {
+  SmallVector<KernelOperand> operands = getKernelOperands(kernel.getBody().front());
+  SmallVector<int64_t> named = call.getReadOperands();
+  named.push_back(call.getResult());
+  for (int64_t index : named) {
+    bool isResult = index == call.getResult();
+    if (index >= int64_t(operands.size()) ||
+        operands[index].kind != (isResult ? KernelOperand::result : KernelOperand::tensor))
+      return kernel.emitOpError("gives operand ") << index << " to " << call.getLibrary() << " as "
+                                                  << (isResult ? "the result" : "a tensor") << ", which it is not";
+  }
+  if (named.size() != operands.size())
+    return kernel.emitOpError("has ") << operands.size() << " operands and gives " << named.size() << " to "
+                                      << call.getLibrary();
+  auto sizeOf = [&](int64_t index) { return operands[index].type.getNumElements(); };
+  RankedTensorType x = operands[call.getX()].type, weight = operands[call.getWeight()].type,
+                   result = operands[call.getResult()].type;
+  bool isProduct = x.getRank() == 2 && weight.getRank() == 2 && result.getRank() >= 2 &&
+                   x.getDimSize(1) == weight.getDimSize(call.getTransposeWeight() ? 1 : 0) &&
+                   result.getDimSize(0) == x.getDimSize(0) &&
+                   result.getNumElements() == x.getDimSize(0) * weight.getDimSize(call.getTransposeWeight() ? 0 : 1);
+  if (!isProduct)
+    return kernel.emitOpError("gives ") << x << " and " << weight << " to " << call.getLibrary() << " for " << result
+                                        << ", which is not their product";
+  int64_t columns = result.getNumElements() / x.getDimSize(0);
+  if ((call.getBias() >= 0 && sizeOf(call.getBias()) != columns) ||
+      (call.getWeightScale() >= 0 && sizeOf(call.getWeightScale()) != 1) ||
+      (call.getResidual() >= 0 && sizeOf(call.getResidual()) != result.getNumElements()))
+    return kernel.emitOpError("gives ")
+           << call.getLibrary()
+           << " a bias, a scale or a residual of another size than a column each, one number and the result";
+  return success();
+}
+
 LogicalResult KernelOp::verifyRegions() {
   Block &block = getBody().front();
   for (Type type : block.getArgumentTypes())
@@ -108,6 +172,8 @@ LogicalResult KernelOp::verifyRegions() {
   size_t operands = getKernelOperands(getBody().front()).size() + (getScratch() ? 1 : 0);
   if (getAccesses().size() != operands)
     return emitOpError("states ") << getAccesses().size() << " accesses for a body of " << operands << " operands";
+  if (auto call = getLibraryAttr(); call && failed(verifyCall(*this, call)))
+    return failure();
   for (int64_t index : getEarly().value_or(ArrayRef<int64_t>()))
     if (index < 0 || index >= int64_t(operands))
       return emitOpError("reads operand ") << index << " early, and has " << operands;

@@ -10,7 +10,7 @@ SessionPlan::SessionPlan(const Package &package, size_t entryIndex, const Sessio
   size_t operandCount = 0;
   for (const fb::Step *step : *entry.steps()) {
     const fb::Launch *launch = step->kind_as_Launch();
-    operandCount += launch ? launch->operands()->size() : 2;
+    operandCount += launch ? launch->operands()->size() : step->kind_as_Copy() ? 2 : CallOperandCount;
   }
   operands_ = std::make_unique<void *[]>(operandCount);
   steps_.reserve(entry.steps()->size());
@@ -24,6 +24,14 @@ SessionPlan::SessionPlan(const Package &package, size_t entryIndex, const Sessio
       const fb::Kernel *kernel = package.program().kernels()->Get(launch->kernel());
       steps_.push_back({launch->kernel(), launch->operands()->size(), first, launch->tiles(), 0, launch->dependent(),
                         kernel->name()->c_str()});
+    } else if (const fb::MatmulCall *call = step->kind_as_MatmulCall()) {
+      for (const fb::Operand *operand : {call->x(), call->weight(), call->result(), call->weight_scale(), call->bias(),
+                                         call->residual(), call->workspace()}) {
+        if (operand)
+          place(next, *operand, package, memory);
+        ++next;
+      }
+      steps_.push_back({PlannedStep::Call, CallOperandCount, first, 1, 0, false, call->name()->c_str(), call});
     } else {
       const fb::Copy *copy = step->kind_as_Copy();
       place(next++, *copy->destination(), package, memory);

@@ -19,17 +19,31 @@ struct SessionMemory {
   std::vector<uint8_t *> pools;
 };
 
-/// A launch, or a copy: then the operands are destination and source.
+/// A launch; a copy: then the operands are destination and source; or a call of a library, whose operands are those of
+/// CallOperand, null where it has none.
 struct PlannedStep {
-  static constexpr uint32_t Copy = UINT32_MAX;
+  static constexpr uint32_t Copy = UINT32_MAX, Call = UINT32_MAX - 1;
 
-  uint32_t kernel; ///< of the program, or Copy
+  uint32_t kernel; ///< of the program, or Copy, or Call
   uint32_t operandCount;
   void **operands; ///< addresses
   uint32_t tiles;
   uint64_t copyBytes;
   bool isDependent; ///< may start before the step before it ends
   const char *name;
+  const fb::MatmulCall *call = nullptr;
+};
+
+/// The operands of a call, as a planned step has them.
+enum CallOperand : uint32_t {
+  CallX,
+  CallWeight,
+  CallResult,
+  CallWeightScale,
+  CallBias,
+  CallResidual,
+  CallWorkspace,
+  CallOperandCount
 };
 
 class SessionPlan {

@@ -7,6 +7,7 @@
 
 #include "mjolnir/format/Format.h"
 
+#include <tuple>
 #include <unordered_set>
 #include <vector>
 
@@ -34,6 +35,8 @@ private:
   Status arena();
   Status launch(const std::string &step, const fb::Launch &launch);
   Status copy(const std::string &step, const fb::Copy &copy);
+  Status matmulCall(const std::string &step, const fb::MatmulCall &call);
+  Status callOperand(const std::string &name, const fb::Operand &operand, uint64_t bytes);
   Status operand(const std::string &name, const fb::Operand &operand);
   Status order(const std::string &name, uint32_t index, const fb::Step &step);
   Status ragged();
@@ -71,6 +74,8 @@ Status EntryVerifier::run() {
       status = launch(name, *asLaunch);
     else if (const fb::Copy *asCopy = step.kind_as_Copy())
       status = copy(name, *asCopy);
+    else if (const fb::MatmulCall *asCall = step.kind_as_MatmulCall())
+      status = matmulCall(name, *asCall);
     else
       status = malformed(name, " is of the unknown kind ", unsigned(step.kind_type()));
     if (!status)
@@ -144,6 +149,86 @@ Status EntryVerifier::copy(const std::string &step, const fb::Copy &copy) {
       source.offset() < destination.offset() + destination.bytes() &&
       destination.offset() < source.offset() + source.bytes())
     return malformed(step, " copies between ranges that overlap");
+  return Status::ok();
+}
+
+/// An operand that a library is given: `bytes` of it, where libraries may look.
+Status EntryVerifier::callOperand(const std::string &name, const fb::Operand &operand, uint64_t bytes) {
+  constexpr uint64_t Alignment = 16;
+  if (operand.space() == fb::Space::pool)
+    return malformed(name, " is in a KV pool, which only kernels may touch");
+  if (Status status = this->operand(name, operand))
+    return status;
+  if (operand.bytes() != bytes)
+    return malformed(name, " has ", operand.bytes(), " bytes; its shape has ", bytes);
+  if (operand.offset() % Alignment != 0)
+    return malformed(name, " is at ", operand.offset(), ", not at a multiple of ", Alignment);
+  return Status::ok();
+}
+
+Status EntryVerifier::matmulCall(const std::string &step, const fb::MatmulCall &call) {
+  constexpr uint64_t WorkspaceAlignment = 256;
+  if (program.target()->kind()->string_view() != "cuda")
+    return malformed(step, " calls a library, which the target ", quote(program.target()->kind()->string_view()),
+                     " cannot");
+  const uint32_t libraries = program.libraries() ? program.libraries()->size() : 0;
+  if (call.library() >= libraries)
+    return malformed(step, " calls library ", call.library(), ", but there are ", libraries);
+  if (Status status = verifyName(step + " call", call.name()))
+    return status;
+  const std::string name = concat(step, " call ", quote(call.name()->string_view()));
+  const uint64_t m = call.m(), n = call.n(), k = call.k();
+  for (uint64_t size : {m, n, k})
+    if (size == 0 || size > INT32_MAX)
+      return malformed(name, " multiplies ", m, " x ", k, " by ", k, " x ", n, "; sizes are 1 to ", INT32_MAX);
+  using fb::DType;
+  const DType x = call.x_dtype(), result = call.result_dtype();
+  const bool isF8 = x == DType::f8e4m3fn && result == DType::bf16;
+  const bool isWide = (x == DType::f32 || x == DType::f16 || x == DType::bf16) && (result == x || result == DType::f32);
+  if (call.weight_dtype() != x || (!isF8 && !isWide))
+    return malformed(name, " has no product of the dtypes ", unsigned(x), " and ", unsigned(call.weight_dtype()),
+                     " to ", unsigned(result));
+  if (isF8 && (n % 16 != 0 || k % 16 != 0 || !call.weight_transposed()))
+    return malformed(name, " multiplies f8e4m3fn by a weight of ", n, " x ", k,
+                     "; both are multiples of 16, and the weight is transposed");
+  if (call.weight_scale() && !isF8)
+    return malformed(name, " scales a product that is not of f8e4m3fn");
+  if (call.activation() > fb::Activation::gelu_tanh)
+    return malformed(name, " has the unknown activation ", unsigned(call.activation()));
+  if (!(call.alpha() > -3.4e38f && call.alpha() < 3.4e38f))
+    return malformed(name, " has an alpha that is no finite number");
+
+  // Three sizes below 2^31 and an element: no product of two overflows.
+  const uint64_t element = format::elementBytes(x), resultElement = format::elementBytes(result);
+  const std::tuple<const char *, const fb::Operand *, uint64_t> operands[] = {
+      {"x", call.x(), m * k * element},
+      {"weight", call.weight(), n * k * element},
+      {"result", call.result(), m * n * resultElement},
+      {"weight scale", call.weight_scale(), 4},
+      {"bias", call.bias(), n * resultElement},
+      {"residual", call.residual(), m * n * resultElement},
+      {"workspace", call.workspace(), call.workspace() ? call.workspace()->bytes() : 0}};
+  for (const auto &[role, operand, bytes] : operands)
+    if (operand)
+      if (Status status = callOperand(concat(name, " ", role), *operand, bytes))
+        return status;
+  for (const fb::Operand *written : {call.result(), call.workspace()}) {
+    if (!written)
+      continue;
+    const char *role = written == call.result() ? " result" : " workspace";
+    if (written->space() == fb::Space::input || written->space() == fb::Space::weight)
+      return malformed(name, role, " is ", written->space() == fb::Space::input ? "an input" : "a weight",
+                       ", which is read-only");
+    for (const auto &[otherRole, other, bytes] : operands)
+      if (other && other != written && other->space() == written->space() && other->index() == written->index() &&
+          other->offset() < written->offset() + written->bytes() && written->offset() < other->offset() + bytes)
+        return malformed(name, role, " overlaps its ", otherRole);
+  }
+  if (call.workspace() &&
+      (call.workspace()->space() != fb::Space::arena || call.workspace()->offset() % WorkspaceAlignment != 0 ||
+       entry.arena_alignment() % WorkspaceAlignment != 0))
+    return malformed(name, " workspace is not at a multiple of ", WorkspaceAlignment,
+                     " of an arena that is aligned so");
   return Status::ok();
 }
 

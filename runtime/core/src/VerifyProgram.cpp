@@ -43,7 +43,7 @@ public:
   Status run() {
     for (auto step : {&ProgramVerifier::target, &ProgramVerifier::images, &ProgramVerifier::kernels,
                       &ProgramVerifier::weightsMember, &ProgramVerifier::weights, &ProgramVerifier::pools,
-                      &ProgramVerifier::entries})
+                      &ProgramVerifier::libraries, &ProgramVerifier::entries})
       if (Status status = (this->*step)())
         return status;
     return Status::ok();
@@ -57,6 +57,7 @@ private:
   Status weightsMember();
   Status weights();
   Status pools();
+  Status libraries();
   Status entries();
 
   const fb::Program &program;
@@ -244,6 +245,21 @@ Status ProgramVerifier::pools() {
     }
     if (__builtin_add_overflow(allPages, bytes, &allPages) || allPages > INT64_MAX)
       return malformed("a page of all KV pools together has too many bytes");
+  }
+  return Status::ok();
+}
+
+Status ProgramVerifier::libraries() {
+  Names seen;
+  for (uint32_t i = 0; program.libraries() && i < program.libraries()->size(); ++i) {
+    const fb::Library &library = *program.libraries()->Get(i);
+    if (Status status = verifyName(concat("library ", i), library.name()))
+      return status;
+    if (!seen.insert(view(library.name())).second)
+      return malformed("two libraries are called ", quote(view(library.name())));
+    if (view(library.name()) != CublasLtName)
+      return failure(MJ_ERROR_UNSUPPORTED, "the package calls the library ", quote(view(library.name())),
+                     ", which this runtime does not know; it knows '", CublasLtName, "'");
   }
   return Status::ok();
 }

@@ -17,6 +17,9 @@ namespace mjolnir::runtime {
 /// Kernel.portable_image of a kernel that has none.
 inline constexpr uint32_t NoImage = UINT32_MAX;
 
+/// The library that a program may call.
+inline constexpr char CublasLtName[] = "cublaslt";
+
 /// Whether a target of kind `cuda` names architectures of both kinds: then each kernel has two images.
 bool hasMachineCodeAndPtx(const fb::Target &target);
 

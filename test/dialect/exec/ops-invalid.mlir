@@ -330,3 +330,93 @@ exec.entry @e inputs [#exec.binding<"x", tensor<64xf32>>] outputs [#exec.binding
   // expected-error @+1 {{'exec.part' op begins at byte 32, not at a multiple of 64}}
   %0 = exec.part %y at 32 bytes 64
 }
+
+// -----
+
+// expected-error @+1 {{a library's product needs the name of the library}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "", x = 0, weight = 1, result = 3, bias = 2> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{a library's product names operand 1; they are numbers from 0, each named once}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 1> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{a library's product needs x, weight and result}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = -1, result = 3> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{a library's product has the activation "silu"; there are}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, activation = "silu"> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{a library's product has an alpha of type 'f64', which is f32}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, alpha = 1.0 : f64> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op gives operand 2 to "cublaslt" as the result, which it is not}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 2, transpose_weight = true> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op gives operand 7 to "cublaslt" as a tensor, which it is not}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 7, transpose_weight = true> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has 4 operands and gives 3 to "cublaslt"}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, transpose_weight = true> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op gives 'tensor<4x8xf32>' and 'tensor<3x8xf32>' to "cublaslt" for 'tensor<4x3xf32>', which is not their product}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 2> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op gives "cublaslt" a bias, a scale or a residual of another size than a column each, one number and the result}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 2, transpose_weight = true> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<4xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}

@@ -76,3 +76,11 @@ exec.entry @scheduled arena 128 align 64 graph inputs [] outputs [] {
   // CHECK-NEXT: exec.copy %{{.*}} to %{{.*}} bytes 64 after [0, 1]
   exec.copy %a to %s bytes 64 after [0, 1]
 }
+
+// A kernel that a library computes.
+// CHECK: exec.kernel @call schedule <"cublaslt"> tiles 1 accesses {{.*}} scratch 256 library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 2, transpose_weight = true, activation = "relu", alpha = 5.000000e-01 : f32> {
+exec.kernel @call schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<read>, #exec.access<write>, #exec.access<read_write>] scratch 256 library <library = "cublaslt", x = 0, weight = 1, result = 3, bias = 2, transpose_weight = true, activation = "relu", alpha = 0.5 : f32> {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>, %b: tensor<3xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}

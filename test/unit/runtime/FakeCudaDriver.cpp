@@ -125,6 +125,17 @@ EXPORT const char *fakeCudaCalls() {
   return text.c_str();
 }
 
+// For the stand-in of cuBLASLt, which gives a stream what the library's kernels would do.
+EXPORT bool fakeCudaHasContext() { return !contexts.empty(); }
+EXPORT bool fakeCudaIsCapturing(Stream stream) { return reinterpret_cast<FakeStream *>(stream)->isCapturing; }
+EXPORT void fakeCudaSubmit(Stream stream, const std::function<void()> &work, uint64_t milliseconds) {
+  std::lock_guard<std::recursive_mutex> lock(mutex);
+  submit(stream, [work, milliseconds] {
+    work();
+    ticks += milliseconds;
+  });
+}
+
 EXPORT Result cuInit(unsigned) { return Success; }
 EXPORT Result cuDriverGetVersion(int *version) { return *version = 13000, Success; }
 EXPORT Result cuGetErrorName(Result error, const char **text) {

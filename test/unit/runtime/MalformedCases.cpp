@@ -22,6 +22,8 @@ void setIndex(Operand &o, uint32_t index) { o = Operand(o.space(), index, o.offs
 void setOffset(Operand &o, uint64_t offset) { o = Operand(o.space(), o.index(), offset, o.bytes()); }
 void setBytes(Operand &o, uint64_t bytes) { o = Operand(o.space(), o.index(), o.offset(), bytes); }
 
+fb::MatmulCallT &callOf(ProgramT &program) { return *program.entries[Multiply]->steps[0]->kind.AsMatmulCall(); }
+
 /// Makes a step of 'affine' wait for `after`.
 void nameSteps(ProgramT &program, size_t step, std::vector<uint32_t> after) {
   program.entries[Affine]->steps[step]->waits = fb::Waits::named;
@@ -47,11 +49,11 @@ struct ProgramCase {
 
 const ProgramCase ProgramCases[] = {
     // ---- version and target ----
-    {"version-newer-major", "the package has format 2.2; this runtime reads 1.0 to 1.2: it needs a newer runtime",
+    {"version-newer-major", "the package has format 2.3; this runtime reads 1.0 to 1.3: it needs a newer runtime",
      [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
-    {"version-newer-minor", "the package has format 1.3; this runtime reads 1.0 to 1.2: it needs a newer runtime",
-     [](ProgramT &p) { p.version_minor = 3; }, MJ_ERROR_VERSION},
-    {"version-older-major", "the package has format 0.2; this runtime reads 1.0 to 1.2: compile it again",
+    {"version-newer-minor", "the package has format 1.4; this runtime reads 1.0 to 1.3: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 4; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.3; this runtime reads 1.0 to 1.3: compile it again",
      [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
     {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
      MJ_ERROR_UNSUPPORTED},
@@ -327,14 +329,84 @@ const ProgramCase ProgramCases[] = {
      [](ProgramT &p) { p.language_model->vocabulary = 17; }},
 };
 
+// Of makeCallProgram().
+const ProgramCase CallCases[] = {
+    {"library-nameless", "library 0 has no name", [](ProgramT &p) { p.libraries[0]->name = ""; }},
+    {"library-unknown", "the package calls the library 'abacus', which this runtime does not know; it knows 'cublaslt'",
+     [](ProgramT &p) { p.libraries[0]->name = "abacus"; }, MJ_ERROR_UNSUPPORTED},
+    {"library-twice", "two libraries are called 'cublaslt'",
+     [](ProgramT &p) { p.libraries.push_back(std::make_unique<fb::LibraryT>(*p.libraries[0])); }},
+    {"call-on-the-host", "entry 'multiply' step 0 calls a library, which the target 'host' cannot",
+     [](ProgramT &p) { p.target->kind = "host", p.target->triple = "x86_64-unknown-linux-gnu"; }},
+    {"call-of-unknown-library", "entry 'multiply' step 0 calls library 1, but there are 1",
+     [](ProgramT &p) { callOf(p).library = 1; }},
+    {"call-without-libraries", "entry 'multiply' step 0 calls library 0, but there are 0",
+     [](ProgramT &p) { p.libraries.clear(); }},
+    {"call-nameless", "entry 'multiply' step 0 call has no name", [](ProgramT &p) { callOf(p).name = ""; }},
+    {"call-without-rows", "call 'product' multiplies 0 x 32 by 32 x 16; sizes are 1 to 2147483647",
+     [](ProgramT &p) { callOf(p).m = 0; }},
+    {"call-enormous", "call 'product' multiplies 4 x 4294967296 by 4294967296 x 16; sizes are",
+     [](ProgramT &p) { callOf(p).k = uint64_t(1) << 32; }},
+    {"call-of-unknown-dtype", "call 'product' has no product of the dtypes 77 and 2 to 2",
+     [](ProgramT &p) { callOf(p).x_dtype = static_cast<fb::DType>(77); }},
+    {"call-of-mixed-dtypes", "call 'product' has no product of the dtypes 2 and 3 to 2",
+     [](ProgramT &p) { callOf(p).weight_dtype = fb::DType::f8e4m3fn; }},
+    {"call-to-narrower-dtype", "call 'product' has no product of the dtypes 2 and 2 to 1",
+     [](ProgramT &p) { callOf(p).result_dtype = fb::DType::f16; }},
+    {"call-of-f8-not-transposed", "call 'product' multiplies f8e4m3fn by a weight of 16 x 32; both are multiples of 16",
+     [](ProgramT &p) {
+       callOf(p).x_dtype = callOf(p).weight_dtype = fb::DType::f8e4m3fn;
+       callOf(p).weight_transposed = false;
+     }},
+    {"call-with-scale", "call 'product' scales a product that is not of f8e4m3fn",
+     [](ProgramT &p) { callOf(p).weight_scale = std::make_unique<Operand>(Space::weight, 0, 0, 4); }},
+    {"call-with-unknown-activation", "call 'product' has the unknown activation 9",
+     [](ProgramT &p) { callOf(p).activation = static_cast<fb::Activation>(9); }},
+    {"call-with-infinite-alpha", "call 'product' has an alpha that is no finite number",
+     [](ProgramT &p) { callOf(p).alpha = 1 / 0.0f; }},
+    {"call-operand-beyond-input", "call 'product' x is 256 bytes at 16 of input 'x', which has 256",
+     [](ProgramT &p) { setOffset(*callOf(p).x, 16); }},
+    {"call-operand-too-short", "call 'product' weight has 1008 bytes; its shape has 1024",
+     [](ProgramT &p) { setBytes(*callOf(p).weight, 1008); }},
+    {"call-bias-too-long", "call 'product' bias has 64 bytes; its shape has 32",
+     [](ProgramT &p) { *callOf(p).bias = Operand(Space::weight, 0, 0, 64); }},
+    {"call-operand-unaligned", "call 'product' bias is at 8, not at a multiple of 16",
+     [](ProgramT &p) { *callOf(p).bias = Operand(Space::input, 0, 8, 32); }},
+    {"call-operand-in-pool", "call 'product' residual is in a KV pool, which only kernels may touch",
+     [](ProgramT &p) { *callOf(p).residual = Operand(Space::pool, 0, 0, 0); }},
+    {"call-into-input", "call 'product' result is an input, which is read-only",
+     [](ProgramT &p) { *callOf(p).result = Operand(Space::input, 3, 0, 128); }},
+    {"call-into-weight", "call 'product' result is a weight, which is read-only",
+     [](ProgramT &p) { *callOf(p).result = Operand(Space::weight, 0, 0, 128); }},
+    {"call-onto-operand", "call 'product' result overlaps its workspace",
+     [](ProgramT &p) { *callOf(p).result = Operand(Space::arena, 0, 2944, 128); }},
+    {"call-workspace-onto-operand", "call 'product' workspace overlaps its bias",
+     [](ProgramT &p) { *callOf(p).bias = Operand(Space::arena, 0, 1024, 32); }},
+    {"call-workspace-empty", "call 'product' workspace is empty",
+     [](ProgramT &p) { setBytes(*callOf(p).workspace, 0); }},
+    {"call-workspace-unaligned", "call 'product' workspace is not at a multiple of 256 of an arena that is aligned so",
+     [](ProgramT &p) { setOffset(*callOf(p).workspace, 1088); }},
+    {"call-before-dependent", "entry 'multiply' step 1 starts early, but there is no launch right before it",
+     [](ProgramT &p) {
+       auto launch = std::make_unique<fb::StepT>(*p.entries[Stack]->steps[0]);
+       launch->kind.AsLaunch()->operands[0] = Operand(Space::arena, 0, 0, 64);
+       launch->kind.AsLaunch()->dependent = true;
+       p.entries[Multiply]->steps.push_back(std::move(launch));
+     }},
+};
+
 } // namespace
 
 std::vector<MalformedCase> makeMalformedPrograms(const std::string &image) {
   std::vector<MalformedCase> cases;
-  for (const ProgramCase &source : ProgramCases) {
-    Members members = makeMembers(makeProgram(), image, source.change);
+  auto add = [&](const ProgramCase &source, ProgramT program) {
+    Members members = makeMembers(std::move(program), image, source.change);
     cases.push_back({source.name, source.code, source.sentence, zipMembers(members), members[0].second});
-  }
+  };
+  for (const ProgramCase &source : ProgramCases)
+    add(source, makeProgram());
+  for (const ProgramCase &source : CallCases)
+    add(source, makeCallProgram());
   return cases;
 }
 

@@ -218,6 +218,55 @@ fb::ProgramT makeBigProgram() {
   return program;
 }
 
+fb::ProgramT makeCallProgram(const CallOptions &options) {
+  fb::ProgramT program = makeProgram();
+  program.target->kind = "cuda";
+  program.target->triple.clear();
+  program.target->features = {"sm_90a"};
+  for (auto &kernel : program.kernels)
+    kernel->threads = 32;
+  program.libraries.push_back(std::make_unique<fb::LibraryT>());
+  program.libraries[0]->name = "cublaslt";
+  auto multiply = entry("multiply");
+  fb::MatmulCallT call;
+  auto input = [&](const char *name, DType dtype, std::vector<uint64_t> shape) {
+    uint64_t bytes = format::elementBytes(dtype);
+    for (uint64_t extent : shape)
+      bytes *= extent;
+    multiply->inputs.push_back(binding(name, dtype, std::move(shape)));
+    return std::make_unique<Operand>(Space::input, uint32_t(multiply->inputs.size() - 1), 0, bytes);
+  };
+  const uint64_t m = options.m, n = options.n, k = options.k;
+  call.name = "product";
+  call.m = m;
+  call.n = n;
+  call.k = k;
+  call.x_dtype = call.weight_dtype = options.dtype;
+  call.result_dtype = options.resultDtype;
+  call.weight_transposed = options.isTransposed;
+  call.alpha = options.alpha;
+  call.activation = options.activation;
+  call.x = input("x", options.dtype, {m, k});
+  call.weight =
+      input("weight", options.dtype, options.isTransposed ? std::vector<uint64_t>{n, k} : std::vector<uint64_t>{k, n});
+  if (options.hasScale)
+    call.weight_scale = input("scale", DType::f32, {1});
+  if (options.hasBias)
+    call.bias = input("bias", options.resultDtype, {n});
+  if (options.hasResidual)
+    call.residual = input("residual", options.resultDtype, {m, n});
+  multiply->outputs.push_back(binding("result", options.resultDtype, {m, n}));
+  call.result = std::make_unique<Operand>(Space::output, 0, 0, m * n * format::elementBytes(options.resultDtype));
+  multiply->arena_bytes = 4096;
+  multiply->arena_alignment = 256;
+  call.workspace = std::make_unique<Operand>(Space::arena, 0, 1024, 2048);
+  auto step = std::make_unique<fb::StepT>();
+  step->kind.Set(std::move(call));
+  multiply->steps.push_back(std::move(step));
+  program.entries.push_back(std::move(multiply));
+  return program;
+}
+
 std::string weightBytes(size_t index) {
   if (index == 1)
     return "odd";

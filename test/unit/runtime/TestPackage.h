@@ -30,6 +30,19 @@ fb::ProgramT makeProgram();
 fb::ProgramT makeBigProgram();
 enum : size_t { BigWeight = 3, BigWeightBytes = (size_t(21) << 20) + 5, Peek = 4 };
 
+/// makeProgram() for device cuda (`sm_90a`), with one more entry, a call of a library:
+///   multiply: x[m, k], weight[n, k] or [k, n], and what else there is of scale f32[1], bias[n], residual[m, n], in
+///   this order -> result[m, n]
+struct CallOptions {
+  uint64_t m = 4, n = 16, k = 32;
+  fb::DType dtype = fb::DType::bf16, resultDtype = fb::DType::bf16;
+  bool isTransposed = true, hasScale = false, hasBias = true, hasResidual = true;
+  fb::Activation activation = fb::Activation::none;
+  float alpha = 1;
+};
+fb::ProgramT makeCallProgram(const CallOptions &options = {});
+enum : size_t { Multiply = 4 };
+
 /// The bytes of weight `index` of makeProgram() or makeBigProgram().
 std::string weightBytes(size_t index);
 

@@ -67,6 +67,32 @@ def Exec_InPlaceAttr : AttrDef<Exec_Dialect, "InPlace"> {
 }
 def Exec_InPlaceArrayAttr : TypedArrayAttrBase<Exec_InPlaceAttr, "pairs of operands">;
 
+def Exec_LibraryMatmulAttr : AttrDef<Exec_Dialect, "LibraryMatmul"> {
+  let mnemonic = "library_matmul";
+  let summary = "a kernel that a library computes: one matrix product with its epilogue";
+  let description = [{
+    `#exec.library_matmul<library = "cublaslt", x = 0, weight = 1, result = 3, residual = 2, transpose_weight = true>`: launches
+    of the kernel are calls of the library. Numbers count operands of the launch:
+
+        result = activation(alpha * weight_scale * x * weight + bias + residual)
+
+    summed and computed in f32, rounded once, where `weight` is [K, N], or [N, K] with `transpose_weight`; `weight_scale` is
+    one f32, `bias` a vector of N, `residual` of the result's type; `activation` is "relu" or "gelu_tanh". The scratch of
+    the kernel is the library's workspace.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$library, "int64_t":$x, "int64_t":$weight, "int64_t":$result,
+                        DefaultValuedParameter<"int64_t", "-1">:$weight_scale, DefaultValuedParameter<"int64_t", "-1">:$bias,
+                        DefaultValuedParameter<"int64_t", "-1">:$residual,
+                        DefaultValuedParameter<"bool", "false">:$transpose_weight,
+                        OptionalParameter<"::mlir::StringAttr">:$activation, OptionalParameter<"::mlir::FloatAttr">:$alpha);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The operands that the call reads, those that there are.
+    ::llvm::SmallVector<int64_t> getReadOperands() const;
+  }];
+}
+
 def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
   let summary = "paged memory of the KV cache";
   let description = [{
@@ -105,15 +131,17 @@ def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     `scratch` there is one more, of that many bytes, for what a launch keeps between its tiles: the partial results of a
     split decode. `in_place` names results that may lie where an operand lies that nothing reads afterwards. `early` names
     operands of which a dependent launch reads before it waits for the launch before it: what no step of the entry writes,
-    and of a cache what earlier runs left there.
+    and of a cache what earlier runs left there. With `library` launches are calls of a library's function instead, and
+    no code is generated; such a launch is not dependent, nor is one right behind it.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mj_ScheduleAttr:$schedule, I64Attr:$tiles, Exec_AccessArrayAttr:$accesses,
                        OptionalAttr<Exec_InPlaceArrayAttr>:$in_place, OptionalAttr<I64Attr>:$scratch,
-                       OptionalAttr<DenseI64ArrayAttr>:$early, OptionalAttr<StrAttr>:$ops);
+                       OptionalAttr<DenseI64ArrayAttr>:$early, OptionalAttr<StrAttr>:$ops,
+                       OptionalAttr<Exec_LibraryMatmulAttr>:$library);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses (`in_place` $in_place^)? (`scratch` $scratch^)?
-    (`early` $early^)? attr-dict-with-keyword $body
+    (`early` $early^)? (`library` $library^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

@@ -18,6 +18,7 @@ CudaDevice::~CudaDevice() {
     return;
   {
     Scope scope(*driver_, context_);
+    cublasLt_.reset();
     weights_.free();
     for (Module module : modules_)
       if (module)
@@ -34,9 +35,23 @@ Status CudaDevice::open(const PackageView &package, const OpenOptions &options, 
   if (Status status = device->chooseArchitecture(*package.program().target()))
     return status;
   Scope scope(*device->driver_, device->context_);
+  if (Status status = device->openLibraries(package.program()))
+    return status;
   if (Status status = device->load(package, options))
     return status;
   result = std::move(device);
+  return Status::ok();
+}
+
+/// The verifier knows the names of libraries.
+Status CudaDevice::openLibraries(const fb::Program &program) {
+  if (!program.libraries() || program.libraries()->size() == 0)
+    return Status::ok();
+  if (Status status = CublasLt::open(cublasLt_))
+    return status;
+  int driver = 0;
+  driver_->driverGetVersion(&driver);
+  algorithms_.open(concat(name_, ", driver ", driver, ", cuBLASLt ", cublasLt_->version()));
   return Status::ok();
 }
 

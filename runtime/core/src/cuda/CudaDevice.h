@@ -6,6 +6,8 @@
 #define MJOLNIR_RUNTIME_CUDA_CUDADEVICE_H
 
 #include "../Device.h"
+#include "AlgorithmStore.h"
+#include "CublasLt.h"
 #include "DeviceMemory.h"
 
 #include <vector>
@@ -35,6 +37,9 @@ public:
   cuda::Context context() const { return context_; }
   const CudaKernel &kernel(uint32_t index) const { return kernels_[index]; }
   const uint8_t *weights() const { return weights_.data(); }
+  /// Null where the package calls no library.
+  const cuda::CublasLt *cublasLt() const { return cublasLt_.get(); }
+  cuda::AlgorithmStore &algorithms() const { return algorithms_; }
 
 private:
   Status retain();
@@ -43,6 +48,7 @@ private:
   Status loadImages(const PackageView &package);
   Status loadImage(std::string_view name, ByteSpan bytes, cuda::Module &module) const;
   Status findKernels(const fb::Program &program);
+  Status openLibraries(const fb::Program &program);
   Status load(const PackageView &package, const OpenOptions &options);
   Status uploadWeights(const PackageView &package, const OpenOptions &options) const;
 
@@ -55,6 +61,8 @@ private:
   std::vector<cuda::Module> modules_; // by image; null: not needed here
   std::vector<CudaKernel> kernels_;
   cuda::DeviceMemory weights_;
+  std::unique_ptr<cuda::CublasLt> cublasLt_;
+  mutable cuda::AlgorithmStore algorithms_;
 };
 
 } // namespace mjolnir::runtime

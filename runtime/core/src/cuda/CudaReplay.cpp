@@ -47,8 +47,8 @@ Status CudaSession::makeGraph(const Run &run) {
 Status CudaSession::enqueue(const Run &run) {
   Entry &entry = entries_[run.entry];
   entry.plan.bind(addresses_.data(), addresses_.data() + package_.bindings(run.entry).inputs.size());
-  for (const PlannedStep &step : entry.plan.steps())
-    if (Status status = enqueueStep(step))
+  for (size_t i = 0; i < entry.plan.steps().size(); ++i)
+    if (Status status = enqueueStep(entry, i))
       return status;
   return enqueueSmallOutputs(run);
 }
@@ -67,7 +67,7 @@ Status CudaSession::enqueueProfiled(const Run &run) {
   for (size_t i = 0; i < steps.size(); ++i) {
     if (Status status = driver_.check(driver_.eventRecord(events_[i], stream_), "recording an event"))
       return status;
-    if (Status status = enqueueStep(steps[i]))
+    if (Status status = enqueueStep(entry, i))
       return status;
   }
   if (Status status = driver_.check(driver_.eventRecord(events_[steps.size()], stream_), "recording an event"))
@@ -87,7 +87,8 @@ Status CudaSession::enqueueProfiled(const Run &run) {
   return Status::ok();
 }
 
-Status CudaSession::enqueueStep(const PlannedStep &step) {
+Status CudaSession::enqueueStep(const Entry &entry, size_t index) {
+  const PlannedStep &step = entry.plan.steps()[index];
   NvtxRange range(step.name);
   // A result that the caller keeps where the argument lies that it begins with.
   if (step.kernel == PlannedStep::Copy && step.operands[0] == step.operands[1])
@@ -97,6 +98,8 @@ Status CudaSession::enqueueStep(const PlannedStep &step) {
                                               reinterpret_cast<DevicePointer>(step.operands[1]), step.copyBytes,
                                               stream_),
                          "copying ", step.copyBytes, " bytes");
+  if (step.kernel == PlannedStep::Call)
+    return entry.calls[index]->enqueue(*step.call, step.operands, stream_);
   const CudaKernel &kernel = device_.kernel(step.kernel);
   for (uint32_t i = 0; i < step.operandCount; ++i)
     parameters_[i] = &step.operands[i];

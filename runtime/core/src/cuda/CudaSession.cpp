@@ -21,6 +21,11 @@ Status CudaSession::create(const Package &package, const CudaDevice &device, con
   session->phases_.begin("allocate memory");
   if (Status status = session->allocateMemory())
     return status;
+  if (device.cublasLt()) {
+    session->phases_.begin("choose algorithms");
+    if (Status status = session->prepareCalls())
+      return status;
+  }
   session->phases_.begin("capture graphs");
   if (options.eagerGraphs && options.useGraphs)
     if (Status status = session->captureAll())
@@ -59,6 +64,7 @@ CudaSession::~CudaSession() {
   for (Stream stream : {stream_, uploadStream_})
     if (stream)
       driver_.streamDestroy(stream);
+  matmuls_.clear();
   for (DeviceMemory *memory : {&arena_, &outputArea_})
     memory->free();
   for (DeviceMemory &pool : pools_)

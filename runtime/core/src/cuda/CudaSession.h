@@ -14,6 +14,8 @@
 #include "../SessionPlan.h"
 #include "CudaDevice.h"
 
+#include <map>
+
 namespace mjolnir::runtime {
 
 class CudaSession final : public Session {
@@ -46,6 +48,7 @@ private:
     SessionPlan plan;
     std::vector<uint64_t> inputOffsets, outputOffsets; ///< in the staging areas
     uint64_t inputBytes = 0, tokenBytes = 0;           ///< tokens, where there are any, come first
+    std::vector<cuda::LtMatmul *> calls;               ///< by step; null: it calls no library
     Replay replays[Lanes];
   };
   struct Lane {
@@ -58,6 +61,9 @@ private:
   Status allocateMemory();
   Status allocatePools(SessionMemory &memory);
   Status allocateLanes(uint64_t inputBytes, uint64_t smallBytes);
+  Status prepareCalls();
+  Status chooseAlgorithm(const PlannedStep &step, const std::string &key, cuda::LtMatmul &matmul);
+  Status tryAlgorithms(const PlannedStep &step, cuda::LtMatmul &matmul);
   Status captureAll();
   Status startRun(const Run &run) override;
   Status finishRun(const Run &run) override;
@@ -70,7 +76,7 @@ private:
   Status makeGraph(const Run &run);
   Status enqueue(const Run &run);
   Status enqueueProfiled(const Run &run);
-  Status enqueueStep(const PlannedStep &step);
+  Status enqueueStep(const Entry &entry, size_t index);
   Status enqueueSmallOutputs(const Run &run);
   Status enqueueLargeOutputs(const Run &run);
 
@@ -86,6 +92,7 @@ private:
   unsigned nextEnd_ = 0;
   std::vector<cuda::DeviceMemory> pools_;
   std::vector<Entry> entries_;
+  std::map<std::string, std::unique_ptr<cuda::LtMatmul>> matmuls_; // of libraries, by key
   std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the run that is being started, on the device
   std::vector<void *> parameters_;   // of one launch: where its operands are
   std::vector<cuda::Event> events_;  // of profiled runs
