@@ -44,8 +44,13 @@ def _compare_logits(context, name, logits, reference, theirs, figures):
 @check("goldens", 120, "goldens")
 def goldens(context):
     """Small models against transformers: decode, prefill at once and in pieces, batches. Errors over the allowed."""
-    for name in sorted(os.listdir(context.path("goldens"))):
-        folder = context.path("goldens", name)
+    check_goldens(context, "goldens")
+
+
+def check_goldens(context, *part):
+    """As `goldens`, of the models in a folder of the bundle."""
+    for name in sorted(os.listdir(context.path(*part))):
+        folder = context.path(*part, name)
         tokens, reference, theirs, last, lengths = (
             np.load(os.path.join(folder, f"{array}.npy"))
             for array in ("tokens", "logits_f32", "logits_bf16", "last_logits_f32", "lengths"))

@@ -13,7 +13,7 @@ import shutil
 CHECKS = {}
 # What gpu-bundle packs, and the folder that it goes to.
 PARTS = {"goldens": "goldens", "trained": "tiny-lm", "kernels": "kernels", "programs": "programs", "speed": "speed",
-         "predictions": "predictions"}
+         "predictions": "predictions", "cublaslt": "cublaslt"}
 
 
 class Skip(Exception):

@@ -102,7 +102,8 @@ def prepare(path, folder, compiler, target, scratch):
     package.close()
     for name, options in variants(source):
         compiled(name, f"--target={target}", *options)
-        compiled(f"{name}.host", f"--target={HOST}", *options)
+        # Libraries are the GPU's.
+        compiled(f"{name}.host", f"--target={HOST}", *(part for part in options if not part.startswith("--libraries")))
         facts["variants"].append(name)
     with open(os.path.join(folder, "program.json"), "w", encoding="utf-8") as file:
         json.dump(facts, file)

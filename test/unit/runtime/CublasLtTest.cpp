@@ -97,7 +97,9 @@ struct Numbers {
       const uint16_t half = uint16_t(bits >> 16); // exact here
       memcpy(&bytes[2 * index], &half, 2);
     } else if (dtype == DType::f16) {
-      const _Float16 half = _Float16(value);
+      // sign, 5 bits of exponent with bias 15, 10 of mantissa
+      const int exponent = value == 0 ? 0 : int(bits >> 23 & 255) - 127 + 15;
+      const auto half = uint16_t((bits >> 16 & 0x8000) | unsigned(exponent) << 10 | (bits >> 13 & 1023));
       memcpy(&bytes[2 * index], &half, 2);
     } else {
       // sign, 4 bits of exponent with bias 7, 3 of mantissa: 0.5 and up are normal numbers
@@ -107,9 +109,11 @@ struct Numbers {
   }
   float get(DType dtype, size_t index) const {
     if (dtype == DType::f16) {
-      _Float16 half;
+      uint16_t half;
       memcpy(&half, &bytes[2 * index], 2);
-      return float(half);
+      const int exponent = half >> 10 & 31;
+      const double magnitude = std::ldexp(double((half & 1023) + (exponent ? 1024 : 0)), std::max(exponent, 1) - 25);
+      return float(half & 0x8000 ? -magnitude : magnitude);
     }
     uint32_t bits = 0;
     memcpy(reinterpret_cast<char *>(&bits) + (dtype == DType::bf16 ? 2 : 0),

@@ -10,6 +10,7 @@
 // it refuses algorithms that it did not just propose), FAKE_CUBLASLT_FAIL (the name of a function that fails).
 #include "cuda/CublasLtApi.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -72,10 +73,27 @@ float fromE4m3(uint8_t bits) {
   return bits & 0x80 ? -magnitude : magnitude;
 }
 
+/// IEEE binary16 of small finite numbers.
+float fromHalf(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const float magnitude =
+      exponent ? std::ldexp(float(1024 + mantissa), exponent - 25) : std::ldexp(float(mantissa), -24);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+uint16_t toHalf(float value) {
+  int exponent = 0;
+  std::frexp(value, &exponent);
+  exponent = value == 0 ? -13 : std::max(exponent, -13); // of the smallest normal number
+  const int mantissa = int(std::nearbyint(std::ldexp(std::fabs(value), 11 - exponent))); // to even
+  // What rounds up to the next power of two carries into the exponent; subnormal numbers have none.
+  const int bits = mantissa + (mantissa >= 1024 || exponent > -13 ? (exponent + 14) << 10 : 1024) - 1024;
+  return uint16_t(bits | (std::signbit(value) ? 0x8000 : 0));
+}
+
 float load(const void *data, int type, size_t index) {
   switch (type) {
   case R16F:
-    return static_cast<float>(static_cast<const _Float16 *>(data)[index]);
+    return fromHalf(static_cast<const uint16_t *>(data)[index]);
   case R16BF: {
     uint32_t bits = uint32_t(static_cast<const uint16_t *>(data)[index]) << 16;
     float value;
@@ -91,7 +109,7 @@ float load(const void *data, int type, size_t index) {
 
 void store(void *data, int type, size_t index, float value) {
   if (type == R16F) {
-    static_cast<_Float16 *>(data)[index] = static_cast<_Float16>(value);
+    static_cast<uint16_t *>(data)[index] = toHalf(value);
   } else if (type == R16BF) {
     uint32_t bits;
     memcpy(&bits, &value, 4);

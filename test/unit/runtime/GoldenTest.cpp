@@ -50,6 +50,31 @@ TEST(Golden, Format11IsRead) {
   EXPECT_FALSE(view.program().kv_pools()->Get(0)->own_tables()) << "what came later is not there";
 }
 
+TEST(Golden, CallsOfFormat13AreRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(MJOLNIR_TEST_GOLDEN "/1.3/calls.mjp");
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_minor(), 3u);
+  ASSERT_EQ(view.program().libraries()->size(), 1u);
+  EXPECT_EQ(view.program().libraries()->Get(0)->name()->str(), "cublaslt");
+  const fb::MatmulCall *call = view.program().entries()->Get(Multiply)->steps()->Get(0)->kind_as_MatmulCall();
+  ASSERT_NE(call, nullptr);
+  EXPECT_EQ(call->m(), 4u);
+  EXPECT_EQ(call->n(), 16u);
+  EXPECT_EQ(call->k(), 32u);
+  EXPECT_EQ(call->x_dtype(), fb::DType::bf16);
+  EXPECT_TRUE(call->weight_transposed());
+  EXPECT_EQ(call->bias()->index(), 2u);
+  EXPECT_EQ(call->residual()->index(), 3u);
+  EXPECT_EQ(call->weight_scale(), nullptr);
+  EXPECT_EQ(call->workspace()->bytes(), 2048u);
+  EXPECT_EQ(call->activation(), fb::Activation::none);
+  EXPECT_EQ(call->alpha(), 1.0f);
+}
+
 class GoldenRuns : public testing::TestWithParam<const char *> {};
 
 TEST_P(GoldenRuns, AsItWasWritten) {
