@@ -144,6 +144,8 @@ double errorOf(const Array &got, const Array &reference, const Array &felt) {
       sum += std::pow(got.values[i] - reference.values[i], 2);
       ++count;
     }
+  if (std::isnan(sum))
+    return std::numeric_limits<double>::infinity();
   return count ? std::sqrt(sum / count) : 0;
 }
 
@@ -365,7 +367,11 @@ private:
     for (size_t step = 0; step < reference.outputs.size(); ++step)
       for (size_t output = 0; output < reference.outputs[step].size(); ++output) {
         double error = errorOf((*got)[step][output], reference.outputs[step][output], reference.felt[step][output]);
-        auto ratioOf = [&] { return error == 0 ? 0 : error / errorOfModel(reference, step, output); };
+        // Both may be infinite: bf16 may make a NaN of what f32 computes.
+        auto ratioOf = [&] {
+          double model = errorOfModel(reference, step, output);
+          return error == 0 || std::isinf(model) ? 0 : error / model;
+        };
         double ratio = ratioOf();
         if (ratio > modelFactorOf(variant) && reference.runs.size() <= kModelRuns + 1) {
           addRuns(reference, kModelRunsAgain);

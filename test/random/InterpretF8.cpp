@@ -30,7 +30,7 @@ void Interpreter::toCode(double &value, double &error) const {
   if (codes == Codes::ideal)
     return;
   double code = nearestCode(value);
-  if (error != 0)
+  if (error != 0 && !std::isinf(error))
     error = std::max(nearestCode(value + error) - code, code - nearestCode(value - error));
   if (std::isnan(error) || std::isnan(code))
     error = kInfinity;
@@ -42,7 +42,11 @@ Array Interpreter::evaluate(mj::QuantizeOp op) {
   double multiplier = op.getMultiplier().convertToDouble();
   for (auto [value, error] : llvm::zip(result.values, result.errors)) {
     value *= multiplier;
-    error = error * multiplier + (rounding == Rounding::none ? kUnitF32 * std::abs(value) : 0);
+    error = error * multiplier + (rounding == Rounding::none ? 2 * kUnitF32 * std::abs(value) : 0);
+    // The definition multiplies in f32: of numbers of few digits, many products are a tie of two codes there and beside
+    // it in double.
+    if (codes == Codes::rounded)
+      value = float(value);
     toCode(value, error);
   }
   return result;

@@ -27,13 +27,13 @@ using Function = std::function<Number(ArrayRef<Number>)>;
 
 /// A monotonic function: its values at the ends of the interval bound the error. An elementary function in f32 is a
 /// polynomial of about 1e-7 relative error, sixteen units with its argument's reduction; `absolute` where it crosses
-/// zero.
+/// zero. Of what may be anything, a NaN too, nothing bounded comes.
 static Function monotonic(double (*f)(double), double absolute = 0) {
   return [=](ArrayRef<Number> in) -> Number {
     auto [x, error] = in[0];
     double y = f(x);
     double spread = std::max(std::abs(f(x + error) - y), std::abs(f(x - error) - y));
-    if (std::isnan(spread))
+    if (std::isnan(spread) || std::isinf(error))
       spread = kInfinity;
     return {y, spread + 16 * kUnitF32 * std::abs(y) + absolute};
   };
@@ -159,7 +159,8 @@ static Function functionOf(Operation &op) {
         return [predicate = compare.getPredicate()](ArrayRef<Number> in) {
           double slack = in[0].error + in[1].error;
           bool decided = slack == 0 || std::abs(in[0].value - in[1].value) > slack;
-          return Number{double(holds(predicate, in[0].value, in[1].value)), decided ? 0.0 : 1.0};
+          double error = decided ? 0.0 : std::isinf(slack) ? kInfinity : 1.0;
+          return Number{double(holds(predicate, in[0].value, in[1].value)), error};
         };
       })
       .Case<arith::CmpIOp>([](arith::CmpIOp compare) {
@@ -170,7 +171,9 @@ static Function functionOf(Operation &op) {
       .Case<arith::SelectOp>([](auto) {
         return [](ArrayRef<Number> in) {
           Number chosen = in[0].value != 0 ? in[1] : in[2];
-          if (in[0].error != 0)
+          if (std::isinf(in[0].error))
+            chosen.error = kInfinity;
+          else if (in[0].error != 0)
             chosen.error = std::abs(in[1].value - in[2].value) + std::max(in[1].error, in[2].error);
           return chosen;
         };
@@ -214,7 +217,8 @@ static Function functionOf(Operation &op) {
         bool isSine = isa<math::SinOp>(wave.getOperation());
         return [isSine](ArrayRef<Number> in) {
           double y = isSine ? std::sin(in[0].value) : std::cos(in[0].value);
-          return Number{y, std::min(2.0, in[0].error + 16 * kUnitF32 * (1 + std::abs(in[0].value)))};
+          double error = in[0].error + 16 * kUnitF32 * (1 + std::abs(in[0].value));
+          return Number{y, std::isinf(error) ? error : std::min(2.0, error)};
         };
       })
       .Case<math::PowFOp>([](auto) { return [](ArrayRef<Number> in) { return power(in[0], in[1]); }; })

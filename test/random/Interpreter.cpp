@@ -230,7 +230,10 @@ void Interpreter::append(mj::KvAppendOp op) {
         if (scales) {
           double scale = scales->values[which * cache->heads + i / cache->headDim];
           number /= scale;
-          error = error / scale + kUnitF32 * std::abs(number);
+          error = error / scale + 2 * kUnitF32 * std::abs(number);
+          // The definition divides in f32, which makes ties of two codes of what lies beside one.
+          if (codes == Codes::rounded)
+            number = float(number);
         }
         if (isa<Float8E4M3FNType>(element))
           toCode(number, error);

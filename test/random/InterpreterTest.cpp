@@ -156,6 +156,22 @@ TEST_F(InterpreterTest, SaysWhatIsUndecided) {
   EXPECT_LE(y.errors[1], 1e-5);
 }
 
+TEST_F(InterpreterTest, BoundsNothingThatMayBeAnything) {
+  // 1 / 0 behind functions whose values are bounded, and 1 / 2.
+  for (const char *function : {"%y = math.tanh %q : tensor<2xf32>", "%y = math.sin %q : tensor<2xf32>",
+                               "%c = arith.cmpf ogt, %q, %b : tensor<2xf32>\n"
+                               "%y = arith.select %c, %a, %b : tensor<2xi1>, tensor<2xf32>",
+                               "%z = mj.quantize %q by 1.0 : tensor<2xf32> -> tensor<2xf8E4M3FN>\n"
+                               "%y = mj.dequantize %z by 1.0 : tensor<2xf8E4M3FN> -> tensor<2xf32>"}) {
+    Array y = run(std::string("func.func @f(%a: tensor<2xf32>, %b: tensor<2xf32>) -> tensor<2xf32> {\n"
+                              "%q = arith.divf %a, %b : tensor<2xf32>\n") +
+                      function + "\nreturn %y : tensor<2xf32> }",
+                  {array({2}, {1, 1}), array({2}, {0, 2})});
+    EXPECT_TRUE(std::isinf(y.errors[0])) << function;
+    EXPECT_LE(y.errors[1], 1e-5) << function;
+  }
+}
+
 TEST_F(InterpreterTest, QuantizesAndScales) {
   // Codes of 0.8, 8, -800 and 460 (beyond 448) are 13/16, 8, -448 and 448; 232 lies in the middle of 224 and 240, whose
   // mantissa is odd.
@@ -171,6 +187,15 @@ TEST_F(InterpreterTest, QuantizesAndScales) {
   EXPECT_LE(bounds.errors[2], 1e-5);
   EXPECT_GE(bounds.errors[4], 4);
   expectNear(run(text, {x}, Rounding::none, kUnitF32, Codes::ideal), {0.2, 2, -200, 115, 58});
+
+  // 225 / 64 times the f32 next to 448 / 37.5, which is a little more than that, is 42 in f32: the middle of 40, whose
+  // mantissa is even, and 44.
+  expectNear(run("func.func @f(%x: tensor<1x1xf32>) -> tensor<1x1xf32> {\n"
+                 "%q = mj.quantize %x by 11.9466667 : tensor<1x1xf32> -> tensor<1x1xf8E4M3FN>\n"
+                 "%y = mj.dequantize %q by 1.0 : tensor<1x1xf8E4M3FN> -> tensor<1x1xf32>\n"
+                 "return %y : tensor<1x1xf32> }",
+                 {array({1, 1}, {3.515625})}),
+             {40});
 
   // Rows of 2 and -448 / 64, and of 3: scales of 7 / 448 and 3 / 448, codes of 128 and -448, and 448.
   expectNear(run("func.func @f(%w: tensor<2x2xf32>) -> tensor<2x2xf32> {\n"
@@ -192,8 +217,8 @@ TEST_F(InterpreterTest, QuantizesAndScales) {
 }
 
 TEST_F(InterpreterTest, HidesWhatIsFarBelow) {
-  // Scores of which one is the lowest number: no error of it matters. All of them the lowest: equal where that is exact,
-  // else anything goes.
+  // Scores of which one is the lowest number: no error of it matters. All of them the lowest: equal where that is
+  // exact, else anything goes.
   const char *text = "func.func @f(%x: tensor<1x3xf32>, %m: tensor<1x3xf32>) -> tensor<1x3xf32> {\n"
                      "%s = arith.addf %x, %m : tensor<1x3xf32>\n"
                      "%y = mj.softmax %s : tensor<1x3xf32> -> tensor<1x3xf32>\nreturn %y : tensor<1x3xf32> }";

@@ -41,6 +41,10 @@ llvm::Expected<Program> differential::load(MLIRContext &context, StringRef path,
   auto file = llvm::MemoryBuffer::getFile(path);
   if (!file)
     return fail("cannot be read: " + file.getError().message());
+  // What print() writes: the seed, which says how a program is quantized, and the sizes of a language model.
+  StringRef line = (*file)->getBuffer().split('\n').first;
+  if (line.consume_front("// seed "))
+    line.consumeInteger(10, seed);
   Program program;
   program.seed = seed;
   program.module = parseSourceString<ModuleOp>((*file)->getBuffer(), &context);
@@ -62,8 +66,6 @@ llvm::Expected<Program> differential::load(MLIRContext &context, StringRef path,
     }
     return program;
   }
-  // Sizes of a language model stand in the first line, as print() writes them.
-  StringRef line = (*file)->getBuffer().split('\n').first;
   auto number = [&](StringRef name, int64_t &value) {
     size_t place = line.find((name + "=").str());
     return place != StringRef::npos && !line.substr(place + name.size() + 1).consumeInteger(10, value);

@@ -39,7 +39,8 @@ struct Program {
 /// The program that `seed` names. It is valid, its numbers are of the order of 1.
 Program generate(mlir::MLIRContext &context, uint64_t seed);
 
-/// The program in the file at `path`, which print() wrote, with numbers and steps drawn from `seed`.
+/// The program in the file at `path`, which print() wrote, with numbers and steps drawn from `seed` or, where its
+/// first line gives one, from that.
 llvm::Expected<Program> load(mlir::MLIRContext &context, llvm::StringRef path, uint64_t seed);
 
 /// Rounds to the nearest element of `type` (f32, f16, bf16; others unchanged), ties to even.
