@@ -591,13 +591,16 @@ def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
     say, which follow from the shape and the chip. The encoding of a weight is chosen once for all entries, so that
     prefill, decode and the gather of a tied embedding read the same bytes: where the target wants one, `mj.pack` is put
     behind the weight. Regions that read a weight in another way than by multiplication or gather read it row-major:
-    then it is stored twice, which a remark says.
+    then it is stored twice, which a remark says. With a tuning table (docs/tuning.md) a region gets the schedule that
+    was measured to be the fastest, if the target lists it among those that it can compile the region with: a remark
+    says so, or why not.
 
     With `libraries` a region that one of them computes as a whole, epilogue included, gets a schedule of that library's name
     instead, and becomes a call of it. What a library could compute only a part of stays a kernel; remarks say which are
     calls, and why others are not.
 
-    NUMERIC EFFECT: exact; with `libraries` reassociating, as the library adds up in its own order.
+    NUMERIC EFFECT: exact; with `libraries` reassociating, as the library adds up in its own order; a tuning table may change
+    the order of sums, too.
 
     Before:
     ```mlir
@@ -631,6 +634,7 @@ def SelectSchedules : Pass<"select-schedules", "mlir::ModuleOp"> {
     Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">,
     Option<"oracle", "oracle", "bool", "false", "The target's plain schedules, weights row-major">,
     ListOption<"libraries", "libraries", "std::string", "Libraries that may compute regions: cublaslt">,
+    Option<"tuning", "tuning", "std::string", "\"\"", "A tuning table, as in mjolnir-compile --tuning">,
   ];
   let dependentDialects = ["mjolnir::mj::MjDialect"];
 }

@@ -5,7 +5,9 @@
 #include "passes/Weights.h"
 
 #include "mjolnir/Target/Target.h"
+#include "mjolnir/Target/TuningTable.h"
 
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -76,15 +78,27 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
     }
     if (failed(checkLibraries(*chip)))
       return signalPassFailure();
+    TuningTable table;
+    if (!tuning.empty() && !oracle) {
+      llvm::Expected<TuningTable> read = TuningTable::read(tuning);
+      if (!read) {
+        getOperation().emitError(llvm::toString(read.takeError()));
+        return signalPassFailure();
+      }
+      table = std::move(*read);
+    }
     if (!oracle)
       encodeWeights(*chip);
     llvm::MapVector<StringRef, unsigned> schedules;
     WalkResult result = getOperation().walk([&](mj::FusionOp fusion) {
       FailureOr<mj::ScheduleAttr> schedule = chooseLibrary(fusion, *chip);
-      if (!*schedule)
+      bool isCall = bool(*schedule);
+      if (!isCall)
         schedule = chip->chooseSchedule(fusion, oracle);
       if (failed(schedule))
         return WalkResult::interrupt();
+      if (table.size() && !isCall)
+        obey(table, *chip, fusion, *schedule);
       fusion.setScheduleAttr(*schedule);
       ++schedules[schedule->getName().getValue()];
       return WalkResult::advance();
@@ -143,6 +157,41 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
 
   remark::detail::InFlightRemark analysis(StringRef name) {
     return remark::analysis(getOperation().getLoc(), remark::RemarkOpts::name(name).category("select-schedules"));
+  }
+
+  /// Null where the text is no schedule: a remark tells it, not the parser.
+  static mj::ScheduleAttr parseSchedule(StringRef text, MLIRContext *context) {
+    ScopedDiagnosticHandler quiet(context, [](Diagnostic &) { return success(); });
+    return dyn_cast_or_null<mj::ScheduleAttr>(parseAttribute(text, context));
+  }
+
+  /// Takes what the table says of a region, if the target can still compile it.
+  static void obey(const TuningTable &table, const Target &chip, mj::FusionOp fusion, mj::ScheduleAttr &schedule) {
+    const TuningTable::Row *row = table.find(nameOfTarget(chip), keyOfRegion(fusion));
+    if (!row)
+      return;
+    auto options = remark::RemarkOpts::name("Tuned").category("select-schedules");
+    mj::ScheduleAttr tuned = parseSchedule(row->schedule, fusion.getContext());
+    if (!tuned || (tuned != schedule && !llvm::is_contained(chip.listSchedules(fusion, schedule), tuned))) {
+      if (auto remark = remark::missed(fusion.getLoc(), options))
+        remark << llvm::formatv("the tuning table asks for {0}, which this compiler does not make of the region ({1}): "
+                                "it was tuned with another; run mjolnir-tune again",
+                                row->schedule, describeRegion(fusion))
+                      .str();
+      return;
+    }
+    if (auto remark = remark::passed(fusion.getLoc(), options))
+      remark << llvm::formatv("{0} in place of {1} ({2}): a step took {3:f1} us instead of {4:f1}", textOf(tuned),
+                              textOf(schedule), describeRegion(fusion), row->afterSeconds * 1e6,
+                              row->beforeSeconds * 1e6)
+                    .str();
+    schedule = tuned;
+  }
+
+  static std::string textOf(Attribute attribute) {
+    std::string text;
+    llvm::raw_string_ostream(text) << attribute;
+    return text;
   }
 
   /// One encoding for each weight over all entries.

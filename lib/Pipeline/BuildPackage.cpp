@@ -61,8 +61,10 @@ public:
   PackageBuilder(ModuleOp module, const Target &target, const Checkpoint *checkpoint)
       : module(module), symbols(module), target(target), checkpoint(checkpoint) {}
 
-  LogicalResult build(StringRef path, const ProgressFn &progress) {
+  LogicalResult build(StringRef path, StringRef tuning, const ProgressFn &progress) {
     describe();
+    if (!tuning.empty())
+      contents.members.push_back({package::kTuningMember, tuning});
     if (failed(addImages()) || failed(addPools()) || failed(addKernels()))
       return failure();
     for (auto entry : module.getOps<exec::EntryOp>())
@@ -502,9 +504,9 @@ private:
 } // namespace
 
 LogicalResult mjolnir::buildPackage(ModuleOp module, const Target &target, const Checkpoint *checkpoint, StringRef path,
-                                    PackageSummary &summary, const ProgressFn &progress) {
+                                    StringRef tuning, PackageSummary &summary, const ProgressFn &progress) {
   PackageBuilder builder(module, target, checkpoint);
-  if (failed(builder.build(path, progress)))
+  if (failed(builder.build(path, tuning, progress)))
     return failure();
   summary = builder.summarize();
   (void)llvm::sys::fs::file_size(path, summary.packageBytes);

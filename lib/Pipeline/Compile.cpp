@@ -36,7 +36,7 @@ public:
       return emitError(loc) << "the oracle is the program in f32 that others are measured against: it has no FP8";
     if (failed(checkOutput()) || failed(load()) || failed(runPasses(first, /*verifyOnly=*/true)))
       return failure();
-    if (failed(finishPhase(first)))
+    if (failed(finishPhase(first)) || failed(addCandidates(first)))
       return failure();
     if (isDone(first))
       return writeReports({});
@@ -46,13 +46,13 @@ public:
       if (failed(phase == Phase::code ? generateCode() : runPasses(phase, /*verifyOnly=*/false)))
         return failure();
       setPhase(*module, phase);
-      if (failed(finishPhase(phase)))
+      if (failed(finishPhase(phase)) || failed(addCandidates(phase)))
         return failure();
       if (isDone(phase))
         return writeReports({});
     }
     PackageSummary summary;
-    if (failed(buildPackage(*module, *target, checkpoint.get(), request.output, summary,
+    if (failed(buildPackage(*module, *target, checkpoint.get(), request.output, candidates, summary,
                             [&](size_t done, size_t total) { tell("weights", done, total); })))
       return failure();
     if (request.summarize)
@@ -67,6 +67,20 @@ private:
   }
 
   bool isDone(Phase phase) { return request.compileTo && *request.compileTo == phase; }
+
+  /// Entries that mjolnir-tune compares, once there are schedules.
+  LogicalResult addCandidates(Phase phase) {
+    if (!request.addCandidates || phase < Phase::schedule || !candidates.empty())
+      return success();
+    if (phase > Phase::schedule)
+      return module->emitError() << "is in phase " << stringifyPhase(phase)
+                                 << ": schedules are tried in phase schedule; start at it or before";
+    FailureOr<std::string> index = request.addCandidates(*module, *target);
+    if (failed(index))
+      return failure();
+    candidates = std::move(*index);
+    return success();
+  }
 
   LogicalResult openCheckpoint(StringRef folder) {
     auto opened = Checkpoint::open(folder);
@@ -276,6 +290,7 @@ private:
   std::unique_ptr<Target> target;
   std::unique_ptr<Checkpoint> checkpoint;
   OwningOpRef<ModuleOp> module;
+  std::string candidates; ///< what addCandidates of the request returned
 };
 
 } // namespace

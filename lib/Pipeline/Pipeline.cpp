@@ -117,6 +117,7 @@ static void buildSchedule(OpPassManager &manager, const PipelineOptions &options
   schedules.target = options.target;
   schedules.oracle = options.oracle;
   schedules.libraries = options.libraries;
+  schedules.tuning = options.tuning;
   manager.addPass(createSelectSchedules(schedules));
   // After the encodings are known: packing is work on weights too.
   manager.addPass(createHoistWeightComputation());

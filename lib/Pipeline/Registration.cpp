@@ -40,6 +40,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
   Option<int64_t> maxContext{*this, "max-context", llvm::cl::desc("Tokens a sequence may hold"), llvm::cl::init(0)};
   Option<std::string> fp8{*this, "fp8", llvm::cl::desc("Matmuls in f8E4M3FN: auto, weights, full"),
                           llvm::cl::init("none")};
+  Option<std::string> tuning{*this, "tuning", llvm::cl::desc("A tuning table"), llvm::cl::init("")};
   Option<bool> fp8Kv{*this, "fp8-kv", llvm::cl::desc("The KV cache in f8E4M3FN"), llvm::cl::init(false)};
 
   PipelineOptions get() const {
@@ -54,6 +55,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
     options.maxBatch = maxBatch;
     options.pageSize = pageSize;
     options.maxContext = maxContext;
+    options.tuning = tuning;
     options.fp8.matmuls = fp8;
     options.fp8.kvCache = fp8Kv;
     return options;

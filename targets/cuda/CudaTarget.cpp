@@ -74,6 +74,10 @@ public:
     return schedule.getName() == kCublasLt ? getParameter(schedule, "workspace") : 0;
   }
 
+  SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen) const override {
+    return cuda::listSchedules(fusion, chosen, profile);
+  }
+
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
 
   SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, Block &body) const override {

@@ -69,26 +69,40 @@ static MatmulShape getShape(ArrayRef<MatmulColumns> sets) {
   return shape;
 }
 
+/// What is not left to chooseSmall.
+namespace {
+struct SmallWishes {
+  std::optional<int64_t> splits = {}, columns = {}, groupColumns = {}, slices = {};
+  int64_t stageBytes = 8 << 10;
+};
+} // namespace
+
 /// A block on every multiprocessor, with as many columns as that takes. Rows of x that are many are divided among the
 /// blocks of a cluster along K, so that not every block reads all of them.
-static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile) {
+static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile,
+                                    const SmallWishes &wishes = {}) {
   constexpr int64_t octet = 8;      // columns that half an mma.m16n8k16 takes
   constexpr int64_t mostWarps = 12; // measured: enough to hide each other's latency, few enough to add up
   constexpr int64_t shortestSlice = 128;
-  constexpr int64_t stageBytes = 8 << 10;
+  const int64_t stageBytes = wishes.stageBytes;
   // Rows of x in a block: so few that weights on their way and the next kernel's blocks fit beside them.
   int64_t xBytes = std::min<int64_t>(64 << 10, profile.sharedBytesPerBlock / 3);
   auto divides = [&](int64_t parts) { return shape.k % (parts * 32) == 0; };
   int64_t splits = 1;
   while (profile.hasClusters && splits < 8 && shape.rows * (shape.k / splits) * 2 > xBytes && divides(2 * splits))
     splits *= 2;
+  splits = wishes.splits.value_or(splits);
   int64_t blocks = profile.processors * profile.smallMatmulBlocks;
   int64_t columns = llvm::alignTo(llvm::divideCeil(shape.columns * splits, blocks), octet);
-  int64_t groupColumns = shape.widest == 1 && columns % 16 == 0 ? 16 : 8, groups = columns / groupColumns;
+  columns = wishes.columns.value_or(columns);
+  int64_t groupColumns = shape.widest == 1 && columns % 16 == 0 ? 16 : 8;
+  groupColumns = wishes.groupColumns.value_or(groupColumns);
+  int64_t groups = columns / groupColumns;
   int64_t slices = 1;
   for (int64_t candidate = 2; candidate * groups <= mostWarps; ++candidate)
     if (divides(splits * candidate) && shape.k / splits / candidate >= shortestSlice)
       slices = candidate;
+  slices = wishes.slices.value_or(slices);
   int64_t warps = groups * slices <= mostWarps ? groups * slices : profile.smallMatmulThreads / 32;
   // A quarter is left to the next kernel's first stage.
   int64_t budget =
@@ -139,9 +153,11 @@ struct Tile {
 static constexpr Tile tiles[] = {{128, 256, 0.9}, {128, 128, 0.85}, {128, 64, 0.7}, {64, 128, 0.6}, {64, 64, 0.5}};
 
 /// The tile, and the blocks of a cluster that divide K, whose waves over the grid take the least time: that of the
-/// products or, in small grids, that of bringing the operands of all tiles from the cache.
+/// products or, in small grids, that of bringing the operands of all tiles from the cache. `candidates` takes all that
+/// could be chosen.
 static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &shape, ArrayRef<int64_t> columns,
-                                    bool isF8, const CudaProfile &profile) {
+                                    bool isF8, const CudaProfile &profile,
+                                    SmallVectorImpl<mj::ScheduleAttr> *candidates = nullptr) {
   constexpr double reduceSeconds = 1e-6; // sums of a cluster's blocks
   MatrixUnit unit = isF8 ? profile.matrixUnitF8 : profile.matrixUnit;
   // f32 operands are multiplied plainly.
@@ -153,6 +169,19 @@ static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &sha
   int64_t budget = profile.sharedBytesPerBlock - (4 << 10), fewestStages = usesGroups ? 3 : 2;
   double rate = (elementBytes == 1 ? profile.flopsF8 : profile.flopsBf16) / profile.processors;
   auto stageBytes = [&](const Tile &tile) { return 128 * (tile.m + tile.n * shape.widest); };
+  auto scheduleOf = [&](const Tile &tile, int64_t splits) {
+    int64_t stages = std::clamp<int64_t>(budget / stageBytes(tile), fewestStages, 6);
+    mj::ScheduleAttr schedule = makeSchedule(context, kLargeMatmulSchedule,
+                                             {{"tile_m", tile.m},
+                                              {"tile_n", tile.n},
+                                              {"tile_k", tileK},
+                                              {"splits", splits},
+                                              {"stages", stages},
+                                              {"threads", 256}});
+    SmallVector<NamedAttribute> parameters(schedule.getParameters().getValue());
+    parameters.emplace_back(StringAttr::get(context, "unit"), StringAttr::get(context, nameOf(unit)));
+    return mj::ScheduleAttr::get(context, schedule.getName(), DictionaryAttr::get(context, parameters));
+  };
   const Tile *best = &tiles[std::size(tiles) - 1];
   int64_t bestSplits = 1;
   double least = std::numeric_limits<double>::infinity();
@@ -174,6 +203,8 @@ static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &sha
       double bytes = double(llvm::divideCeil(all, profile.processors)) * steps * stageBytes(tile);
       double seconds =
           std::max(products, bytes / (profile.cacheBandwidth / profile.processors)) + (splits > 1 ? reduceSeconds : 0);
+      if (candidates)
+        candidates->push_back(scheduleOf(tile, splits));
       if (seconds < least) {
         best = &tile;
         bestSplits = splits;
@@ -181,17 +212,7 @@ static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &sha
       }
     }
   }
-  int64_t stages = std::clamp<int64_t>(budget / stageBytes(*best), fewestStages, 6);
-  mj::ScheduleAttr schedule = makeSchedule(context, kLargeMatmulSchedule,
-                                           {{"tile_m", best->m},
-                                            {"tile_n", best->n},
-                                            {"tile_k", tileK},
-                                            {"splits", bestSplits},
-                                            {"stages", stages},
-                                            {"threads", 256}});
-  SmallVector<NamedAttribute> parameters(schedule.getParameters().getValue());
-  parameters.emplace_back(StringAttr::get(context, "unit"), StringAttr::get(context, nameOf(unit)));
-  return mj::ScheduleAttr::get(context, schedule.getName(), DictionaryAttr::get(context, parameters));
+  return scheduleOf(*best, bestSplits);
 }
 
 FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile) {
@@ -225,6 +246,53 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
   return chooseLarge(fusion.getContext(), shape, columns, isF8, profile);
+}
+
+/// Whether the kernel's template takes a schedule of chooseSmall.
+static bool isPossible(mj::ScheduleAttr schedule) {
+  int64_t warps = getParameter(schedule, "threads") / 32;
+  return getParameter(schedule, "stages") > 0 && warps % getParameter(schedule, "slices") == 0;
+}
+
+/// One wish at a time: what follows from it is chosen as ever.
+static void listSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile,
+                      mj::ScheduleAttr chosen, SmallVectorImpl<mj::ScheduleAttr> &schedules) {
+  int64_t splits = getParameter(chosen, "splits"), columns = getParameter(chosen, "columns");
+  auto add = [&](const SmallWishes &wishes) {
+    mj::ScheduleAttr schedule = chooseSmall(context, shape, profile, wishes);
+    if (isPossible(schedule))
+      schedules.push_back(schedule);
+  };
+  for (int64_t wish : {1, 2, 4, 8})
+    if ((wish == 1 || profile.hasClusters) && shape.k % (wish * 32) == 0)
+      add({.splits = wish});
+  for (int64_t wish : {columns / 2, columns * 2})
+    if (wish >= 8 && wish % 8 == 0)
+      add({.splits = splits, .columns = wish});
+  for (int64_t wish : {8, 16})
+    if (columns % wish == 0 && (wish == 8 || shape.widest == 1))
+      add({.splits = splits, .columns = columns, .groupColumns = wish});
+  for (int64_t wish = 1; wish <= 16; ++wish)
+    if (shape.k % (splits * wish * 32) == 0 && shape.k / splits / wish >= 64)
+      add({.splits = splits, .slices = wish});
+  for (int64_t wish : {2 << 10, 4 << 10, 16 << 10})
+    add({.stageBytes = wish});
+}
+
+void cuda::listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaProfile &profile,
+                       SmallVectorImpl<mj::ScheduleAttr> &schedules) {
+  SmallVector<MatmulColumns> sets = findMatmulColumns(fusion.getBody().front());
+  MatmulShape shape = getShape(sets);
+  if (chosen.getName().getValue() == kSmallMatmulSchedule) {
+    if (isPossible(chosen))
+      listSmall(fusion.getContext(), shape, profile, chosen, schedules);
+    return;
+  }
+  SmallVector<int64_t> columns;
+  bool isF8 = getParameter(chosen, "tile_k") == 128;
+  for (const MatmulColumns &set : sets)
+    columns.push_back(set.columns());
+  chooseLarge(fusion.getContext(), shape, columns, isF8, profile, &schedules);
 }
 
 StackedProduct::StackedProduct(Block &body) {

@@ -24,6 +24,10 @@ llvm::SmallVector<MatmulColumns> findMatmulColumns(mlir::Block &body);
 llvm::FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile);
 /// The schedule of a region around a product of stacks.
 mj::ScheduleAttr chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile);
+/// Appends what else than `chosen`, which is of chooseMatmul, the kernels of the region can have; `chosen` may be among
+/// it.
+void listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaProfile &profile,
+                 llvm::SmallVectorImpl<mj::ScheduleAttr> &schedules);
 /// A product of stacks of matrices that are read where they are: mj.batch_matmul, or a stack of one: mj.matmul by [K, N].
 struct StackedProduct {
   mlir::Operation *op = nullptr;

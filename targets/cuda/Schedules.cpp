@@ -43,9 +43,10 @@ template <typename Op> static Op firstOf(Block &body) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one.
+/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one, unless `wish` says how
+/// many.
 static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
-                                              const CudaProfile &profile) {
+                                              const CudaProfile &profile, std::optional<int64_t> wish = {}) {
   mj::BatchType batch = attention.getBatch().getType();
   mj::KvType kv = attention.getKv().getType();
   int64_t size = kv.getHeadDim(), elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8;
@@ -56,6 +57,7 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
   while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
     splits *= 2;
+  splits = wish.value_or(splits);
   // Two blocks a multiprocessor, with the row's own key and value, what a cluster adds up, and what the prologue keeps.
   constexpr int64_t warps = 4;
   int64_t tileBytes = 2 * 16 * size * elementBytes,
@@ -204,6 +206,42 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   if (firstOf<mj::BatchMatmulOp>(body))
     return chooseBatchMatmul(fusion, profile);
   return choosePlain(fusion);
+}
+
+/// Other numbers of blocks in a cluster, and fewer stages, which leave room for more blocks.
+static void listDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention, mj::ScheduleAttr chosen,
+                                const CudaProfile &profile, SmallVectorImpl<mj::ScheduleAttr> &schedules) {
+  int64_t size = attention.getKv().getType().getHeadDim();
+  int64_t group = tensorOf(attention.getQuery()).getDimSize(1) / attention.getKv().getType().getHeads();
+  if (getParameter(chosen, "stages") == 0)
+    return;
+  for (int64_t splits : {1, 2, 4, 8})
+    if ((splits == 1 || profile.hasClusters) && group * size % splits == 0)
+      schedules.push_back(chooseDecodeAttention(fusion, attention, profile, splits));
+  for (int64_t stages = 2; stages < getParameter(chosen, "stages"); ++stages)
+    schedules.push_back(makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
+                                     {{"splits", getParameter(chosen, "splits")},
+                                      {"stages", stages},
+                                      {"threads", getParameter(chosen, "threads")}}));
+}
+
+SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen,
+                                                  const CudaProfile &profile) {
+  Block &body = fusion.getBody().front();
+  StringRef name = chosen.getName().getValue();
+  SmallVector<mj::ScheduleAttr> schedules;
+  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule)
+    listMatmuls(fusion, chosen, profile, schedules);
+  else if (name == kDecodeAttentionSchedule)
+    listDecodeAttention(fusion, firstOf<mj::AttentionOp>(body), chosen, profile, schedules);
+  else if (name == kSampleSchedule && profile.hasClusters)
+    for (int64_t splits : {1, 2, 4, 8})
+      schedules.push_back(makeSchedule(fusion.getContext(), kSampleSchedule, {{"splits", splits}, {"threads", 512}}));
+  SmallVector<mj::ScheduleAttr> others;
+  for (mj::ScheduleAttr schedule : schedules)
+    if (schedule != chosen && !llvm::is_contained(others, schedule))
+      others.push_back(schedule);
+  return others;
 }
 
 SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body) {

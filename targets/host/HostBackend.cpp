@@ -95,10 +95,24 @@ public:
     return chooseRows(fusion);
   }
 
+  SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen) const override {
+    SmallVector<mj::ScheduleAttr> schedules;
+    if (chosen.getName().getValue() != kMatmulSchedule)
+      return schedules;
+    Builder builder(fusion.getContext());
+    for (auto [panels, tileBlocks] : listMatmulLoops(getMatmulConfig(chosen, fusion.getBody().front()), cpu)) {
+      NamedAttribute parameters[] = {builder.getNamedAttr("panels", builder.getI64IntegerAttr(panels)),
+                                     builder.getNamedAttr("tile_blocks", builder.getI64IntegerAttr(tileBlocks))};
+      schedules.push_back(
+          mj::ScheduleAttr::get(fusion.getContext(), chosen.getName(), builder.getDictionaryAttr(parameters)));
+    }
+    return schedules;
+  }
+
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override {
     StringRef name = schedule.getName().getValue();
     if (name == kMatmulSchedule)
-      return matmulTiles(getMatmulConfig(body), cpu);
+      return matmulTiles(getMatmulConfig(schedule, body), cpu);
     if (name == kPlainMatmulSchedule)
       return countPlainMatmulTiles(body);
     if (name == kAttentionSchedule)

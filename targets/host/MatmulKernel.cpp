@@ -57,7 +57,7 @@ Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
   const bool fewRegisters = target.vectorRegisters == 16;
   // Registers for accumulators, once the weights, a broadcast and what widening needs have theirs.
   // Widening a panel pays once about ten row blocks share it.
-  s.panels = config.m > 48;
+  s.panels = config.panels.value_or(config.m > 48);
   const int64_t mostRows = s.panels ? (fewRegisters ? 6 : target.vectorLanes == 16 ? 8 : 5) : fewRegisters ? 4 : 5;
   const int64_t accumulators = !fewRegisters ? 24 : s.panels ? 12 : 8;
   s.microRows = chooseRows(config.m, mostRows);
@@ -88,6 +88,7 @@ Schedule chooseSchedule(const MatmulConfig &config, const HostTarget &target) {
     tileBlocks = std::max<int64_t>(1, 192 * 1024 / blockBytes);
     tileBlocks = std::min(tileBlocks, std::max<int64_t>(1, blocks / 32));
   }
+  tileBlocks = std::max<int64_t>(1, config.tileBlocks.value_or(tileBlocks));
   s.tileBlocks = std::min<int64_t>(llvm::alignTo(tileBlocks, s.microBlocks), llvm::alignTo(blocks, s.microBlocks));
   s.blockTiles = llvm::divideCeil(blocks, s.tileBlocks);
   return s;
@@ -367,6 +368,32 @@ void MatmulEpilogue::store(Value memref, Value vector) const {
   k.storeVector(vector, memref, {row, col});
 }
 
+/// What the accumulators of a tile take on the stack, bytes, and the most that a schedule may ask for.
+static int64_t sumsBytes(const MatmulConfig &config, int64_t tileRows, int64_t tileBlocks) {
+  return config.weights * tileRows * tileBlocks * kLanes * int64_t(sizeof(float));
+}
+static constexpr int64_t kMostSums = 64 * 1024;
+
+SmallVector<std::pair<bool, int64_t>> listMatmulLoops(const MatmulConfig &config, const HostTarget &target) {
+  const int64_t blocks = llvm::divideCeil(config.n, kLanes);
+  const Schedule chosen = chooseSchedule(config, target);
+  SmallVector<std::pair<bool, int64_t>> loops;
+  for (bool panels : {chosen.panels, !chosen.panels}) {
+    MatmulConfig other = config;
+    other.panels = panels;
+    const Schedule s = chooseSchedule(other, target);
+    for (int64_t tileBlocks : {s.tileBlocks, s.tileBlocks / 2, s.tileBlocks * 2}) {
+      // As the kernel rounds it.
+      tileBlocks = std::min<int64_t>(llvm::alignTo(tileBlocks, s.microBlocks), llvm::alignTo(blocks, s.microBlocks));
+      bool isChosen = panels == chosen.panels && tileBlocks == chosen.tileBlocks;
+      if (tileBlocks > 0 && sumsBytes(config, s.tileRows, tileBlocks) <= kMostSums && !isChosen &&
+          !llvm::is_contained(loops, std::pair(panels, tileBlocks)))
+        loops.emplace_back(panels, tileBlocks);
+    }
+  }
+  return loops;
+}
+
 int64_t matmulTiles(const MatmulConfig &config, const HostTarget &target) {
   Schedule s = chooseSchedule(config, target);
   return s.rowTiles * s.blockTiles;
@@ -382,6 +409,11 @@ FailureOr<func::FuncOp> emitMatmul(OpBuilder &builder, ModuleOp module, StringRe
   for (Element element : {config.x, config.weight})
     if (element == Element::F16)
       return refuse() << "elements are f32, bf16 or f8E4M3FN; convert f16 weights to bf16 or f32 when they are packed";
+
+  if (Schedule s = chooseSchedule(config, target);
+      config.tileBlocks && sumsBytes(config, s.tileRows, s.tileBlocks) > kMostSums)
+    return refuse() << "its schedule wants tiles of " << s.tileRows << " rows and " << s.tileBlocks
+                    << " column blocks, whose sums do not fit the stack; leave out tile_blocks";
 
   MLIRContext *context = module.getContext();
   context->loadDialect<x86vector::X86VectorDialect>();

@@ -248,7 +248,7 @@ static Value buildEpilogue(MatmulRegion &region, const MatmulEpilogue &epilogue,
   return mapping.lookup(kernel.getBody().front().getTerminator()->getOperand(0));
 }
 
-MatmulConfig host::getMatmulConfig(Block &body) {
+MatmulConfig host::getMatmulConfig(mj::ScheduleAttr schedule, Block &body) {
   auto matmuls = llvm::to_vector(body.getOps<mj::MatmulOp>());
   auto x = cast<RankedTensorType>(matmuls.front().getX().getType());
   auto weight = cast<RankedTensorType>(matmuls.front().getWeight().getType());
@@ -260,6 +260,12 @@ MatmulConfig host::getMatmulConfig(Block &body) {
   config.weight = elementOf(weight);
   config.y = elementOf(body.getTerminator()->getOperand(0).getType());
   config.weights = matmuls.size();
+  if (DictionaryAttr parameters = schedule.getParameters()) {
+    if (auto panels = parameters.getAs<IntegerAttr>("panels"))
+      config.panels = panels.getInt() != 0;
+    if (auto tileBlocks = parameters.getAs<IntegerAttr>("tile_blocks"))
+      config.tileBlocks = tileBlocks.getInt();
+  }
   return config;
 }
 
@@ -270,7 +276,7 @@ LogicalResult host::emitRegionMatmul(KernelContext &context) {
     return context.kernel.emitOpError("has ")
            << terminator->getNumOperands() << " results; schedule " << kMatmulSchedule << " makes one";
   mj::MatmulOp first = region.matmuls.front();
-  MatmulConfig config = getMatmulConfig(context.body());
+  MatmulConfig config = getMatmulConfig(context.kernel.getSchedule(), context.body());
 
   SmallVector<unsigned> order;
   order.push_back(cast<BlockArgument>(first.getX()).getArgNumber());

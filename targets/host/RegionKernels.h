@@ -56,7 +56,7 @@ mlir::LogicalResult emitPlainMatmul(KernelContext &context);
 mlir::LogicalResult emitPlainAttention(KernelContext &context);
 
 /// What the kernel of a region computes, for its number of tiles and its code alike: the two must agree.
-MatmulConfig getMatmulConfig(mlir::Block &body);
+MatmulConfig getMatmulConfig(mj::ScheduleAttr schedule, mlir::Block &body);
 /// The same; the pool's page size and stride are known only with the program.
 AttentionConfig getAttentionConfig(mlir::Block &body);
 

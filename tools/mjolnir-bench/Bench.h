@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::string package, versus;
+  std::string tuningTable, reference; ///< with --tune
   std::vector<std::string> entries; ///< by name; empty: all
   uint32_t context = 512;           ///< tokens that each sequence holds before the step
   uint32_t runs = 100;
@@ -83,9 +84,10 @@ private:
 /// where integers are wanted.
 class Inputs {
 public:
-  Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage = 0);
+  /// Outputs of up to `largestOutput` bytes are brought back.
+  Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage = 0,
+         uint64_t largestOutput = LargestOutput);
   const std::vector<const DLTensor *> &inputs() const { return in_; }
-  /// Only what is small is brought back.
   const std::vector<const DLTensor *> &outputs() const { return out_; }
   const void *data(size_t input) const { return buffers_[input].data(); }
   /// KV pages that a session needs for this.
@@ -94,6 +96,7 @@ public:
   uint32_t sequences() const { return sequences_; } ///< that the step has
 
 private:
+  static constexpr uint64_t LargestOutput = 64 * 1024;
   const DLTensor *add(const runtime::Binding &binding);
   void fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage);
   std::vector<std::vector<uint64_t>> buffers_;
@@ -120,6 +123,9 @@ Json benchEntry(const runtime::Package &package, size_t entry, const Options &op
 /// Two packages, run in turn.
 Json benchPair(const runtime::Package &package, const runtime::Package &versus, size_t entry, size_t versusEntry,
                const Options &options);
+/// Compares the schedules that a package of mjolnir-tune holds, and writes what was found to the tuning table.
+void tunePackage(const Options &options);
+
 /// Each kernel of an entry for itself.
 Json benchKernels(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
                   const Bandwidth &bandwidth);
@@ -127,8 +133,8 @@ Json benchCudaKernels(const runtime::Package &package, size_t entry, const Optio
                       const Bandwidth &bandwidth);
 
 /// Seconds that each step of an entry takes within a run: from the end of the step before it to its own end, so that they
-/// add up to the run. On a GPU the difference of two graphs, of which one ends with this step and one before it; on a CPU
-/// what a run notes. `startSeconds` is what a run of no step takes, `runs` how often each was measured.
+/// add up to the run. On a GPU the difference of two graphs, of which one has this step and the other ends before it; on a
+/// CPU what a run notes. `startSeconds` is what a run of no step takes, `runs` how often each was measured.
 struct StepTimes {
   std::vector<double> seconds;
   double startSeconds = 0;

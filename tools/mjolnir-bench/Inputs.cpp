@@ -11,8 +11,6 @@
 namespace mjolnir::bench {
 namespace {
 
-constexpr uint64_t LargestOutput = 64 * 1024; ///< that is brought back
-
 /// Small numbers of either sign in the elements of a float's binding, zeros in any other.
 void fillPlain(const runtime::Binding &binding, uint64_t *words) {
   auto *bytes = reinterpret_cast<uint8_t *>(words);
@@ -45,14 +43,15 @@ const DLTensor *Inputs::add(const runtime::Binding &binding) {
   return tensors_.back().get();
 }
 
-Inputs::Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage) {
+Inputs::Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage,
+               uint64_t largestOutput) {
   const runtime::EntryBindings &bindings = package.bindings(entry);
   for (const runtime::Binding &binding : bindings.inputs) {
     in_.push_back(add(binding));
     fillPlain(binding, buffers_.back().data());
   }
   for (const runtime::Binding &binding : bindings.outputs)
-    out_.push_back(binding.bytes <= LargestOutput ? add(binding) : nullptr);
+    out_.push_back(binding.bytes <= largestOutput ? add(binding) : nullptr);
   if (package.entry(entry).kind() == fb::EntryKind::ragged)
     fillRagged(package, entry, context, firstPage);
 }
@@ -81,6 +80,9 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
                              std::to_string(limit ? std::min(limit, source.pages_per_sequence() * pageSize)
                                                   : source.pages_per_sequence() * pageSize));
   pages_ = sequences * pagesEach;
+  // Greedy: what other sampling costs depends on the logits.
+  std::fill_n(integers("temperature"), source.sequences(), 0);
+  std::fill_n(integers("top_p"), source.sequences(), 0x3f800000); // 1 in f32
   std::fill_n(integers("slots"), source.tokens(), -1);
   std::fill_n(integers("sequence_offsets"), source.sequences() + 1, int32_t(sequences * rows));
   for (uint32_t b = 0; b < sequences; ++b) {
@@ -91,7 +93,8 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
       integers("block_tables")[b * source.pages_per_sequence() + k] = int32_t(firstPage + b * pagesEach + k);
     for (uint32_t r = 0; r < rows; ++r) {
       uint32_t position = before + r, row = b * rows + r;
-      integers("tokens")[row] = int32_t(row * 7919 % vocabulary);
+      // Other tokens at other positions, so that what is cached differs.
+      integers("tokens")[row] = int32_t((uint64_t(row) * 7919 + uint64_t(position) * 104729) % vocabulary);
       integers("positions")[row] = int32_t(position);
       integers("slots")[row] =
           int32_t((firstPage + b * pagesEach + position / pageSize) * pageSize + position % pageSize);

@@ -17,11 +17,16 @@ namespace {
 /// What all graphs of an entry may take together, seconds.
 constexpr double Budget = 6;
 constexpr uint32_t FewestRuns = 3;
+constexpr size_t StepsBehind = 3;
+/// Where a run is longer than this, seconds, a step is measured behind so many others only: the differences of long
+/// times drown in their noise.
+constexpr double LongRun = 4e-3;
+constexpr size_t StepsBefore = 16;
 
-/// The first steps of an entry as a graph: its plan over memory of its own.
-class FirstSteps {
+/// Steps of an entry as a graph: its plan over memory of its own.
+class SomeSteps {
 public:
-  FirstSteps(CudaGraph &graph, const Package &package, size_t entry, const Options &options)
+  SomeSteps(CudaGraph &graph, const Package &package, size_t entry, const Options &options)
       : graph(graph), driver(graph.driver()), usesDependentLaunches(options.dependentLaunches) {
     Inputs inputs(package, entry, options.context);
     allocate(package.entry(entry).arena_bytes(), "the arena of the measurement", arena);
@@ -50,10 +55,13 @@ public:
 
   size_t size() const { return plan->steps().size(); }
 
-  /// Makes the first `count` steps the graph.
-  void capture(size_t count) {
+  /// Makes the steps from `begin` to `end` the graph, and behind them the first steps once more: what ends a graph, and
+  /// what runs beside a step because it may start early, is then the same whatever step is the last.
+  void capture(size_t begin, size_t end) {
     graph.capture([&] {
-      for (size_t i = 0; i < count; ++i)
+      for (size_t i = begin; i < end; ++i)
+        enqueue(plan->steps()[i]);
+      for (size_t i = 0; i < std::min(size(), StepsBehind); ++i)
         enqueue(plan->steps()[i]);
     });
   }
@@ -102,23 +110,29 @@ StepTimes measureCudaSteps(const Package &package, size_t entry, const Options &
                                "' calls a library, whose steps are not timed one by one; compile the model with "
                                "--libraries=none");
   CudaGraph graph(package);
-  FirstSteps steps(graph, package, entry, options);
-  // Of n graphs that grow to the whole, one takes half of it.
-  steps.capture(steps.size());
-  double all = median(graph.time(FewestRuns)) * double(steps.size()) / 2;
+  SomeSteps steps(graph, package, entry, options);
+  steps.capture(0, steps.size());
+  const double whole = median(graph.time(FewestRuns));
+  const size_t before = whole > LongRun ? StepsBefore : steps.size();
+  // Of graphs that grow to the whole one takes half of it; those behind a few steps are two for each step.
+  const double all = before == steps.size() ? whole * double(steps.size()) / 2 : 2 * whole * double(before);
   StepTimes result;
   result.runs = std::clamp(uint32_t(std::min(Budget / std::max(all, 1e-9), 1e6)), std::min(FewestRuns, options.runs),
                            options.runs);
-  double before = 0;
-  for (size_t count = 0; count <= steps.size(); ++count) {
-    steps.capture(count);
-    double seconds = median(graph.time(result.runs));
-    if (count == 0)
-      result.startSeconds = seconds;
-    else
-      result.seconds.push_back(seconds - before);
-    before = seconds;
+  auto measure = [&](size_t begin, size_t end) {
+    steps.capture(begin, end);
+    return median(graph.time(result.runs));
+  };
+  double last = measure(0, 0);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (i > before)
+      last = measure(i - before, i);
+    double seconds = measure(i > before ? i - before : 0, i + 1);
+    result.seconds.push_back(seconds - last);
+    last = seconds;
   }
+  graph.capture([] {});
+  result.startSeconds = median(graph.time(result.runs));
   return result;
 }
 

@@ -21,9 +21,10 @@ const char *const footer = R"(Examples:
   mjolnir-bench model.mjp --entry decode_b1 --context 2048
   mjolnir-bench model.mjp --entry decode_b32 --kernels          each kernel for itself
   mjolnir-bench model.mjp --predictions --json times.json       what the compiler predicted beside what is measured, as tables
+  mjolnir-bench candidates.mjp --tune tuning.json               what mjolnir-tune --emit wrote: which schedules are the fastest
   mjolnir-bench new.mjp --vs old.mjp --runs 200                 in turn; the ratio is how many times new.mjp is faster
 
-Fractions are of the bandwidth of the same memory, measured in the same run: what is read and written moves at the speed of a
+Steps of a language model sample greedily. Fractions are of the bandwidth of the same memory, measured in the same run: what is read and written moves at the speed of a
 copy, what is only read at the speed of reading. On a GPU, kernels are launched back to back in one graph over buffers that
 rotate through --rotate MiB; on a CPU they are timed within the runs of an entry, and what fits the cache is faster than memory.
 Exit codes: 0 success; 1 failure while running; 2 wrong usage.)";
@@ -112,6 +113,15 @@ int main(int argc, char **argv) {
                "Measure each step within a run, beside what the compiler predicted; prints tables where --json takes "
                "the data")
       ->excludes(versus);
+  auto *tune = app.add_option("--tune", options.tuningTable,
+                              "Compare the schedules that a package of mjolnir-tune holds; this table is read and written")
+                   ->type_name("FILE")
+                   ->excludes(versus);
+  app.add_option("--reference", options.reference,
+                 "With --tune: a package of the same model, whose numbers the candidates' must be as near to as those of "
+                 "what they replace")
+      ->type_name("FILE")
+      ->needs(tune);
   app.add_option("--rotate", options.rotateMegabytes, "MiB that buffers rotate through")
       ->check(CLI::PositiveNumber)
       ->type_name("MIB")
@@ -131,6 +141,10 @@ int main(int argc, char **argv) {
   options.graphs = !noGraphs;
   options.dependentLaunches = !noDependentLaunches;
   try {
+    if (!options.tuningTable.empty()) {
+      tunePackage(options);
+      return ExitOk;
+    }
     Json result = measure(options);
     std::string text = result.dump(1) + "\n";
     if (output.empty()) {

@@ -104,6 +104,10 @@ static cl::opt<std::string> checkpoint("checkpoint",
 static cl::opt<std::string> dumpPhases("dump-phases",
                                        cl::desc("Write the IR after every phase into a folder, numbered"),
                                        cl::value_desc("FOLDER"), cl::cat(category));
+static cl::opt<std::string> tuning("tuning",
+                                   cl::desc("Schedules that were measured to be faster than the target's own, as "
+                                            "mjolnir-tune writes them"),
+                                   cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> kernelCache("kernel-cache",
                                         cl::desc("Where compiled CUDA kernels are kept between compiles, or none "
                                                  "(default: mjolnir/kernels in $XDG_CACHE_HOME or ~/.cache)"),
@@ -303,6 +307,10 @@ static bool readCommandLine(CompileRequest &request) {
   if ((!dumpKernels.empty() || !loadKernels.empty()) && request.compileTo && *request.compileTo < Phase::code)
     return complain("--dump-kernels and --load-kernels act on phase code, which --compile-to=" + compileTo +
                     " does not reach");
+  if (!tuning.empty() && oracle)
+    return complain("--tuning chooses among a target's schedules; --oracle has plain ones");
+  if (!tuning.empty() && request.compileFrom && *request.compileFrom >= Phase::schedule)
+    return complain("--tuning acts on phase schedule, which --compile-from=" + compileFrom + " is at or past");
   if (output.empty() && !request.compileTo)
     return complain("give -o OUT.mjp, or --compile-to=PHASE");
   if ((pageSize.getNumOccurrences() && pageSize <= 0) || (maxContext.getNumOccurrences() && maxContext <= 0))
@@ -312,6 +320,7 @@ static bool readCommandLine(CompileRequest &request) {
       return complain("--batch and --prefill take positive numbers");
   PipelineOptions &options = request.options;
   options.target = target;
+  options.tuning = tuning;
   if (portable) {
     llvm::StringRef chip = llvm::StringRef(options.target).split(':').second;
     if (!llvm::StringRef(options.target).starts_with("cuda:") || chip.empty())

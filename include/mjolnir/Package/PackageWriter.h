@@ -21,6 +21,9 @@ namespace mjolnir::package {
 /// package runs without it.
 inline constexpr const char *kDebugMember = "debug.json";
 
+/// The member that holds, as JSON, which entries mjolnir-bench --tune is to compare (docs/tuning.md).
+inline constexpr const char *kTuningMember = "tuning.json";
+
 /// Takes the next bytes of a tensor; may be called any number of times.
 using AppendBytes = std::function<Error(std::string_view)>;
 

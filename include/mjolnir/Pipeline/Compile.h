@@ -57,6 +57,8 @@ struct CompileRequest {
   std::function<void(llvm::StringRef text)> tellKvPlan;
   /// Told what is in the package after it was written.
   std::function<void(const PackageSummary &)> summarize;
+  /// Called with the scheduled program; it may add entries. What it returns becomes the package's member tuning.json.
+  std::function<llvm::FailureOr<std::string>(mlir::ModuleOp, const Target &)> addCandidates;
   /// Adjusts a pass manager before it runs (timing, remarks, printing).
   std::function<void(mlir::PassManager &)> configure;
 };

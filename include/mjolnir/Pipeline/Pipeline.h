@@ -48,6 +48,7 @@ struct PipelineOptions {
   int64_t pageSize = 0;                       ///< tokens a page; 0: what the module states, or 16
   int64_t maxContext = 0;                     ///< tokens a sequence may hold; 0: what the model allows
   llvm::SmallVector<std::string> libraries;   ///< that launches may call instead of kernels: "cublaslt"
+  std::string tuning;                         ///< a tuning table; empty: what the target chooses
   Fp8Options fp8;                             ///< not with oracle, which is f32
 };
 
