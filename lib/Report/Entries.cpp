@@ -167,6 +167,7 @@ private:
     step["outputs"] = std::move(outputs);
     step["cost"] = describeCost(cost);
     step["predictedSeconds"] = prediction.seconds();
+    step["latencySeconds"] = prediction.latencySeconds;
     step["memorySeconds"] = prediction.memorySeconds;
     step["computeSeconds"] = prediction.computeSeconds;
     step["bound"] = stringifyBound(prediction.bound);

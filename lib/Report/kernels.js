@@ -38,7 +38,7 @@ function showKernel(entry, launch) {
     ["where", launch.where.join(", ") || "–"], ["launch", `#${entry.launches.indexOf(launch)} of ${entry.name}, ${formatCount(kernel.tiles)} tiles, schedule ${kernel.schedule}${launch.dependent ? ", starts before the one before it ends where the device can" : ""}`],
     ["reads", `${formatBytes(cost.bytesRead)}: ${formatBytes(cost.weightBytes)} weights, ${formatBytes(cost.kvBytes)} KV cache (read or written)`], ["writes", formatBytes(cost.bytesWritten)],
     ["computes", Object.entries(cost.flops).map(([arithmetic, flops]) => `${formatFlops(flops)} in ${arithmetic}`).join(", ") || "nothing"],
-    ["predicted", `${formatSeconds(launch.predictedSeconds)} = ${formatSeconds(report.profile.launchSeconds)} launch + max(${formatSeconds(launch.memorySeconds)} memory, ${formatSeconds(launch.computeSeconds)} compute); bound by ${launch.bound}`],
+    ["predicted", `${formatSeconds(launch.predictedSeconds)} = ${formatSeconds(report.profile.launchSeconds)} launch + ${formatSeconds(launch.latencySeconds)} latency + max(${formatSeconds(launch.memorySeconds)} memory, ${formatSeconds(launch.computeSeconds)} compute); bound by ${launch.bound}`],
     ["weights", launch.weights.join(", ") || "–"], ["inputs", launch.inputs.join(", ") || "–"], ["outputs", launch.outputs.join(", ") || "–"],
     ["after", launch.after.map((index) => `#${index} ${kernelOf(entry.launches[index]).name}`).join(", ") || "–"]];
   if (kernel.resources) {

@@ -24,7 +24,7 @@ llvm::StringRef mjolnir::stringifyArithmetic(Arithmetic arithmetic) {
 }
 
 llvm::StringRef mjolnir::stringifyBound(Bound bound) {
-  static constexpr llvm::StringLiteral names[] = {"launch", "memory", "compute"};
+  static constexpr llvm::StringLiteral names[] = {"launch", "memory", "compute", "latency"};
   return names[static_cast<int>(bound)];
 }
 
@@ -293,6 +293,14 @@ KernelCost mjolnir::computeCost(exec::CopyOp copy) {
   return cost;
 }
 
+void Prediction::findBound() {
+  double work = std::max(memorySeconds, computeSeconds);
+  if (launchSeconds + latencySeconds < work)
+    bound = memorySeconds >= computeSeconds ? Bound::memory : Bound::compute;
+  else
+    bound = latencySeconds > launchSeconds ? Bound::latency : Bound::launch;
+}
+
 Prediction mjolnir::predict(const KernelCost &cost, const Profile &profile) {
   Prediction result;
   result.launchSeconds = profile.launchSeconds;
@@ -309,9 +317,7 @@ Prediction mjolnir::predict(const KernelCost &cost, const Profile &profile) {
     if (rate > 0)
       result.computeSeconds += flops / rate;
 
-  double work = std::max(result.memorySeconds, result.computeSeconds);
-  if (result.launchSeconds < work)
-    result.bound = result.memorySeconds >= result.computeSeconds ? Bound::memory : Bound::compute;
+  result.findBound();
   return result;
 }
 

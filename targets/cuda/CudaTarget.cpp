@@ -5,6 +5,7 @@
 
 #include "targets/cuda/CodeGenerator.h"
 #include "targets/cuda/LibraryMatmul.h"
+#include "targets/cuda/Predictions.h"
 #include "targets/cuda/Profiles.h"
 #include "targets/cuda/Schedules.h"
 
@@ -79,6 +80,12 @@ public:
   }
 
   int64_t countTiles(mj::ScheduleAttr schedule, Block &body) const override { return countBlocks(schedule, body); }
+
+  Prediction predictLaunch(mj::ScheduleAttr schedule, Block &body, const KernelCost &cost,
+                           const CostOptions &) const override {
+    return schedule.getName() == kCublasLt ? predict(cost, profile)
+                                           : cuda::predictLaunch(schedule, body, cost, profile);
+  }
 
   SmallVector<int64_t> earlyOperands(mj::ScheduleAttr schedule, Block &body) const override {
     return cuda::earlyOperands(schedule, body);

@@ -11,6 +11,53 @@ using namespace mjolnir::cuda;
 /// predicted by it.
 static constexpr double kReachedBandwidth = 4.27 / 4.8;
 
+/// Fitted to the kernels of Qwen3-0.6B's and Llama-3.2-1B's shapes within a step, on an H200: decoding 1, 4, 32 and 128
+/// sequences at a context of 512, prefill of 512 and 8192 tokens (gpu-check's `predictions`, 2026-11-21).
+static KernelTimes fitTimes() {
+  KernelTimes times;
+  times.areFitted = true;
+  times.matmulStart = 0.8e-6;
+  times.matmulRows = 1.6e-6;
+  times.stagedByte = 16e-12;
+  times.warpProduct = 16e-9;
+  times.clusterSums = 1.1e-6;
+  times.tileStart = 2.3e-6;
+  times.tileEpilogue = 2.4e-6;
+  times.tileReach = 0.8;
+  times.tileBandwidth = 67e9;
+  times.tileSums = 3.5e-6;
+  times.tileMemory = 0.45;
+  times.decodeStart = 4.0e-6;
+  times.decodeNorm = 0.6e-6;
+  times.decodeWave = 4.0e-6;
+  times.prefillStart = 0;
+  times.prefillWave = 2.0e-6;
+  times.prefillReach = 0.19;
+  times.rowsStart = 0.1e-6;
+  times.rowsWave = 0;
+  times.rowsReduction = 1.1e-6;
+  times.rowsReach = 0.38;
+  times.sampleStart = 7.5e-6;
+  return times;
+}
+
+/// The same kernels at another clock: predicted. `tileReach` is assumed.
+static KernelTimes scaleTimes(double clock, double tileReach) {
+  KernelTimes times = fitTimes();
+  double slower = times.clock / clock;
+  for (double *seconds :
+       {&times.matmulStart, &times.matmulRows, &times.stagedByte, &times.warpProduct, &times.clusterSums,
+        &times.tileStart, &times.tileEpilogue, &times.tileSums, &times.decodeStart, &times.decodeNorm,
+        &times.decodeWave, &times.prefillStart, &times.prefillWave, &times.rowsStart, &times.rowsWave,
+        &times.rowsReduction, &times.sampleStart})
+    *seconds *= slower;
+  times.tileBandwidth /= slower;
+  times.clock = clock;
+  times.tileReach = tileReach;
+  times.areFitted = false;
+  return times;
+}
+
 /// Compute capability 9.0 with its architecture's own instructions: H200 SXM.
 static CudaProfile makeSm90a() {
   CudaProfile chip;
@@ -36,6 +83,7 @@ static CudaProfile makeSm90a() {
   chip.matrixUnit = MatrixUnit::wgmma;
   chip.matrixUnitF8 = MatrixUnit::wgmma;
   chip.hasClusters = true;
+  chip.times = fitTimes();
   return chip;
 }
 
@@ -63,6 +111,8 @@ static CudaProfile makeSm110f() {
   chip.matrixUnit = MatrixUnit::tcgen05;
   chip.matrixUnitF8 = MatrixUnit::tcgen05;
   chip.hasClusters = true;
+  // Its kernels multiply by mma.sync, which is taken to reach half of what tcgen05 does.
+  chip.times = scaleTimes(1.57e9, 0.4);
   return chip;
 }
 
@@ -90,6 +140,7 @@ static CudaProfile makeSm120f() {
   chip.matrixUnit = MatrixUnit::mmaSync;
   chip.matrixUnitF8 = MatrixUnit::mmaSync;
   chip.hasClusters = true;
+  chip.times = scaleTimes(2.62e9, 0.6); // boost clock
   return chip;
 }
 

@@ -17,6 +17,40 @@ enum class MatrixUnit {
   tcgen05, ///< tcgen05.mma: one thread issues, accumulators in tensor memory
 };
 
+/// What the kernels of this target take beyond bytes at bandwidth and operations at a rate: the constants of
+/// Predictions.cpp, which says how they enter. Seconds unless said. Those of an H200 were fitted to measured kernels;
+/// other chips' follow by clock.
+struct KernelTimes {
+  double clock = 1.98e9; ///< cycles a second, of multiprocessors under load
+  bool areFitted = false;
+
+  // Small matmuls.
+  double matmulStart = 0; ///< x comes, its last products, the epilogue
+  double matmulRows = 0;  ///< more where x has several rows
+  double stagedByte = 0;  ///< of x that a block brings to its shared memory
+  double warpProduct = 0; ///< mma.m16n8k16 of one warp, operands from shared memory
+  double clusterSums = 0; ///< for each 32 rows, sums that another block of the cluster pushes, a round
+  // Large matmuls.
+  double tileStart = 0;     ///< a launch
+  double tileEpilogue = 0;  ///< of a tile of 128 x 256
+  double tileReach = 1;     ///< of the matrix units' rate
+  double tileBandwidth = 0; ///< bytes/s of operands from the cache to a multiprocessor
+  double tileSums = 0;      ///< of such a tile, from each other block of a cluster
+  double tileMemory = 0;    ///< of the time that memory alone takes, what is not hidden
+  // Attention.
+  double decodeStart = 0;  ///< rotation, cache write, what a cluster adds up
+  double decodeNorm = 0;   ///< a norm of heads before it
+  double decodeWave = 0;   ///< blocks that start when others have ended
+  double prefillStart = 0; ///< a launch
+  double prefillWave = 0;  ///< a block's start and end, tiles without rows too
+  double prefillReach = 1; ///< of the matrix units' rate, heads of 128; of 64 three quarters, as softmax is the same
+  // Rows.
+  double rowsStart = 0, rowsWave = 0; ///< a launch; a block
+  double rowsReduction = 0;           ///< a norm or rotation in it
+  double rowsReach = 1;               ///< of copy bandwidth
+  double sampleStart = 0;             ///< greedy
+};
+
 /// A chip, and what its kernels are tuned to.
 struct CudaProfile : Profile {
   int64_t computeCapability = 0; ///< 90, 110, 120
@@ -25,6 +59,7 @@ struct CudaProfile : Profile {
   double cacheBandwidth = 0;                     ///< bytes a second from the L2 cache to all multiprocessors
   bool hasClusters = false;                      ///< thread block clusters and bulk copies to all of one
 
+  KernelTimes times;
   FusionRules rules;
 
   int64_t smallMatmulRows = 64;     ///< matmuls of up to so many rows stream their weights once

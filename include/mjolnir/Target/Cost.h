@@ -67,18 +67,21 @@ KernelCost computeCost(exec::CopyOp copy);
 /// Whether `value` is a weight or computed from weights alone.
 bool isWeightValue(mlir::Value value);
 
-/// What a kernel spends most of its time on.
-enum class Bound { launch, memory, compute };
+/// What a kernel spends most of its time on; latency: on what follows one after the other, whatever moves or computes.
+enum class Bound { launch, memory, compute, latency };
 llvm::StringRef stringifyBound(Bound bound);
 
 /// How long a kernel takes, and why.
 struct Prediction {
   double launchSeconds = 0;  ///< between it and the kernel before it
+  double latencySeconds = 0; ///< that neither moving nor computing hides; where a target knows its kernels
   double memorySeconds = 0;  ///< if it only moved its bytes
   double computeSeconds = 0; ///< if it only computed
   Bound bound = Bound::launch;
 
-  double seconds() const { return launchSeconds + std::max(memorySeconds, computeSeconds); }
+  double seconds() const { return launchSeconds + latencySeconds + std::max(memorySeconds, computeSeconds); }
+  /// Sets `bound` by what is the largest part.
+  void findBound();
 };
 
 /// The roofline model (S. Williams, A. Waterman, D. Patterson: Roofline, CACM 52(4), 2009), behind a fixed cost a
