@@ -20,8 +20,8 @@ namespace {
 class Predictor {
 public:
   Predictor(mj::ScheduleAttr schedule, Block &body, const KernelCost &cost, const CudaProfile &profile)
-      : schedule(schedule), body(body), profile(profile), times(profile.times), result(predict(cost, profile)),
-        blocks(countBlocks(schedule, body)) {}
+      : schedule(schedule), body(body), cost(cost), profile(profile), times(profile.times),
+        result(predict(cost, profile)), blocks(countBlocks(schedule, body)) {}
 
   Prediction run() {
     StringRef name = schedule.getName().getValue();
@@ -104,7 +104,10 @@ private:
     for (Operation &op : body)
       if (isa<mj::AttentionOp, mj::SdpaOp>(op))
         size = tensorOf(op.getOperand(0)).getDimSize(2);
-    result.computeSeconds /= times.prefillReach * (size < 128 ? 0.75 : 1.0);
+    // Scores and softmax run beside the products.
+    double products = cost.flops[static_cast<int>(Arithmetic::bf16)] / profile.flopsBf16;
+    products += cost.flops[static_cast<int>(Arithmetic::f8)] / profile.flopsBf16; // codes are multiplied as bf16
+    result.computeSeconds = products / (times.prefillReach * (size < 128 ? 0.75 : 1.0));
     result.latencySeconds = times.prefillStart + waves(1) * times.prefillWave;
   }
 
@@ -114,13 +117,15 @@ private:
         llvm::count_if(body, [](Operation &op) { return isLineReduction(&op) || isa<mj::RopeOp>(op); });
     double perProcessor = std::max<double>(1, double(profile.threadsPerProcessor) / 2 / parameter("threads"));
     double block = times.rowsWave + reductions * times.rowsReduction;
-    result.latencySeconds = times.rowsStart;
+    bool isGather = schedule.getName().getValue() == kGatherSchedule;
+    result.latencySeconds = isGather ? times.gatherStart : times.rowsStart;
     result.memorySeconds /= times.rowsReach;
     result.computeSeconds = std::max(result.computeSeconds, waves(perProcessor) * block);
   }
 
   mj::ScheduleAttr schedule;
   Block &body;
+  const KernelCost &cost;
   const CudaProfile &profile;
   const KernelTimes &times;
   Prediction result;

@@ -35,6 +35,7 @@ static KernelTimes fitTimes() {
   times.prefillReach = 0.19;
   times.rowsStart = 0.1e-6;
   times.rowsWave = 0;
+  times.gatherStart = 1.6e-6;
   times.rowsReduction = 1.1e-6;
   times.rowsReach = 0.38;
   times.sampleStart = 7.5e-6;

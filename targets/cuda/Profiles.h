@@ -46,6 +46,7 @@ struct KernelTimes {
   double prefillReach = 1; ///< of the matrix units' rate, heads of 128; of 64 three quarters, as softmax is the same
   // Rows.
   double rowsStart = 0, rowsWave = 0; ///< a launch; a block
+  double gatherStart = 0;             ///< a launch that reads rows by index
   double rowsReduction = 0;           ///< a norm or rotation in it
   double rowsReach = 1;               ///< of copy bandwidth
   double sampleStart = 0;             ///< greedy
