@@ -19,9 +19,10 @@ struct Group {
   size_t launches = 0;
   uint32_t tiles = 0;
   double measured = 0, predicted = 0, near = 0; ///< seconds of all launches; those of kernels whose prediction is near
+  double spent = 0;                             ///< as measured, but a time that noise made negative counts, too
   Moved moved;
 
-  bool isNear() const { return std::abs(predicted - measured) <= Near * measured; }
+  bool isNear() const { return std::abs(predicted - measured) <= Near * measured; } // never of a negative time
 };
 
 double rounded(double value, double parts) { return std::round(value * parts) / parts; }
@@ -39,7 +40,7 @@ Json describe(const Group &group, double whole) {
               {"ratio", rounded(group.predicted / measured, 1000)},
               {"share", rounded(group.measured / whole, 10000)}});
   if (group.name.empty())
-    row["near"] = rounded(group.near / measured, 1000);
+    row["near"] = rounded(group.near / std::max(group.spent, 1e-12), 1000);
   else
     row.update({{"tiles", group.tiles},
                 {"read_bytes", uint64_t(group.moved.read / launches)},
@@ -72,7 +73,8 @@ std::string formatRow(const char *pattern, const std::string &name, const Json &
 
 Json benchPredictions(const runtime::Package &package, size_t index, const Options &options, const Costs &costs) {
   if (!costs.hasPredictions(index))
-    throw std::runtime_error("the package says nothing of how long the steps of '" + package.entry(index).name()->str() +
+    throw std::runtime_error("the package says nothing of how long the steps of '" +
+                             package.entry(index).name()->str() +
                              "' should take: it was stripped, or is of an older compiler; compile the model anew");
   const fb::Entry &entry = package.entry(index);
   const uint32_t context = Inputs(package, index, options.context).context();
@@ -99,13 +101,14 @@ Json benchPredictions(const runtime::Package &package, size_t index, const Optio
       sum->measured += group.measured;
       sum->predicted += group.predicted;
       sum->near += group.isNear() ? group.measured : 0;
+      sum->spent += std::abs(group.measured);
     }
   }
   double measured = std::max(whole.measured, 1e-12);
   return {{"predicted_microseconds", rounded(whole.predicted * 1e6, 1000)},
           {"measured_microseconds", rounded(whole.measured * 1e6, 1000)},
           {"ratio", rounded(whole.predicted / measured, 1000)},
-          {"near", rounded(whole.near / measured, 1000)},
+          {"near", rounded(whole.near / std::max(whole.spent, 1e-12), 1000)},
           {"start_microseconds", rounded(times.startSeconds * 1e6, 1000)},
           {"runs", times.runs},
           {"classes", describeAll(classes, measured)},
