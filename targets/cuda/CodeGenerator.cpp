@@ -11,6 +11,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/Threading.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <optional>
@@ -130,6 +131,50 @@ static void replaceSources(ArrayRef<exec::KernelOp> kernels, MutableArrayRef<Com
   }
 }
 
+/// Compiles kernels that spill again, leaving fewer blocks to a multiprocessor and more registers to them, and keeps
+/// what spills less. `requests` and `compiled` are machine code, then PTX, of all kernels. What was dumped is what was
+/// compiled first, so that it is known again when it is loaded.
+static LogicalResult compileSpillingAgain(ArrayRef<exec::KernelOp> kernels, MutableArrayRef<KernelSource> sources,
+                                          MutableArrayRef<CompileKernelRequest> requests,
+                                          MutableArrayRef<CompiledKernel> compiled, const KernelCache &cache,
+                                          const CudaProfile &profile) {
+  size_t count = sources.size();
+  SmallVector<KernelSource> others;
+  SmallVector<size_t> places; // in requests, of what is compiled again
+  SmallVector<exec::KernelOp> again;
+  SmallVector<CompileKernelRequest> wanted;
+  for (size_t i = 0; i < count; ++i) {
+    exec::KernelOp kernel = kernels[i];
+    if (compiled[i].spillBytes == 0 || sources[i].blocks == 1 || kernel->hasAttr(kReplacedAttr))
+      continue;
+    FailureOr<KernelSource> source = printKernel(kernel, exec::getPagesOf(kernel), profile, /*fewestBlocks=*/true);
+    if (failed(source))
+      return failure();
+    for (size_t place = i; place < requests.size(); place += count) {
+      places.push_back(place);
+      again.push_back(kernel);
+      wanted.push_back(requests[place]);
+      wanted.back().source = source->text;
+      others.push_back(*source);
+    }
+  }
+  SmallVector<CompiledKernel> results;
+  if (wanted.empty() || failed(compileAll(again, wanted, cache, results)))
+    return success(wanted.empty());
+  llvm::BitVector isBetter(count);
+  for (auto [number, place] : llvm::enumerate(places)) {
+    size_t i = place % count;
+    if (place < count && results[number].spillBytes < compiled[i].spillBytes)
+      isBetter.set(i);
+    if (!isBetter[i])
+      continue;
+    sources[i] = others[number];
+    requests[place] = std::move(wanted[number]);
+    compiled[place] = std::move(results[number]);
+  }
+  return success();
+}
+
 FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile,
                                                  const CodeOptions &options, bool portable) {
   SmallVector<Image> images;
@@ -175,6 +220,8 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
   if (failed(compileAll(kernels, requests, *cache, compiled)))
     return failure();
   kernels.truncate(sources.size());
+  if (failed(compileSpillingAgain(kernels, sources, requests, compiled, *cache, profile)))
+    return failure();
   notePrecision(module, kernels, sources, profile);
   Builder builder(module.getContext());
   for (auto [index, kernel] : llvm::enumerate(kernels)) {

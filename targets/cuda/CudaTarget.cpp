@@ -21,14 +21,22 @@ namespace {
 /// one schedule serves machine code and PTX.
 CudaProfile baselineOf(CudaProfile chip) {
   chip.matrixUnit = chip.matrixUnitF8 = MatrixUnit::mmaSync;
+  chip.multipliesF8 = false; // some of the chips that the PTX is for emulate mma.sync on f8
   chip.sharedBytesPerBlock = std::min<int64_t>(chip.sharedBytesPerBlock, 99 * 1024);
+  return chip;
+}
+
+/// The chip with mma.sync for everything, f8 included, as chips of compute capability 12 multiply: for tests of their
+/// kernels on other chips, which emulate a part of it.
+CudaProfile withMmaSync(CudaProfile chip) {
+  chip.matrixUnit = chip.matrixUnitF8 = MatrixUnit::mmaSync;
+  chip.multipliesF8 = true;
   return chip;
 }
 
 class CudaTarget : public Target {
 public:
-  CudaTarget(const CudaProfile &chip, bool portable)
-      : profile(portable ? baselineOf(chip) : chip), portable(portable) {}
+  CudaTarget(CudaProfile chip, bool portable) : profile(std::move(chip)), portable(portable) {}
 
   TargetDescription describe() const override {
     TargetDescription description = {"cuda", "", {profile.name}};
@@ -108,14 +116,17 @@ void cuda::registerCudaTarget() {
     help += " cuda:" + profile.name + " (" + profile.product + ")";
   registerTarget("cuda", help, [](StringRef specification, std::string &error) -> std::unique_ptr<Target> {
     auto [chip, detail] = specification.split(':').second.split(':');
-    if (!detail.empty() && detail != "portable") {
-      error =
-          "target '" + specification.str() + "': '" + detail.str() + "' is none of what can follow a chip: portable";
+    if (!detail.empty() && detail != "portable" && detail != "mma") {
+      error = "target '" + specification.str() + "': '" + detail.str() +
+              "' is none of what can follow a chip: portable, mma";
       return nullptr;
     }
     for (const CudaProfile &profile : getProfiles())
       if (profile.name == chip)
-        return std::make_unique<CudaTarget>(profile, !detail.empty());
+        return std::make_unique<CudaTarget>(detail == "portable" ? baselineOf(profile)
+                                            : detail == "mma"    ? withMmaSync(profile)
+                                                                 : profile,
+                                            detail == "portable");
     error = "target '" + specification.str() + "': " + (chip.empty() ? "name a chip" : "no such chip") + "; there are";
     for (const CudaProfile &profile : getProfiles())
       error += " cuda:" + profile.name;

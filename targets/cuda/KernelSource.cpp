@@ -107,7 +107,8 @@ static std::string describeRegion(exec::KernelOp kernel) {
   return text;
 }
 
-FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile) {
+FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile,
+                                          bool fewestBlocks) {
   KernelContext context(kernel, pool, profile);
   KernelSource source;
   StringRef schedule = kernel.getSchedule().getName().getValue();
@@ -129,6 +130,8 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
            << schedule << "', for which there are no CUDA kernels yet; --target=host runs it";
   if (failed(print(context, source)))
     return failure();
+  if (fewestBlocks)
+    source.blocks = 1;
 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);

@@ -25,8 +25,10 @@ struct KernelSource {
   std::string precision;
 };
 
-/// The source of `kernel`, or an error on it. `pool` is what holds its KV pages, null if it takes none.
-llvm::FailureOr<KernelSource> printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile);
+/// The source of `kernel`, or an error on it. `pool` is what holds its KV pages, null if it takes none. `fewestBlocks`:
+/// a multiprocessor need not hold more than one block, so that each thread has as many registers as it can.
+llvm::FailureOr<KernelSource> printKernel(exec::KernelOp kernel, exec::KvPoolOp pool, const CudaProfile &profile,
+                                          bool fewestBlocks = false);
 
 /// What the printers of kernels share: the parameters, and the text so far.
 struct KernelContext {

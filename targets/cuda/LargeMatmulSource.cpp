@@ -40,7 +40,8 @@ LogicalResult LargeMatmulPrinter::print() {
     source.cluster = 1;
   }
   bool isF8 = isa<Float8E4M3FNType>(weightElement) && isa<Float8E4M3FNType>(tensorOf(first.getX()).getElementType());
-  if (isF8 && !(usesGroups && usesTensorCores()))
+  bool multipliesF8 = isF8 && context.parameter("tile_k") == 128;
+  if (isF8 && !(multipliesF8 && usesTensorCores()))
     source.precision = usesTensorCores() ? "bf16 by mma.sync" : "f32 by the plain cores";
   printer.line(
       formatv("const int tile = blockIdx.x / {0}, rowTile = tile % {1}, columnTile = tile / {1};", splits, rowTiles));
@@ -58,7 +59,7 @@ LogicalResult LargeMatmulPrinter::print() {
     if (usesTensorCores()) {
       printer.line(formatv("using Matmul = LargeMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}>;",
                            rows, n, k, tileM, tileN, stages, splits, weights, usesGroups,
-                           isF8 && usesGroups ? "f8" : "bf16", elementTypeName(tensorOf(first.getX()).getElementType()),
+                           multipliesF8 ? "f8" : "bf16", elementTypeName(tensorOf(first.getX()).getElementType()),
                            element));
       printer.line("static_assert(Matmul::SharedBytes <= " + Twine(source.sharedBytes) + ");");
       printer.line(

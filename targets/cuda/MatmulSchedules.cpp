@@ -165,7 +165,8 @@ static mj::ScheduleAttr chooseLarge(MLIRContext *context, const MatmulShape &sha
   if (isPlain)
     unit = MatrixUnit::mmaSync;
   bool usesGroups = unit == MatrixUnit::wgmma;
-  int64_t elementBytes = isF8 && usesGroups ? 1 : 2, tileK = 128 / elementBytes;
+  bool multipliesF8 = isF8 && profile.multipliesF8 && unit != MatrixUnit::tcgen05;
+  int64_t elementBytes = multipliesF8 ? 1 : 2, tileK = 128 / elementBytes;
   int64_t budget = profile.sharedBytesPerBlock - (4 << 10), fewestStages = usesGroups ? 3 : 2;
   double rate = (elementBytes == 1 ? profile.flopsF8 : profile.flopsBf16) / profile.processors;
   auto stageBytes = [&](const Tile &tile) { return 128 * (tile.m + tile.n * shape.widest); };

@@ -108,7 +108,7 @@ static CudaProfile makeSm110f() {
   chip.flopsF32 = 8.0e12;       // 20 x 128 multiply-adds a cycle at 1.57 GHz
   chip.flopsBf16 = 258e12;      // half of f8
   chip.flopsF8 = 517e12;        // data sheet, dense
-  chip.multipliesF8 = true;     // by tcgen05; mma.sync on f8 is emulated here
+  chip.multipliesF8 = false;    // tcgen05 does, the kernels here do not use it; mma.sync on f8 is emulated
   chip.matrixUnit = MatrixUnit::tcgen05;
   chip.matrixUnitF8 = MatrixUnit::tcgen05;
   chip.hasClusters = true;

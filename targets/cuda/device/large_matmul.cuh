@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // A matmul of many rows in tiles: cp.async to shared memory some steps ahead, products by eight warps with mma.m16n8k16
-// or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that
+// (m16n8k32 of f8) or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that
 // the epilogue's threads have neighbouring columns.
 #pragma once
 #include "small_matmul.cuh"
@@ -12,8 +12,7 @@
 __device__ inline int placeOf(int row, int piece) { return row * 128 + (piece ^ (row & 7)) * 16; }
 
 /// `epilogue(m, n, acc)` for every element of the tile at (row, column) within (M, N): acc[w] = sum_k x[m, k]
-/// weights[w][n, k]. Operands are multiplied as elements of type E, bf16 or, by wgmma, f8; narrower ones are widened on
-/// their way. K is a multiple of 8, of 16 where an operand has bytes. `UsesGroups`: by wgmma, TileM 64 or 128.
+/// weights[w][n, k]. Operands are multiplied as elements of type E, bf16 or f8; narrower ones are widened on their way. K is a multiple of 8, of 16 where an operand has bytes. `UsesGroups`: by wgmma, TileM 64 or 128.
 template <int M, int N, int K, int TileM, int TileN, int Stages, int Splits, int Weights, bool UsesGroups, typename E,
           typename X, typename W>
 struct LargeMatmul {
@@ -238,8 +237,8 @@ private:
             cores::loadMatrices<false>(b, stage + (TileM + w * TileN) * 128 +
                                               placeOf(warpN + j * 8 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
             for (int i = 0; i < TilesM; ++i) {
-              cores::multiply<bf16>(acc[w][i][j], a[i], b[0], b[1]);
-              cores::multiply<bf16>(acc[w][i][j + 1], a[i], b[2], b[3]);
+              cores::multiply<E>(acc[w][i][j], a[i], b[0], b[1]);
+              cores::multiply<E>(acc[w][i][j + 1], a[i], b[2], b[3]);
             }
           }
       }

@@ -1,7 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// Instructions of warps on 16-bit elements, bf16 or f16: copies to shared memory, matrices from there, products.
-// Nothing else of attention over tiles and of products of stacks knows PTX: tests put instructions of their own here.
+// Instructions of warps on 16-bit elements, bf16 or f16, and products of f8: copies to shared memory, matrices from
+// there. Nothing else of attention over tiles and of products of stacks knows PTX: tests put instructions of their own
+// here.
 #pragma once
 #include "prelude.cuh"
 
@@ -55,6 +56,15 @@ template <typename T> __device__ inline void multiply(float (&d)[4], const uint3
                  "{%0, %1, %2, %3};"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// d += a (16 x 32) b (32 x 8), for f8: bytes lie as half as many 16-bit elements do (compute capability 8.9 and later;
+/// not by the f8 tensor cores of 9.0 and 11.0, which have instructions of their own).
+template <> __device__ inline void multiply<f8>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+               "{%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 __device__ inline float power2(float x) {

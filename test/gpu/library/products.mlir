@@ -6,8 +6,8 @@
 module attributes {mj.phase = "input"} {
 mj.weight @w : tensor<208x272xbf16> from "w"
 mj.weight @b : tensor<208xbf16> from "b"
-mj.weight @big : tensor<3072x1024xbf16> from "big"
-mj.weight @down : tensor<1024x3072xbf16> from "down"
+mj.weight @big : tensor<768x384xbf16> from "big"
+mj.weight @down : tensor<384x768xbf16> from "down"
 func.func @rows65(%x: tensor<65x272xbf16> {mj.name = "x"}) -> (tensor<65x208xbf16>) attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<208x272xbf16>
   %0 = mj.matmul %x, %w {transpose_b} : tensor<65x272xbf16>, tensor<208x272xbf16> -> tensor<65x208xbf16>
@@ -90,15 +90,15 @@ func.func @bias_gelu(%x: tensor<257x272xbf16> {mj.name = "x"}) -> (tensor<257x20
   %15 = arith.mulf %14, %13 : tensor<257x208xbf16>
   return %15 : tensor<257x208xbf16>
 }
-func.func @up(%x: tensor<512x1024xbf16> {mj.name = "x"}) -> (tensor<512x3072xbf16>) attributes {mj.entry} {
-  %w = mj.get_weight @big : tensor<3072x1024xbf16>
-  %0 = mj.matmul %x, %w {transpose_b} : tensor<512x1024xbf16>, tensor<3072x1024xbf16> -> tensor<512x3072xbf16>
-  return %0 : tensor<512x3072xbf16>
+func.func @mlp_up(%x: tensor<512x384xbf16> {mj.name = "x"}) -> (tensor<512x768xbf16>) attributes {mj.entry} {
+  %w = mj.get_weight @big : tensor<768x384xbf16>
+  %0 = mj.matmul %x, %w {transpose_b} : tensor<512x384xbf16>, tensor<768x384xbf16> -> tensor<512x768xbf16>
+  return %0 : tensor<512x768xbf16>
 }
-func.func @down(%x: tensor<512x3072xbf16> {mj.name = "x"}, %r: tensor<512x1024xbf16> {mj.name = "r"}) -> (tensor<512x1024xbf16>) attributes {mj.entry} {
-  %w = mj.get_weight @down : tensor<1024x3072xbf16>
-  %0 = mj.matmul %x, %w {transpose_b} : tensor<512x3072xbf16>, tensor<1024x3072xbf16> -> tensor<512x1024xbf16>
-  %1 = arith.addf %r, %0 : tensor<512x1024xbf16>
-  return %1 : tensor<512x1024xbf16>
+func.func @mlp_down(%x: tensor<512x768xbf16> {mj.name = "x"}, %r: tensor<512x384xbf16> {mj.name = "r"}) -> (tensor<512x384xbf16>) attributes {mj.entry} {
+  %w = mj.get_weight @down : tensor<384x768xbf16>
+  %0 = mj.matmul %x, %w {transpose_b} : tensor<512x768xbf16>, tensor<384x768xbf16> -> tensor<512x384xbf16>
+  %1 = arith.addf %r, %0 : tensor<512x384xbf16>
+  return %1 : tensor<512x384xbf16>
 }
 }
