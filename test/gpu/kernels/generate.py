@@ -354,6 +354,9 @@ def matmul_cases():
     for m, n, k in ((1, 1, 1), (5, 24, 40), (300, 24, 40), (130, 131, 65)):
         for element in ("bf16", "f32", "f8E4M3FN"):
             yield matmul(f"{element}_untransposed_m{m}n{n}k{k}", m, n, k, element, transposed=False)
+    # K in steps of 128 bytes: less than one, one and a part, eight and a part; columns past a tile.
+    for m, n, k in ((65, 33, 16), (129, 129, 208), (513, 264, 1040)):
+        yield matmul(f"f8_m{m}n{n}k{k}", m, n, k, "f8E4M3FN", "f8E4M3FN", epilogue=True)
     yield matmul("f8_odd", 130, 72, 40, "f8E4M3FN", "f8E4M3FN", epilogue=True)
     yield matmul("f8_weights_odd", 5, 72, 40, "bf16", "f8E4M3FN", epilogue=True)
 

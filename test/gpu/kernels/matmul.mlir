@@ -426,6 +426,36 @@ func.func @f8E4M3FN_untransposed_m130n131k65(%a0: tensor<130x65xbf16> {mj.name =
   %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<130x65xf8E4M3FN>, tensor<65x131xf8E4M3FN> -> tensor<130x131xbf16>
   return %v2 : tensor<130x131xbf16>
 }
+func.func @f8_m65n33k16(%a0: tensor<65x16xbf16> {mj.name = "a0"}, %a1: tensor<33x16xbf16> {mj.name = "a1"}, %a2: tensor<33xbf16> {mj.name = "a2"}, %a3: tensor<65x33xbf16> {mj.name = "a3"}) -> (tensor<65x33xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<65x16xbf16> -> tensor<65x16xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<33x16xbf16> -> tensor<33x16xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<65x16xf8E4M3FN>, tensor<33x16xf8E4M3FN> -> tensor<65x33xbf16>
+  %v3 = mj.broadcast %a2 like %v2 : tensor<33xbf16>, tensor<65x33xbf16> -> tensor<65x33xbf16>
+  %v4 = arith.addf %v2, %v3 : tensor<65x33xbf16>
+  %v5 = arith.addf %v4, %a3 : tensor<65x33xbf16>
+  %v6 = math.tanh %v5 : tensor<65x33xbf16>
+  return %v6 : tensor<65x33xbf16>
+}
+func.func @f8_m129n129k208(%a0: tensor<129x208xbf16> {mj.name = "a0"}, %a1: tensor<129x208xbf16> {mj.name = "a1"}, %a2: tensor<129xbf16> {mj.name = "a2"}, %a3: tensor<129x129xbf16> {mj.name = "a3"}) -> (tensor<129x129xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<129x208xbf16> -> tensor<129x208xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<129x208xbf16> -> tensor<129x208xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<129x208xf8E4M3FN>, tensor<129x208xf8E4M3FN> -> tensor<129x129xbf16>
+  %v3 = mj.broadcast %a2 like %v2 : tensor<129xbf16>, tensor<129x129xbf16> -> tensor<129x129xbf16>
+  %v4 = arith.addf %v2, %v3 : tensor<129x129xbf16>
+  %v5 = arith.addf %v4, %a3 : tensor<129x129xbf16>
+  %v6 = math.tanh %v5 : tensor<129x129xbf16>
+  return %v6 : tensor<129x129xbf16>
+}
+func.func @f8_m513n264k1040(%a0: tensor<513x1040xbf16> {mj.name = "a0"}, %a1: tensor<264x1040xbf16> {mj.name = "a1"}, %a2: tensor<264xbf16> {mj.name = "a2"}, %a3: tensor<513x264xbf16> {mj.name = "a3"}) -> (tensor<513x264xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<513x1040xbf16> -> tensor<513x1040xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<264x1040xbf16> -> tensor<264x1040xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<513x1040xf8E4M3FN>, tensor<264x1040xf8E4M3FN> -> tensor<513x264xbf16>
+  %v3 = mj.broadcast %a2 like %v2 : tensor<264xbf16>, tensor<513x264xbf16> -> tensor<513x264xbf16>
+  %v4 = arith.addf %v2, %v3 : tensor<513x264xbf16>
+  %v5 = arith.addf %v4, %a3 : tensor<513x264xbf16>
+  %v6 = math.tanh %v5 : tensor<513x264xbf16>
+  return %v6 : tensor<513x264xbf16>
+}
 func.func @f8_odd(%a0: tensor<130x40xbf16> {mj.name = "a0"}, %a1: tensor<72x40xbf16> {mj.name = "a1"}, %a2: tensor<72xbf16> {mj.name = "a2"}, %a3: tensor<130x72xbf16> {mj.name = "a3"}) -> (tensor<130x72xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<130x40xbf16> -> tensor<130x40xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<72x40xbf16> -> tensor<72x40xf8E4M3FN>
