@@ -28,6 +28,8 @@ static std::optional<MemoryAccess> locate(Value buffer, SymbolTable &symbols, in
     int64_t begin = layer.getOffset();
     return MemoryAccess{pool.getOperation(), begin, begin + pool.getLayerBytes(), false, false};
   }
+  if (auto state = dyn_cast<exec::StateBufferOp>(op))
+    return MemoryAccess{symbols.lookup(state.getState()), 0, 1, false, false};
   return std::nullopt;
 }
 
@@ -139,9 +141,12 @@ void StepOrder::add(std::optional<ArrayRef<int64_t>> after) {
   before.push_back(std::move(complete));
 }
 
-/// Whether two operands are the same memory of an entry's caller or of a pool.
+/// Whether two operands are the same memory of an entry's caller, of a pool or of a state.
 static bool isSameBuffer(Value a, Value b) {
   auto poolA = a.getDefiningOp<exec::PoolBufferOp>(), poolB = b.getDefiningOp<exec::PoolBufferOp>();
+  auto stateA = a.getDefiningOp<exec::StateBufferOp>(), stateB = b.getDefiningOp<exec::StateBufferOp>();
+  if (stateA && stateB)
+    return stateA.getState() == stateB.getState();
   return a == b || (poolA && poolB && poolA.getPool() == poolB.getPool() && poolA.getOffset() == poolB.getOffset());
 }
 
@@ -163,7 +168,9 @@ std::optional<int64_t> mjolnir::findUnsafeEarlyOperand(exec::LaunchOp launch, Ar
     Value operand = launch.getOperands()[index];
     if (operand.getDefiningOp<exec::WeightBufferOp>())
       continue;
-    if ((!isa<BlockArgument>(operand) && !operand.getDefiningOp<exec::PoolBufferOp>()) || isWritten(operand))
+    bool isOfBefore = isa<BlockArgument>(operand) ||
+                      isa_and_nonnull<exec::PoolBufferOp, exec::StateBufferOp>(operand.getDefiningOp());
+    if (!isOfBefore || isWritten(operand))
       return index;
   }
   return std::nullopt;

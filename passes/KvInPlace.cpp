@@ -3,6 +3,7 @@
 // kv-in-place: attention reads cached and new keys and values where they lie.
 #include "passes/Passes.h"
 #include "passes/ReturnedConcat.h"
+#include "passes/SessionState.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Target/Target.h"
@@ -121,6 +122,9 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
         if (isa<mj::ConcatOp, mj::ReshapeOp, mj::TransposeOp, arith::ExtFOp, arith::TruncFOp>(op) && op.use_empty())
           op.erase();
       for (OpOperand &result : block.getTerminator()->getOpOperands()) {
+        // A state's memory is the session's: see lower-to-exec.
+        if (!stateOfResult(entry, result.getOperandNumber()).empty())
+          continue;
         moveBehindReshapes(result);
         explainState(entry, result);
       }
@@ -245,7 +249,8 @@ struct KvInPlace : mjolnir::impl::KvInPlaceBase<KvInPlace> {
                                                     : "another operation or result reads it, too";
       if (auto remark = remark::missed(concat.getLoc(), options))
         remark << llvm::formatv("result {0} of @{1} holds argument {2} and new rows, {3} bytes that every call copies: "
-                                "{4}; return the new rows alone, or keep the cache in an !mj.kv",
+                                "{4}; return the new rows alone, keep the cache in an !mj.kv, or, if its size stays, "
+                                "give both the name of a state (mj.state)",
                                 result.getOperandNumber(), entry.getSymName(), argument.getArgNumber(),
                                 denseBytes(type), reason)
                       .str();

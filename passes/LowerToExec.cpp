@@ -5,6 +5,7 @@
 #include "passes/KernelTable.h"
 #include "passes/Passes.h"
 #include "passes/ReturnedConcat.h"
+#include "passes/SessionState.h"
 #include "passes/Weights.h"
 
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
@@ -71,7 +72,7 @@ public:
       addBindings(argument, inputs);
     }
     for (auto [index, operand] : llvm::enumerate(block.getTerminator()->getOperands()))
-      if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
+      if (auto type = dyn_cast<RankedTensorType>(operand.getType()); type && stateOfResult(function, index).empty())
         outputs.push_back(binding(resultName(index), type));
 
     auto entry = exec::EntryOp::create(
@@ -83,23 +84,24 @@ public:
       body->addArgument(bufferType(), function.getLoc());
     nextInput = 0;
     for (BlockArgument argument : block.getArguments())
-      bindArgument(argument, *body);
+      bindArgument(argument, *body, builder);
 
+    // What becomes a state's value is computed there, where that can be; see lower().
+    for (auto [index, operand] : llvm::enumerate(block.getTerminator()->getOperands()))
+      if (StringRef state = stateOfResult(function, index); !state.empty())
+        newStates.push_back({operand, behindReshapes(operand), state, stateBuffer(state, builder)});
     // A value that the entry returns is computed in the caller's memory.
     SmallVector<std::pair<Value, Value>> copies;
     unsigned output = 0;
-    for (Value operand : block.getTerminator()->getOperands()) {
-      if (!isa<RankedTensorType>(operand.getType()))
+    for (auto [index, operand] : llvm::enumerate(block.getTerminator()->getOperands())) {
+      if (!isa<RankedTensorType>(operand.getType()) || !stateOfResult(function, index).empty())
         continue;
       Value destination = body->getArgument(inputs.size() + output++);
       auto place = [&](Value value, Value where) {
         // What is returned in another shape is the same memory.
-        Value computed = value;
-        while (auto reshape = computed.getDefiningOp<mj::ReshapeOp>())
-          computed = reshape.getSource();
-        if (computed.getDefiningOp<mj::FusionOp>() && !buffers.contains(computed))
-          buffers[computed] = where;
-        else
+        Value computed = behindReshapes(value);
+        if (!computed.getDefiningOp<mj::FusionOp>() || !returnedAt.try_emplace(computed, where).second ||
+            findNewState(computed))
           copies.emplace_back(value, where);
       };
       auto concat = operand.getDefiningOp<mj::ConcatOp>();
@@ -121,8 +123,8 @@ public:
     if (failed(cache.checkReturned(function)))
       return failure();
     for (auto [value, destination] : copies)
-      exec::CopyOp::create(builder, function.getLoc(), buffers.at(value), destination,
-                           denseBytes(cast<RankedTensorType>(value.getType())));
+      copy(buffers.at(value), destination, value, builder);
+    copyStates(builder);
     function.erase();
     return success();
   }
@@ -130,7 +132,87 @@ public:
   unsigned getLaunches() const { return launches; }
 
 private:
+  /// A value that the state `name` has after the run; `computed` is `value` in whatever shape.
+  struct NewState {
+    Value value, computed;
+    StringRef name;
+    Value buffer;
+  };
+
   Type bufferType() { return exec::BufferType::get(context); }
+
+  static Value behindReshapes(Value value) {
+    while (auto reshape = value.getDefiningOp<mj::ReshapeOp>())
+      value = reshape.getSource();
+    return value;
+  }
+
+  /// The first state that is to hold `computed`; null if there is none.
+  const NewState *findNewState(Value computed) const {
+    const auto *found = llvm::find_if(newStates, [&](const NewState &state) { return state.computed == computed; });
+    return found == newStates.end() ? nullptr : found;
+  }
+
+  /// The memory of a state: one value in an entry, so that equal values are equal memory.
+  Value stateBuffer(StringRef name, OpBuilder &builder) {
+    Value &buffer = stateBuffers[name];
+    if (!buffer)
+      buffer = exec::StateBufferOp::create(builder, function.getLoc(), bufferType(), name);
+    return buffer;
+  }
+
+  void copy(Value from, Value to, Value value, OpBuilder &builder) {
+    if (from != to)
+      exec::CopyOp::create(builder, function.getLoc(), from, to, denseBytes(cast<RankedTensorType>(value.getType())));
+  }
+
+  /// States whose values lie elsewhere. One that becomes what another was takes it before that one changes.
+  void copyStates(OpBuilder &builder) {
+    SmallVector<Value> sources;
+    for (const NewState &state : newStates) {
+      Value source = buffers.at(state.value);
+      bool changes = source != state.buffer && llvm::any_of(newStates, [&](const NewState &other) {
+                       return other.buffer == source && buffers.at(other.value) != source;
+                     });
+      if (changes) {
+        Value before =
+            exec::ArenaBufferOp::create(builder, function.getLoc(), bufferType(),
+                                        denseBytes(cast<RankedTensorType>(state.value.getType())), IntegerAttr());
+        copy(source, before, state.value, builder);
+        source = before;
+      }
+      sources.push_back(source);
+    }
+    for (auto [state, source] : llvm::zip(newStates, sources))
+      copy(source, state.buffer, state.value, builder);
+  }
+
+  /// The memory that result `index` of `fusion` is computed in, if that is a state or an output.
+  Value placeOfResult(mj::FusionOp fusion, unsigned index, exec::KernelOp kernel) {
+    Value result = fusion.getResult(index);
+    if (const NewState *state = findNewState(result)) {
+      BlockArgument before;
+      for (BlockArgument argument : function.getArguments())
+        if (stateOf(argument) == state->name)
+          before = argument;
+      std::string reason = whyNotOverState(fusion, index, before, kernel);
+      int64_t bytes = denseBytes(cast<RankedTensorType>(result.getType()));
+      auto options = remark::RemarkOpts::name("State").category("lower-to-exec");
+      if (reason.empty()) {
+        if (auto remark = remark::passed(fusion.getLoc(), options))
+          remark << llvm::formatv("@{0} stores the state '{1}' of @{2} where it lies", kernel.getSymName(), state->name,
+                                  function.getSymName())
+                        .str();
+        return state->buffer;
+      }
+      if (auto remark = remark::missed(fusion.getLoc(), options))
+        remark << llvm::formatv("the {0} bytes of the state '{1}' of @{2} are copied to where it lies after every run: "
+                                "{3}",
+                                bytes, state->name, function.getSymName(), reason)
+                      .str();
+    }
+    return returnedAt.lookup(result);
+  }
 
   Attribute binding(StringRef name, RankedTensorType type) {
     return exec::BindingAttr::get(context, StringAttr::get(context, name), TypeAttr::get(type));
@@ -157,13 +239,13 @@ private:
         auto field = static_cast<exec::SamplingField>(i);
         inputs.push_back(binding(exec::stringifySamplingField(field), exec::getSamplingFieldType(sampling, field)));
       }
-    } else if (auto tensor = dyn_cast<RankedTensorType>(argument.getType())) {
+    } else if (auto tensor = dyn_cast<RankedTensorType>(argument.getType()); tensor && stateOf(argument).empty()) {
       auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "mj.name");
       inputs.push_back(binding(name ? name.str() : "argument" + llvm::utostr(argument.getArgNumber()), tensor));
     }
   }
 
-  void bindArgument(BlockArgument argument, Block &body) {
+  void bindArgument(BlockArgument argument, Block &body, OpBuilder &builder) {
     if (isa<mj::BatchType>(argument.getType())) {
       for (unsigned i = 0; i <= mj::getMaxEnumValForBatchField(); ++i)
         batchFields.push_back(body.getArgument(nextInput++));
@@ -174,7 +256,8 @@ private:
       for (int i = 0; i < exec::kSamplingFields; ++i)
         samplingFields.push_back(body.getArgument(nextInput++));
     } else if (isa<RankedTensorType>(argument.getType())) {
-      buffers[argument] = body.getArgument(nextInput++);
+      StringRef state = stateOf(argument);
+      buffers[argument] = state.empty() ? body.getArgument(nextInput++) : stateBuffer(state, builder);
     } else if (isa<mj::KvType>(argument.getType())) {
       auto name = function.getArgAttrOfType<FlatSymbolRefAttr>(argument.getArgNumber(), mj::kPoolAttr);
       bool isWindow = name && pools.window && name.getValue() == pools.window.getSymName();
@@ -258,12 +341,11 @@ private:
                                                       layer->value_or(0) * pool->getLayerBytes()));
         break;
       case exec::KernelOperand::result: {
-        Value result = fusion.getResult(operand.index);
-        auto [found, isNew] = buffers.try_emplace(result);
-        if (isNew)
-          found->second =
-              exec::ArenaBufferOp::create(builder, loc, bufferType(), denseBytes(operand.type), IntegerAttr());
-        operands.push_back(found->second);
+        Value place = placeOfResult(fusion, operand.index, kernel);
+        if (!place)
+          place = exec::ArenaBufferOp::create(builder, loc, bufferType(), denseBytes(operand.type), IntegerAttr());
+        buffers[fusion.getResult(operand.index)] = place;
+        operands.push_back(place);
         break;
       }
       }
@@ -299,6 +381,9 @@ private:
   MLIRContext *context;
   unsigned nextInput = 0, launches = 0;
   llvm::DenseMap<Value, Value> buffers;
+  llvm::DenseMap<Value, Value> returnedAt; ///< where a region's result is returned
+  SmallVector<NewState> newStates;
+  llvm::StringMap<Value> stateBuffers;
   llvm::DenseMap<Value, exec::KvPoolOp> poolOf; ///< by version of a cache
   SmallVector<Value> batchFields, samplingFields;
   std::map<mj::BatchField, Value> windowFields;
@@ -319,6 +404,8 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
     SymbolTable symbols(module);
     FailureOr<exec::KvPoolOp> pool = findPool();
     if (failed(pool))
+      return signalPassFailure();
+    if (failed(declareStates(module, symbols)))
       return signalPassFailure();
     Pools pools{*pool, exec::getWindowPool(module)};
     KernelTable kernels(module, symbols, *chip);

@@ -762,6 +762,10 @@ def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
     outputs of the entry. The pool is one memory: an entry that uses an older version of the cache after an append
     is refused.
 
+    An argument or a result with `mj.state` is no input or output but the memory of an `exec.state`. A region stores the new
+    value where the old one lies if nothing reads the old one later and the kernel allows it (`in_place`); else the new
+    one is copied there at the end of the run.
+
     The target says which results of a kernel may lie where an operand lies (`in_place`) and what a launch needs beside
     its operands (`scratch`: the partial results of a split decode, say), which becomes one more arena buffer.
 
@@ -797,6 +801,9 @@ def LowerToExec : Pass<"lower-to-exec", "mlir::ModuleOp"> {
       exec.return %0 : tensor<4x16xf32>
     }
     ```
+
+    Remarks: `Kernels` (how many regions became how many), `State` (passed: a state is stored where it lies; missed: why
+    it is copied there).
   }];
   let options = [Option<"target", "target", "std::string", "\"host\"", "The target, as in mjolnir-compile --target">];
   let dependentDialects = ["mjolnir::exec::ExecDialect"];

@@ -2,6 +2,7 @@
 //
 // Concatenations that are places in a result of the entry and no work.
 #include "passes/ReturnedConcat.h"
+#include "passes/SessionState.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
@@ -38,9 +39,12 @@ std::string mjolnir::whyNoParts(mj::ConcatOp concat) {
 
 bool mjolnir::isReturnedInPlace(Operation *op) {
   auto concat = dyn_cast<mj::ConcatOp>(op);
-  // A constant has no memory that it could be copied from.
+  // A constant has no memory that it could be copied from; a state is in the session's memory.
   return concat && concat->hasOneUse() && isa<func::ReturnOp>(*concat->user_begin()) &&
          llvm::any_of(concat.getSources(), [](Value source) { return argumentBehind(source) != nullptr; }) &&
          llvm::none_of(concat.getSources(), [](Value source) { return source.getDefiningOp<arith::ConstantOp>(); }) &&
+         stateOfResult(cast<func::FuncOp>((*concat->user_begin())->getParentOp()),
+                       concat->use_begin()->getOperandNumber())
+             .empty() &&
          whyNoParts(concat).empty();
 }

@@ -65,7 +65,7 @@ public:
     describe();
     if (!tuning.empty())
       contents.members.push_back({package::kTuningMember, tuning});
-    if (failed(addImages()) || failed(addPools()) || failed(addKernels()))
+    if (failed(addImages()) || failed(addPools()) || failed(addStates()) || failed(addKernels()))
       return failure();
     for (auto entry : module.getOps<exec::EntryOp>())
       if (failed(addEntry(entry)))
@@ -160,6 +160,21 @@ private:
       contents.program.kv_pools.push_back(std::move(table));
       if (contents.program.language_model)
         contents.program.language_model->activations = getActivations(pool).isF32() ? "f32" : "bf16";
+    }
+    return success();
+  }
+
+  LogicalResult addStates() {
+    for (auto state : module.getOps<exec::StateOp>()) {
+      FailureOr<fb::DType> dtype = dtypeOf(state, state.getType());
+      if (failed(dtype))
+        return failure();
+      auto table = std::make_unique<fb::BindingT>();
+      table->name = state.getSymName().str();
+      table->dtype = *dtype;
+      table->shape = shapeOf(state.getType());
+      stateIndices[state] = contents.program.states.size();
+      contents.program.states.push_back(std::move(table));
     }
     return success();
   }
@@ -353,6 +368,11 @@ private:
     }
     if (auto pool = dyn_cast<exec::PoolBufferOp>(producer))
       return fb::Operand(fb::Space::pool, poolIndices.lookup(symbols.lookup(pool.getPool())), pool.getOffset(), 0);
+    if (auto buffer = dyn_cast<exec::StateBufferOp>(producer)) {
+      auto state = symbols.lookup<exec::StateOp>(buffer.getState());
+      return fb::Operand(fb::Space::state, stateIndices.lookup(state), 0,
+                         denseBytes(cast<RankedTensorType>(state.getType())));
+    }
     return placeOfWeight(cast<exec::WeightBufferOp>(producer));
   }
 
@@ -493,7 +513,7 @@ private:
   const Checkpoint *checkpoint;
   package::PackageContents contents;
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> files;
-  llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices;
+  llvm::DenseMap<Operation *, unsigned> kernelIndices, poolIndices, stateIndices;
   llvm::json::Array debug, costs;
   std::string debugText;
   llvm::StringMap<unsigned> weightIndices, libraryIndices;

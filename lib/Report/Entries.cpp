@@ -150,6 +150,8 @@ private:
         weights.push_back(weight.getWeight());
       else if (auto argument = dyn_cast<BlockArgument>(buffer))
         nameBinding(argument, access, inputs, outputs);
+      else if (auto state = buffer.getDefiningOp<exec::StateBufferOp>())
+        nameState(state, access, inputs, outputs);
       else if (buffer.getDefiningOp<exec::ArenaBufferOp>())
         touch(buffer, index);
     }
@@ -178,6 +180,14 @@ private:
     unsigned index = argument.getArgNumber(), count = entry.getInputs().size();
     Attribute binding = index < count ? entry.getInputs()[index] : entry.getOutputs()[index - count];
     (access == exec::Access::read ? inputs : outputs).push_back(cast<exec::BindingAttr>(binding).getName().getValue());
+  }
+
+  static void nameState(exec::StateBufferOp state, exec::Access access, json::Array &inputs, json::Array &outputs) {
+    std::string name = ("state " + state.getState()).str();
+    if (access != exec::Access::write)
+      inputs.push_back(name);
+    if (access != exec::Access::read)
+      outputs.push_back(name);
   }
 
   void touch(Value buffer, int64_t index) {

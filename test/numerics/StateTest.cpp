@@ -1,7 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A cache that an entry takes and returns with new rows behind: in memory of its own, and in place, where what was
-// cached lies on a page that may only be read.
+// What entries without a batch keep from call to call. A cache that an entry takes and returns with new rows behind: in
+// memory of its own, and in place, where what was cached lies on a page that may only be read. And states, which the
+// session keeps: what loops over them compute is what they compute when the caller hands everything back.
 #include "Tool.h"
 
 #include "mjolnir/runtime.hpp"
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -132,6 +134,150 @@ TEST_P(StateTest, ACacheGrowsWhereItIs) {
     for (size_t i = 0; i < x.size(); ++i)
       EXPECT_EQ(apart[past * kRow + i], x[i] / 2) << i; // exact in bf16, too
     known = apart;
+  }
+}
+
+/// Entries whose states a session keeps, or, without `isKept`, the caller: a value that is made smaller, a cache that
+/// rolls, two values that change places, and a first value that is given.
+std::string loops(bool isKept) {
+  auto state = [&](const char *name) { return isKept ? std::string(" {mj.state = \"") + name + "\"}" : ""; };
+  const std::string row = "tensor<4x16xf32>", cache = "tensor<6x2x16xf32>", rows = "tensor<2x2x16xf32>";
+  return "module attributes {mj.phase = \"input\"} {\n"
+         "func.func @denoise(%x: " +
+         row + state("x") + ", %v: " + row + ") -> (" + row + ", " + row + state("x") +
+         ") attributes {mj.entry} {\n"
+         "  %tenth = arith.constant dense<0.1> : " +
+         row +
+         "\n"
+         "  %product = arith.mulf %x, %v : " +
+         row +
+         "\n"
+         "  %change = arith.mulf %product, %tenth : " +
+         row +
+         "\n"
+         "  %less = arith.subf %x, %change : " +
+         row +
+         "\n"
+         "  return %less, %less : " +
+         row + ", " + row +
+         "\n}\n"
+         "func.func @roll(%x: " +
+         rows + ", %cache: " + cache + state("cache") + ") -> (" + rows + ", " + cache + state("cache") +
+         ") attributes {mj.entry} {\n"
+         "  %half = arith.constant dense<0.5> : " +
+         rows +
+         "\n"
+         "  %new = arith.mulf %x, %half : " +
+         rows +
+         "\n"
+         "  %kept = mj.slice %cache from [2, 0, 0] by [1, 1, 1] : " +
+         cache +
+         " -> tensor<4x2x16xf32>\n"
+         "  %all = mj.concat %kept, %new axis 0 : tensor<4x2x16xf32>, " +
+         rows + " -> " + cache +
+         "\n"
+         "  %y = mj.sdpa %x over [%all], [%all] scale 0.25 : " +
+         rows + ", [" + cache + "], [" + cache + "] -> " + rows +
+         "\n"
+         "  return %y, %all : " +
+         rows + ", " + cache +
+         "\n}\n"
+         "func.func @swap(%a: " +
+         row + state("x") + ", %b: " + row + state("other") + ") -> (" + row + state("x") + ", " + row +
+         state("other") +
+         ") attributes {mj.entry} {\n"
+         "  return %b, %a : " +
+         row + ", " + row +
+         "\n}\n"
+         "func.func @begin(%x: " +
+         row + ") -> (" + row + state("x") +
+         ") attributes {mj.entry} {\n"
+         "  return %x : " +
+         row + "\n}\n}\n";
+}
+
+/// A session of the compiled loops, and its entries by name.
+struct Loops {
+  std::optional<Package> package;
+  std::optional<Session> session;
+
+  Loops(const std::string &folder, bool isKept, bool isF32) {
+    const std::string name = folder + (isKept ? "kept" : "fed") + (isF32 ? "32" : "16");
+    std::ofstream(name + ".mlir") << loops(isKept);
+    std::vector<std::string> arguments{name + ".mlir", "-o", name + ".mjp", "--quiet"};
+    if (isF32)
+      arguments.push_back("--precision=f32");
+    Ran ran = runProgram(MJOLNIR_COMPILE, arguments);
+    if (ran.code != 0)
+      throw std::runtime_error(ran.err);
+    auto opened = Package::open(name + ".mjp");
+    if (!opened)
+      throw std::runtime_error(opened.error().message);
+    package.emplace(std::move(*opened));
+    auto made = Session::create(*package, 2);
+    if (!made)
+      throw std::runtime_error(made.error().message);
+    session.emplace(std::move(*made));
+  }
+  void run(const char *entry, const std::vector<Tensor> &inputs, const std::vector<Tensor> &outputs) {
+    auto error = session->run(*package->findEntry(entry), inputs, outputs);
+    if (error)
+      throw std::runtime_error(error->message);
+  }
+};
+
+TEST_P(StateTest, LoopsAreThoseOfACallerThatFeedsBack) {
+  const bool isF32 = *GetParam();
+  const std::string folder = temporaryFolder() + "/";
+  Loops kept(folder, true, isF32), fed(folder, false, isF32);
+  std::mt19937 random(9);
+  auto draw = [&](size_t count) {
+    std::vector<float> numbers(count);
+    for (float &number : numbers)
+      number = (int(random() % 256) - 128) / 64.0f;
+    return numbers;
+  };
+  auto row = [](std::vector<float> &data) { return Tensor(data.data(), kF32, {4, 16}); };
+  auto rows = [](std::vector<float> &data) { return Tensor(data.data(), kF32, {2, 2, 16}); };
+  auto cache = [](std::vector<float> &data) { return Tensor(data.data(), kF32, {6, 2, 16}); };
+  std::vector<float> x(64), other(64), memory(192);
+  for (int round = 0; round < 2; ++round) {
+    SCOPED_TRACE(round);
+    for (int step = 0; step < 10; ++step) {
+      SCOPED_TRACE(step);
+      if (step == 0 || step == 6) { // a value that is given, and on its way another
+        x = draw(64);
+        kept.run("begin", {row(x)}, {});
+      }
+      std::vector<float> v = draw(64), less(64), lessFed(64), xFed(64);
+      const std::vector<float> before = x;
+      kept.run("denoise", {row(v)}, {row(less)});
+      fed.run("denoise", {row(x), row(v)}, {row(lessFed), row(xFed)});
+      EXPECT_EQ(less, lessFed);
+      EXPECT_EQ(lessFed, xFed);
+      for (int i = 0; i < 64; ++i)
+        EXPECT_NEAR(less[i], before[i] * (1 - 0.1 * v[i]), isF32 ? 1e-6 : 0.03) << i;
+      x = xFed;
+
+      std::vector<float> query = draw(64), y(64), yFed(64), memoryFed(192);
+      kept.run("roll", {rows(query)}, {rows(y)});
+      fed.run("roll", {rows(query), cache(memory)}, {rows(yFed), cache(memoryFed)});
+      EXPECT_EQ(y, yFed);
+      for (int i = 0; i < 128; ++i)
+        EXPECT_EQ(memoryFed[i], memory[64 + i]) << i;
+      memory = memoryFed;
+      std::vector<double> expected = attend(query, memory.data(), 6);
+      for (size_t i = 0; i < y.size(); ++i)
+        EXPECT_NEAR(y[i], expected[i], isF32 ? 1e-5 : 0.03) << i;
+      if (step == 3) {
+        kept.run("swap", {}, {});
+        std::swap(x, other);
+      }
+    }
+    // Again from zeros, as a new session would.
+    ASSERT_FALSE(kept.session->reset());
+    std::fill(other.begin(), other.end(), 0);
+    std::fill(memory.begin(), memory.end(), 0);
   }
 }
 

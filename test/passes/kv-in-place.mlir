@@ -115,7 +115,7 @@ func.func @grows_reshaped(%past: tensor<1x6x2x4xf32>, %new: tensor<2x8xf32>) -> 
 // between two places that kernels can write from; another reader.
 // CHECK-LABEL: func.func @replaces_rows
 // CHECK: mj.concat
-// REMARK: remark: [Missed] State | Category:kv-in-place | Remark="result 0 of @replaces_rows holds argument 1 and new rows, 256 bytes that every call copies: some rows of the argument are dropped or replaced; return the new rows alone, or keep the cache in an !mj.kv"
+// REMARK: remark: [Missed] State | Category:kv-in-place | Remark="result 0 of @replaces_rows holds argument 1 and new rows, 256 bytes that every call copies: some rows of the argument are dropped or replaced; return the new rows alone, keep the cache in an !mj.kv, or, if its size stays, give both the name of a state (mj.state)"
 func.func @replaces_rows(%new: tensor<2x2x4xf32>, %past: tensor<8x2x4xf32>) -> tensor<8x2x4xf32> attributes {mj.entry} {
   %front = mj.slice %past from [0, 0, 0] by [1, 1, 1] : tensor<8x2x4xf32> -> tensor<4x2x4xf32>
   %back = mj.slice %past from [6, 0, 0] by [1, 1, 1] : tensor<8x2x4xf32> -> tensor<2x2x4xf32>

@@ -160,6 +160,7 @@ Json toJson(const runtime::PackageView &package) {
                                 {"bytes_per_page", pool->bytes_per_page()},
                                 {"window", pool->window()},
                                 {"own_tables", pool->own_tables()}});
+  json["states"] = program.states() ? bindingsOf(*program.states()) : Json::array();
   json["entries"] = Json::array();
   for (const fb::Entry *entry : *program.entries())
     json["entries"].push_back(toJson(*entry, program));

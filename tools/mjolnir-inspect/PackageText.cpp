@@ -77,6 +77,8 @@ std::string operandText(const fb::Operand &operand, const fb::Program &program, 
   case fb::Space::pool:
     return "pool " + text(program.kv_pools()->Get(operand.index())->name()) + "[" + std::to_string(operand.offset()) +
            " of each page]";
+  case fb::Space::state:
+    return "state " + text(program.states()->Get(operand.index())->name()) + range;
   }
   return "?";
 }
@@ -218,6 +220,14 @@ void printText(const runtime::PackageView &package, const std::string &stepsOf, 
                  bytesText(pool->bytes_per_page() / pool->page_size()) + " a token",
                  pool->window() ? "keeps the last " + std::to_string(pool->window()) + " tokens" : ""});
     pools.print(out);
+  }
+
+  if (program.states() && program.states()->size() != 0) {
+    out << "\nstates of a session\n";
+    Table states;
+    for (const fb::Binding *state : *program.states())
+      states.row({text(state->name()), typeText(state->dtype(), *state->shape())});
+    states.print(out);
   }
 
   if (program.weights()->size() != 0) {

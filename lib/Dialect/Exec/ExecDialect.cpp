@@ -259,6 +259,19 @@ LogicalResult PoolBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+LogicalResult StateOp::verify() {
+  auto type = dyn_cast<RankedTensorType>(getType());
+  if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
+    return emitOpError("is ") << getType() << "; a state is a tensor of a static shape";
+  return success();
+}
+
+LogicalResult StateBufferOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (!symbols.lookupNearestSymbolFrom<StateOp>(*this, getStateAttr()))
+    return emitOpError("refers to @") << getState() << ", which is no exec.state";
+  return success();
+}
+
 LogicalResult PartOp::verify() {
   auto entry = cast<EntryOp>((*this)->getParentOp());
   auto argument = dyn_cast<BlockArgument>(getBuffer());

@@ -52,6 +52,34 @@ void MjDialect::initialize() {
       >();
 }
 
+/// That states are tensors with names, each an argument once, a result once, and both of one type.
+static LogicalResult verifyStates(func::FuncOp function) {
+  llvm::StringMap<Type> arguments, results;
+  auto check = [&](Attribute attribute, Type type, StringRef role, unsigned index,
+                   llvm::StringMap<Type> &seen) -> LogicalResult {
+    if (!attribute)
+      return success();
+    auto name = dyn_cast<StringAttr>(attribute);
+    if (!name || name.empty() || !isa<RankedTensorType>(type))
+      return function.emitOpError("has the ")
+             << role << " " << index << " with 'mj.state', which wants a name, and a tensor that bears it";
+    if (!seen.try_emplace(name.getValue(), type).second)
+      return function.emitOpError("has the state '") << name.getValue() << "' as two " << role << "s";
+    return success();
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (failed(check(function.getArgAttr(index, kStateAttr), type, "argument", index, arguments)))
+      return failure();
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+    if (failed(check(function.getResultAttr(index, kStateAttr), type, "result", index, results)))
+      return failure();
+  for (const auto &result : results)
+    if (Type before = arguments.lookup(result.getKey()); before && before != result.getValue())
+      return function.emitOpError("takes the state '")
+             << result.getKey() << "' as " << before << " and returns it as " << result.getValue();
+  return success();
+}
+
 /// What a function must be to become an entry point, so that every pass may rely on it.
 static LogicalResult verifyEntry(Operation *op) {
   auto function = dyn_cast<func::FuncOp>(op);
@@ -81,7 +109,7 @@ static LogicalResult verifyEntry(Operation *op) {
   for (Type type : function.getResultTypes())
     if (!isa<RankedTensorType, KvType>(type))
       return function.emitOpError("is an entry, which returns ranked tensors and its KV cache, not ") << type;
-  return success();
+  return verifyStates(function);
 }
 
 LogicalResult MjDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {

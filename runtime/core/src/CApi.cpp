@@ -52,6 +52,10 @@ template <typename Body> mj_status guard(Body body) {
 
 Status invalid(std::string_view what) { return failure(MJ_ERROR_INVALID_ARGUMENT, what); }
 
+mj_binding_info describe(const Binding &binding) {
+  return {binding.name, binding.dtype, static_cast<int32_t>(binding.shape.size()), binding.shape.data(), binding.bytes};
+}
+
 mj_status describeBinding(const mj_package *package, size_t entry, size_t index, bool isInput, mj_binding_info *info) {
   return guard([&]() -> Status {
     if (!package || !info)
@@ -64,9 +68,7 @@ mj_status describeBinding(const mj_package *package, size_t entry, size_t index,
     if (index >= list.size())
       return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no ", isInput ? "input " : "output ", index, "; entry ",
                      quote(package->package->entry(entry).name()->string_view()), " has ", list.size());
-    const Binding &binding = list[index];
-    *info = {binding.name, binding.dtype, static_cast<int32_t>(binding.shape.size()), binding.shape.data(),
-             binding.bytes};
+    *info = describe(list[index]);
     return Status::ok();
   });
 }
@@ -217,6 +219,20 @@ mj_status mj_package_kv(const mj_package *package, mj_kv_info *info) {
   });
 }
 
+size_t mj_package_state_count(const mj_package *package) { return package ? package->package->states().size() : 0; }
+
+mj_status mj_package_state(const mj_package *package, size_t state, mj_binding_info *info) {
+  return guard([&]() -> Status {
+    if (!package || !info)
+      return invalid("a null pointer where a package and a place for its answer are needed");
+    if (state >= package->package->states().size())
+      return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no state ", state, "; the package has ",
+                     package->package->states().size());
+    *info = describe(package->package->states()[state]);
+    return Status::ok();
+  });
+}
+
 mj_status mj_session_create(const mj_package *package, const mj_session_options *options, mj_session **session) {
   return guard([&]() -> Status {
     if (!package || !session)
@@ -314,6 +330,24 @@ int mj_session_is_asynchronous(const mj_session *session) {
 
 uint64_t mj_session_capture_nanoseconds(const mj_session *session) {
   return session ? session->session->captureNanoseconds() : 0;
+}
+
+mj_status mj_session_reset(mj_session *session) {
+  return guard([&]() -> Status { return session ? session->session->reset() : invalid("the session is null"); });
+}
+
+mj_status mj_session_read_state(mj_session *session, size_t state, const DLTensor *tensor) {
+  return guard([&]() -> Status {
+    return session && tensor ? session->session->readState(state, *tensor)
+                             : invalid("a null pointer where a session and a tensor are needed");
+  });
+}
+
+mj_status mj_session_write_state(mj_session *session, size_t state, const DLTensor *tensor) {
+  return guard([&]() -> Status {
+    return session && tensor ? session->session->writeState(state, *tensor)
+                             : invalid("a null pointer where a session and a tensor are needed");
+  });
 }
 
 mj_status mj_session_set_profiling(mj_session *session, int what) {

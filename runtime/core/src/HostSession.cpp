@@ -70,6 +70,12 @@ Status HostSession::allocate() {
       return status;
     memory.pools.push_back(pools_.back().data());
   }
+  for (size_t i = 0; i < package_.states().size(); ++i) {
+    states_.emplace_back();
+    if (Status status = Memory::allocate(package_.states()[i].bytes, stateText(i), states_.back()))
+      return status;
+    memory.states.push_back(states_.back().data());
+  }
   plans_.reserve(package_.entryCount());
   for (size_t i = 0; i < package_.entryCount(); ++i) {
     plans_.emplace_back(package_, i, memory);
@@ -104,6 +110,18 @@ Status HostSession::startRun(const Run &run) {
     const Binding &next = bindings.outputs[nextTokensOutput(run.entry)];
     std::memcpy(fedTokens_.data(), outputAddresses_[nextTokensOutput(run.entry)], next.bytes);
   }
+  return Status::ok();
+}
+
+Status HostSession::clearStates() {
+  for (Memory &state : states_)
+    std::memset(state.data(), 0, state.bytes());
+  return Status::ok();
+}
+
+Status HostSession::copyState(size_t state, const Place &tensor, bool isWrite) {
+  uint8_t *own = states_[state].data();
+  std::memcpy(isWrite ? own : tensor.address, isWrite ? tensor.address : own, states_[state].bytes());
   return Status::ok();
 }
 

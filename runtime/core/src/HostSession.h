@@ -28,6 +28,8 @@ private:
   Status allocate();
   Status startRun(const Run &run) override;
   Status finishRun(const Run &) override { return Status::ok(); }
+  Status clearStates() override;
+  Status copyState(size_t state, const Place &tensor, bool isWrite) override;
   Status runSteps(SessionPlan &plan);
   Status checkFedTokens(size_t index) const;
   void runStep(const PlannedStep &step);
@@ -35,7 +37,7 @@ private:
   const HostDevice &device_;
   std::unique_ptr<ThreadPool> threads_;
   Memory arena_, scratch_; // scratch: outputs that the caller does not want
-  std::vector<Memory> pools_;
+  std::vector<Memory> pools_, states_;
   std::vector<SessionPlan> plans_; // by entry
   std::vector<uint8_t *> inputAddresses_, outputAddresses_;
   std::vector<int32_t> fedTokens_; // next_tokens of the last run of a ragged entry that can be continued

@@ -76,6 +76,8 @@ void Package::describeBindings() {
   };
   for (const fb::Entry *entry : *program().entries())
     bindings_.push_back({describe(*entry->inputs()), describe(*entry->outputs())});
+  if (program().states())
+    states_ = describe(*program().states());
 }
 
 } // namespace mjolnir::runtime

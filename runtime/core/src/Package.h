@@ -16,7 +16,7 @@
 
 namespace mjolnir::runtime {
 
-/// An input or output of an entry, in DLPack's terms.
+/// An input or output of an entry, or a state, in DLPack's terms.
 struct Binding {
   const char *name = nullptr;
   DLDataType dtype = {};
@@ -38,6 +38,7 @@ public:
   const Device &device() const { return *device_; }
   const Phases &phases() const { return phases_; }
   const EntryBindings &bindings(size_t entry) const { return bindings_[entry]; }
+  const std::vector<Binding> &states() const { return states_; }
   size_t entryCount() const { return bindings_.size(); }
   const fb::Entry &entry(size_t index) const { return *program().entries()->Get(static_cast<uint32_t>(index)); }
 
@@ -48,6 +49,7 @@ private:
   PackageView view_;
   std::unique_ptr<Device> device_;
   std::vector<EntryBindings> bindings_;
+  std::vector<Binding> states_;
   Phases phases_;
 };
 

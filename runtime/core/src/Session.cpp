@@ -298,6 +298,27 @@ Status Session::wait() {
   return status;
 }
 
+Status Session::reset() {
+  if (underWay_ > 0)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "runs that were started are under way: ", underWay_,
+                   "; wait for them before mj_session_reset");
+  canBeContinued_ = false;
+  return clearStates();
+}
+
+Status Session::moveState(size_t state, const DLTensor &tensor, bool isWrite) {
+  if (state >= package_.states().size())
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "there is no state ", state, "; the package has ",
+                   package_.states().size());
+  if (underWay_ > 0)
+    return failure(MJ_ERROR_INVALID_ARGUMENT, "runs that were started are under way: ", underWay_,
+                   "; wait for them before ", stateText(state), " is ", isWrite ? "written" : "read");
+  Place place;
+  if (Status status = checkTensor("state", package_.states()[state], tensor, place))
+    return status;
+  return copyState(state, place, isWrite);
+}
+
 void Session::setProfiling(mj_profiling what) {
   profiling_ = what;
   profiledSteps_ = 0;

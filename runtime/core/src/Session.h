@@ -34,6 +34,11 @@ public:
   virtual uint64_t captureNanoseconds() const { return 0; }
   const Phases &phases() const { return phases_; }
 
+  /// As mj_session_reset, mj_session_read_state and mj_session_write_state.
+  Status reset();
+  Status readState(size_t state, const DLTensor &tensor) { return moveState(state, tensor, false); }
+  Status writeState(size_t state, const DLTensor &tensor) { return moveState(state, tensor, true); }
+
   /// Told after each step of a run, with the addresses of its operands, while it is set: for tools that look into a
   /// run. Only sessions on device `host` take one; false from the others.
   using StepObserver = std::function<void(size_t step, void *const *operands)>;
@@ -83,6 +88,12 @@ protected:
   /// Waits for a run that was started and fills its outputs.
   virtual Status finishRun(const Run &run) = 0;
 
+  /// Makes all states zeros; copies one to or from a tensor that has been checked. No run is under way.
+  virtual Status clearStates() = 0;
+  virtual Status copyState(size_t state, const Place &tensor, bool isWrite) = 0;
+  /// What to call a state in a message.
+  std::string stateText(size_t state) const { return "state " + quote(package_.states()[state].name); }
+
   /// Whether a run of this entry can be continued without the host: it draws one token for each that it takes.
   bool feedsItself(size_t entry) const { return entries_[entry].feedsItself; }
   size_t tokensInput(size_t entry) const { return entries_[entry].raggedInputs[RaggedTokens]; }
@@ -112,6 +123,7 @@ private:
   Status bindTensors(const Run &run, const DLTensor *const *inputs, const DLTensor *const *outputs);
   Status checkTensor(const char *role, const Binding &binding, const DLTensor &tensor, Place &place) const;
   Status checkRagged(const Run &run);
+  Status moveState(size_t state, const DLTensor &tensor, bool isWrite);
 
   const DLDeviceType deviceType_;
   const uint32_t deviceAlignment_;

@@ -58,6 +58,9 @@ void SessionPlan::place(void **where, const fb::Operand &operand, const Package 
   case fb::Space::pool:
     *where = memory.pools[operand.index()] + operand.offset();
     break;
+  case fb::Space::state:
+    *where = memory.states[operand.index()] + operand.offset();
+    break;
   }
 }
 

@@ -16,7 +16,7 @@ namespace mjolnir::runtime {
 struct SessionMemory {
   uint8_t *arena = nullptr;
   const uint8_t *weights = nullptr;
-  std::vector<uint8_t *> pools;
+  std::vector<uint8_t *> pools, states;
 };
 
 /// A launch; a copy: then the operands are destination and source; or a call of a library, whose operands are those of

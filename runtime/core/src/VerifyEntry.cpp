@@ -298,6 +298,17 @@ Status EntryVerifier::operand(const std::string &name, const fb::Operand &operan
     if (operand.offset() % alignment != 0)
       return malformed(name, " is at ", operand.offset(), " of a KV page, not at a multiple of ", alignment);
     return Status::ok();
+  case fb::Space::state: {
+    const uint32_t count = program.states() ? program.states()->size() : 0;
+    if (Status status = index("state", count))
+      return status;
+    const fb::Binding &state = *program.states()->Get(operand.index());
+    memory = "state " + quote(state.name()->string_view());
+    limit = format::elementBytes(state.dtype());
+    for (uint64_t extent : *state.shape()) // verified: it does not overflow
+      limit *= extent;
+    break;
+  }
   default:
     return malformed(name, " is in the unknown space ", unsigned(operand.space()));
   }

@@ -43,7 +43,7 @@ public:
   Status run() {
     for (auto step : {&ProgramVerifier::target, &ProgramVerifier::images, &ProgramVerifier::kernels,
                       &ProgramVerifier::weightsMember, &ProgramVerifier::weights, &ProgramVerifier::pools,
-                      &ProgramVerifier::libraries, &ProgramVerifier::entries})
+                      &ProgramVerifier::libraries, &ProgramVerifier::states, &ProgramVerifier::entries})
       if (Status status = (this->*step)())
         return status;
     return Status::ok();
@@ -58,6 +58,7 @@ private:
   Status weights();
   Status pools();
   Status libraries();
+  Status states();
   Status entries();
 
   const fb::Program &program;
@@ -260,6 +261,21 @@ Status ProgramVerifier::libraries() {
     if (view(library.name()) != CublasLtName)
       return failure(MJ_ERROR_UNSUPPORTED, "the package calls the library ", quote(view(library.name())),
                      ", which this runtime does not know; it knows '", CublasLtName, "'");
+  }
+  return Status::ok();
+}
+
+Status ProgramVerifier::states() {
+  Names seen;
+  for (uint32_t i = 0; program.states() && i < program.states()->size(); ++i) {
+    const fb::Binding &state = *program.states()->Get(i);
+    if (Status status = verifyName(concat("state ", i), state.name()))
+      return status;
+    if (!seen.insert(view(state.name())).second)
+      return malformed("two states are called ", quote(view(state.name())));
+    uint64_t bytes = 0;
+    if (Status status = verifyShape("state " + quote(view(state.name())), state.dtype(), *state.shape(), bytes))
+      return status;
   }
   return Status::ok();
 }

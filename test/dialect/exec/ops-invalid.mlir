@@ -420,3 +420,15 @@ exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec
   %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
   exec.return %r : tensor<4x3xf32>
 }
+
+// -----
+
+// expected-error@+1 {{is 'tensor<?xf32>'; a state is a tensor of a static shape}}
+exec.state @x : tensor<?xf32>
+
+// -----
+
+exec.entry @main inputs [] outputs [] {
+  // expected-error@+1 {{refers to @x, which is no exec.state}}
+  %x = exec.state_buffer @x
+}

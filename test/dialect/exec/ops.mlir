@@ -84,3 +84,14 @@ exec.kernel @call schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #e
   %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
   exec.return %r : tensor<4x3xf32>
 }
+
+// CHECK: exec.state @x : tensor<16xf32>
+exec.state @x : tensor<16xf32>
+
+// CHECK: exec.entry @kept
+exec.entry @kept arena 64 align 64 inputs [] outputs [] {
+  // CHECK-NEXT: %{{.*}} = exec.state_buffer @x
+  %x = exec.state_buffer @x
+  %s = exec.arena_buffer 64 at 0
+  exec.launch @split(%x, %x, %s)
+}

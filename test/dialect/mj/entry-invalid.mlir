@@ -83,3 +83,31 @@ module attributes {mj.page_size = 0 : i64} {
 // expected-error@+1 {{needs a positive number of tokens as 'mj.page_size'}}
 module attributes {mj.page_size = "16"} {
 }
+
+// -----
+
+// expected-error@+1 {{has the argument 0 with 'mj.state', which wants a name, and a tensor that bears it}}
+func.func @main(%x: tensor<4xf32> {mj.state = 4 : i64}) attributes {mj.entry} {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{has the result 0 with 'mj.state', which wants a name, and a tensor that bears it}}
+func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32> {mj.state = ""}) attributes {mj.entry} {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{has the state 'x' as two arguments}}
+func.func @main(%x: tensor<4xf32> {mj.state = "x"}, %y: tensor<4xf32> {mj.state = "x"}) attributes {mj.entry} {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{takes the state 'x' as 'tensor<4xf32>' and returns it as 'tensor<2xf32>'}}
+func.func @main(%x: tensor<4xf32> {mj.state = "x"}, %y: tensor<2xf32>) -> (tensor<2xf32> {mj.state = "x"}) attributes {mj.entry} {
+  return %y : tensor<2xf32>
+}

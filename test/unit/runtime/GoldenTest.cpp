@@ -16,6 +16,8 @@ namespace {
 
 constexpr char Golden10[] = MJOLNIR_TEST_GOLDEN "/1.0/test.mjp";
 constexpr char Golden11[] = MJOLNIR_TEST_GOLDEN "/1.1/test.mjp";
+constexpr char Golden12[] = MJOLNIR_TEST_GOLDEN "/1.2/test.mjp";
+constexpr char Golden14[] = MJOLNIR_TEST_GOLDEN "/1.4/test.mjp";
 
 TEST(Golden, Format10IsRead) {
   runtime::MappedFile file;
@@ -75,6 +77,38 @@ TEST(Golden, CallsOfFormat13AreRead) {
   EXPECT_EQ(call->alpha(), 1.0f);
 }
 
+TEST(Golden, Format12IsRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(Golden12);
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_major(), 1u);
+  EXPECT_EQ(view.program().version_minor(), 2u);
+  ASSERT_EQ(view.program().kv_pools()->size(), 2u);
+  EXPECT_TRUE(view.program().kv_pools()->Get(1)->own_tables());
+  EXPECT_EQ(view.program().kv_pools()->Get(1)->window(), 8u);
+  EXPECT_EQ(view.program().entries()->Get(Step)->inputs()->Get(12)->name()->str(), "window_slots");
+  EXPECT_FALSE(view.program().states()) << "what came later is not there";
+}
+
+TEST(Golden, Format14IsRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(Golden14);
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_major(), 1u);
+  EXPECT_EQ(view.program().version_minor(), 4u);
+  ASSERT_TRUE(view.program().states());
+  ASSERT_EQ(view.program().states()->size(), 1u);
+  EXPECT_EQ(view.program().states()->Get(0)->name()->str(), "x");
+  const fb::Launch &add = *view.program().entries()->Get(Tick)->steps()->Get(0)->kind_as_Launch();
+  EXPECT_EQ(add.operands()->Get(0)->space(), fb::Space::state);
+}
+
 class GoldenRuns : public testing::TestWithParam<const char *> {};
 
 TEST_P(GoldenRuns, AsItWasWritten) {
@@ -100,7 +134,9 @@ TEST_P(GoldenRuns, AsItWasWritten) {
 #endif
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GoldenRuns, testing::Values(Golden10, Golden11),
-                         [](const auto &info) { return info.index == 0 ? "Format10" : "Format11"; });
+INSTANTIATE_TEST_SUITE_P(Formats, GoldenRuns, testing::Values(Golden10, Golden11, Golden12, Golden14),
+                         [](const auto &info) {
+                           return std::string("Format1") + "0124"[info.index];
+                         });
 
 } // namespace

@@ -47,13 +47,32 @@ struct ProgramCase {
   mj_status code = MJ_ERROR_MALFORMED;
 };
 
+/// Gives the program a state of a session, and entry affine a step that copies `bytes` of state `index` to its output.
+void useState(ProgramT &p, const char *name, uint32_t index = 0, uint64_t bytes = 1024) {
+  p.states.push_back(std::make_unique<fb::BindingT>(*p.entries[Affine]->inputs[0]));
+  p.states.back()->name = name;
+  fb::CopyT &copy = *p.entries[Affine]->steps[2]->kind.AsCopy();
+  copy.source = std::make_unique<fb::Operand>(fb::Space::state, index, 0, bytes);
+  copy.destination = std::make_unique<fb::Operand>(fb::Space::output, 1, 0, bytes);
+}
+
 const ProgramCase ProgramCases[] = {
+    // ---- states ----
+    {"state-nameless", "state 0 has no name", [](ProgramT &p) { useState(p, ""); }},
+    {"state-twice", "two states are called 'x'", [](ProgramT &p) { useState(p, "x"), useState(p, "x"); }},
+    {"state-empty", "state 'x': dimension 0 is 0", [](ProgramT &p) { useState(p, "x"), p.states[0]->shape[0] = 0; }},
+    {"state-unknown", "entry 'affine' step 2 source is state 1, but there are 1",
+     [](ProgramT &p) { useState(p, "x", 1); }},
+    {"state-of-none", "entry 'affine' step 2 source is state 0, but there are 0",
+     [](ProgramT &p) { useState(p, "x"), p.states.clear(); }},
+    {"state-too-small", "is 1024 bytes at 0 of state 'x', which has 512",
+     [](ProgramT &p) { useState(p, "x"), p.states[0]->shape[0] = 2; }},
     // ---- version and target ----
-    {"version-newer-major", "the package has format 2.3; this runtime reads 1.0 to 1.3: it needs a newer runtime",
+    {"version-newer-major", "the package has format 2.4; this runtime reads 1.0 to 1.4: it needs a newer runtime",
      [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
-    {"version-newer-minor", "the package has format 1.4; this runtime reads 1.0 to 1.3: it needs a newer runtime",
-     [](ProgramT &p) { p.version_minor = 4; }, MJ_ERROR_VERSION},
-    {"version-older-major", "the package has format 0.3; this runtime reads 1.0 to 1.3: compile it again",
+    {"version-newer-minor", "the package has format 1.5; this runtime reads 1.0 to 1.4: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 5; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.4; this runtime reads 1.0 to 1.4: compile it again",
      [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
     {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
      MJ_ERROR_UNSUPPORTED},

@@ -267,6 +267,19 @@ fb::ProgramT makeCallProgram(const CallOptions &options) {
   return program;
 }
 
+fb::ProgramT makeStateProgram() {
+  fb::ProgramT program = makeProgram();
+  program.states.push_back(binding("x", DType::f32, {4, 64}));
+  auto tick = entry("tick");
+  tick->inputs.push_back(binding("a", DType::f32, {4, 64}));
+  tick->outputs.push_back(binding("y", DType::f32, {4, 64}));
+  tick->steps.push_back(
+      launch(Add, 4, {{Space::state, 0, 0, 1024}, {Space::state, 0, 0, 1024}, {Space::input, 0, 0, 1024}}));
+  tick->steps.push_back(copy({Space::state, 0, 0, 1024}, {Space::output, 0, 0, 1024}));
+  program.entries.push_back(std::move(tick));
+  return program;
+}
+
 std::string weightBytes(size_t index) {
   if (index == 1)
     return "odd";

@@ -43,6 +43,11 @@ struct CallOptions {
 fb::ProgramT makeCallProgram(const CallOptions &options = {});
 enum : size_t { Multiply = 4 };
 
+/// makeProgram() with a state of a session, `x` f32[4,64], and one more entry:
+///   tick: a f32[4,64] -> y f32[4,64]; adds a to x, where it lies, and returns what x is then
+fb::ProgramT makeStateProgram();
+enum : size_t { Tick = 4 };
+
 /// The bytes of weight `index` of makeProgram() or makeBigProgram().
 std::string weightBytes(size_t index);
 

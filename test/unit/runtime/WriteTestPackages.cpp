@@ -11,7 +11,7 @@ using namespace mjolnir::test;
 
 /// The good program with what minor versions brought since it was first kept.
 static mjolnir::fb::ProgramT makeGolden() {
-  mjolnir::fb::ProgramT program = makeProgram();
+  mjolnir::fb::ProgramT program = makeStateProgram(); // 1.4: a state of a session
   // 1.1: steps that name what they wait for, entries that no graph replays, pools that keep a window.
   for (size_t step : {1, 2}) {
     program.entries[Affine]->steps[step]->waits = mjolnir::fb::Waits::named;
@@ -19,6 +19,19 @@ static mjolnir::fb::ProgramT makeGolden() {
   }
   program.entries[Count]->graph = false;
   program.kv_pools[0]->window = 8;
+  // 1.2: a pool that has block tables and slots of its own.
+  auto pool = std::make_unique<mjolnir::fb::KvPoolT>(*program.kv_pools[0]);
+  pool->name = "kv_window";
+  pool->own_tables = true;
+  program.kv_pools.push_back(std::move(pool));
+  for (const char *name : {"block_tables", "slots"})
+    for (const auto &input : program.entries[Step]->inputs)
+      if (input->name == name) {
+        auto binding = std::make_unique<mjolnir::fb::BindingT>(*input);
+        binding->name = std::string("window_") + name;
+        program.entries[Step]->inputs.push_back(std::move(binding));
+        break;
+      }
   return program;
 }
 

@@ -115,6 +115,16 @@ def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
   }];
 }
 
+def Exec_StateOp : Exec_Op<"state", [Symbol]> {
+  let summary = "a tensor that a session keeps between runs";
+  let description = [{
+    Zeros when the session is made; then what the last launch or copy of a run left there. All entries see the same one.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type);
+  let assemblyFormat = "$sym_name `:` $type attr-dict";
+  let hasVerifier = 1;
+}
+
 def Exec_ImageOp : Exec_Op<"image", [Symbol]> {
   let summary = "compiled kernels";
   let description = [{ The bytes of a member of the package that holds kernels: for the host an ELF shared object. }];
@@ -200,6 +210,14 @@ def Exec_PoolBufferOp : Exec_Op<"pool_buffer", [
   let arguments = (ins FlatSymbolRefAttr:$pool, I64Attr:$offset);
   let results = (outs Exec_BufferType:$result);
   let assemblyFormat = "$pool `at` $offset attr-dict";
+}
+
+def Exec_StateBufferOp : Exec_Op<"state_buffer", [
+    Pure, HasParent<"EntryOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the memory of an exec.state";
+  let arguments = (ins FlatSymbolRefAttr:$state);
+  let results = (outs Exec_BufferType:$result);
+  let assemblyFormat = "$state attr-dict";
 }
 
 def Exec_PartOp : Exec_Op<"part", [Pure, HasParent<"EntryOp">]> {

@@ -126,6 +126,11 @@ typedef struct mj_kv_window_info {
 } mj_kv_window_info;
 MJ_API mj_status mj_package_kv_window(const mj_package *package, mj_kv_window_info *info);
 
+/// Tensors that a session keeps between runs: what entries leave there, the next run of any entry finds there. Zeros
+/// when the session is made.
+MJ_API size_t mj_package_state_count(const mj_package *package);
+MJ_API mj_status mj_package_state(const mj_package *package, size_t state, mj_binding_info *info);
+
 // ---- session ----
 
 typedef struct mj_session mj_session;
@@ -192,6 +197,13 @@ MJ_API int mj_session_is_asynchronous(const mj_session *session);
 /// Nanoseconds that the session has spent on making graphs, when it was created and when entries first ran; 0 where
 /// there are none.
 MJ_API uint64_t mj_session_capture_nanoseconds(const mj_session *session);
+
+/// Makes all states of the session zeros, as when it was made; no run is under way. What its KV pages hold stays.
+MJ_API mj_status mj_session_reset(mj_session *session);
+/// Copies a state to a tensor, or a tensor to a state: of its dtype and shape, where tensors of a run may be. No run is
+/// under way.
+MJ_API mj_status mj_session_read_state(mj_session *session, size_t state, const DLTensor *tensor);
+MJ_API mj_status mj_session_write_state(mj_session *session, size_t state, const DLTensor *tensor);
 
 /// What is timed: nothing; the steps of a run, one after the other (two clock reads a step; no graphs); on a device of
 /// its own clock, the run as a whole, as it is without timing (the host has the steps only).

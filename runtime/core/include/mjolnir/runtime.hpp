@@ -213,6 +213,13 @@ public:
     return std::nullopt;
   }
 
+  /// As mj_session_reset: all states become zeros.
+  std::optional<Error> reset() {
+    if (mj_status code = mj_session_reset(get()))
+      return detail::lastError(code);
+    return std::nullopt;
+  }
+
   void setProfiling(bool on) { (void)mj_session_set_profiling(get(), on ? MJ_PROFILE_STEPS : MJ_PROFILE_OFF); }
   /// The steps of the last run; valid until the next.
   std::pair<const mj_step_profile *, size_t> profile() const {

@@ -69,6 +69,8 @@ CudaSession::~CudaSession() {
     memory->free();
   for (DeviceMemory &pool : pools_)
     pool.free();
+  for (DeviceMemory &state : states_)
+    state.free();
 }
 
 Status CudaSession::allocateMemory() {
@@ -87,6 +89,8 @@ Status CudaSession::allocateMemory() {
   memory.arena = arena_.data();
   memory.weights = device_.weights();
   if (Status status = allocatePools(memory))
+    return status;
+  if (Status status = allocateStates(memory))
     return status;
   entries_.reserve(package_.entryCount());
   for (size_t i = 0; i < package_.entryCount(); ++i) {
@@ -139,6 +143,43 @@ Status CudaSession::allocatePools(SessionMemory &memory) {
     memory.pools.push_back(pools_.back().data());
   }
   return Status::ok();
+}
+
+Status CudaSession::allocateStates(SessionMemory &memory) {
+  for (size_t i = 0; i < package_.states().size(); ++i) {
+    states_.emplace_back();
+    if (Status status = DeviceMemory::allocate(driver_, package_.states()[i].bytes, stateText(i), states_.back()))
+      return status;
+    memory.states.push_back(states_.back().data());
+  }
+  return queueClearing();
+}
+
+Status CudaSession::queueClearing() {
+  for (size_t i = 0; i < states_.size(); ++i)
+    if (Status status = driver_.check(driver_.memorySet(states_[i].pointer(), 0, package_.states()[i].bytes, stream_),
+                                      "clearing ", stateText(i)))
+      return status;
+  return Status::ok();
+}
+
+Status CudaSession::clearStates() {
+  Scope scope(driver_, device_.context());
+  if (Status status = queueClearing())
+    return status;
+  return driver_.check(driver_.streamSynchronize(stream_), "clearing the session's states");
+}
+
+Status CudaSession::copyState(size_t state, const Place &tensor, bool isWrite) {
+  Scope scope(driver_, device_.context());
+  const DevicePointer own = states_[state].pointer(), there = reinterpret_cast<DevicePointer>(tensor.address);
+  const uint64_t bytes = package_.states()[state].bytes;
+  Result result = tensor.onDevice ? driver_.copyOnDevice(isWrite ? own : there, isWrite ? there : own, bytes, stream_)
+                  : isWrite       ? driver_.copyToDevice(own, tensor.address, bytes, stream_)
+                                  : driver_.copyToHost(tensor.address, own, bytes, stream_);
+  if (Status status = driver_.check(result, isWrite ? "writing " : "reading ", stateText(state)))
+    return status;
+  return driver_.check(driver_.streamSynchronize(stream_), isWrite ? "writing " : "reading ", stateText(state));
 }
 
 Status CudaSession::allocateLanes(uint64_t inputBytes, uint64_t smallBytes) {

@@ -60,6 +60,10 @@ private:
 
   Status allocateMemory();
   Status allocatePools(SessionMemory &memory);
+  Status allocateStates(SessionMemory &memory);
+  Status queueClearing();
+  Status clearStates() override;
+  Status copyState(size_t state, const Place &tensor, bool isWrite) override;
   Status allocateLanes(uint64_t inputBytes, uint64_t smallBytes);
   Status prepareCalls();
   Status chooseAlgorithm(const PlannedStep &step, const std::string &key, cuda::LtMatmul &matmul);
@@ -90,7 +94,7 @@ private:
   // and that of the one behind it.
   cuda::Event ends_[Lanes + 1] = {};
   unsigned nextEnd_ = 0;
-  std::vector<cuda::DeviceMemory> pools_;
+  std::vector<cuda::DeviceMemory> pools_, states_;
   std::vector<Entry> entries_;
   std::map<std::string, std::unique_ptr<cuda::LtMatmul>> matmuls_; // of libraries, by key
   std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the run that is being started, on the device

@@ -13,7 +13,7 @@ namespace mjolnir::format {
 
 // The package format. See the version rule in program.fbs.
 constexpr uint32_t VersionMajor = 1;
-constexpr uint32_t VersionMinor = 3;
+constexpr uint32_t VersionMinor = 4;
 
 constexpr char ProgramMember[] = "program.fb";
 constexpr char WeightsMember[] = "weights.safetensors";
