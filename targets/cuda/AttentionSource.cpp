@@ -243,6 +243,7 @@ LogicalResult AttentionPrinter::printDecode() {
   auto appends = context.block().getOps<mj::KvAppendOp>();
   mj::KvAppendOp append = appends.empty() ? mj::KvAppendOp() : *appends.begin();
   int64_t splits = context.parameter("splits"), stages = context.parameter("stages");
+  source.letsNextStartLate = context.parameter("late");
   int64_t elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8, warps = context.parameter("threads") / 32;
   if (stages == 0)
     return printPlainDecode();

@@ -154,9 +154,9 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
         os << (isWritten ? "" : "const ") << element << " *" << context.nameOf(operand);
       },
       ",\n    ");
-  os << ") {\n  extern __shared__ __align__(" << source.alignment << ") uint8_t shared[];\n  letNextStart();\n"
-     << context.beforeWait << "  waitForInputs();\n"
-     << context.body << "}\n";
+  os << ") {\n  extern __shared__ __align__(" << source.alignment << ") uint8_t shared[];\n"
+     << (source.letsNextStartLate ? "" : "  letNextStart();\n") << context.beforeWait << "  waitForInputs();\n"
+     << (source.letsNextStartLate ? "  letNextStart();\n" : "") << context.body << "}\n";
   return source;
 }
 

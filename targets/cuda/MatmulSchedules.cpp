@@ -44,6 +44,33 @@ SmallVector<MatmulColumns> cuda::findMatmulColumns(Block &body) {
   return result;
 }
 
+RowsInMemory cuda::findRowsInMemory(Value x) {
+  RowsInMemory rows;
+  Value value = x;
+  rows.norm = value.getDefiningOp<mj::NormOp>();
+  if (mj::NormOp norm = rows.norm) {
+    if (norm.getKind() != mj::NormKind::rms || norm.getBias() ||
+        (norm.getWeight() && !isa<BlockArgument>(norm.getWeight())))
+      return {};
+    value = norm.getX();
+  }
+  if (auto gather = value.getDefiningOp<mj::GatherOp>()) {
+    value = gather.getTable();
+    rows.ids = gather.getIndices();
+    if (!isa<BlockArgument>(rows.ids) || !tensorOf(rows.ids).getElementType().isInteger(32))
+      return {};
+  }
+  if (!isa<BlockArgument>(value) || !tensorOf(value).getElementType().isBF16() || tensorOf(value).getRank() != 2)
+    return {};
+  rows.memory = value;
+  return rows;
+}
+
+bool RowsInMemory::canBeCopied() const {
+  mj::NormOp op = norm;
+  return memory && (!op || !op.getWeight() || tensorOf(op.getWeight()).getElementType().isBF16());
+}
+
 /// What the tiles of all matmuls of a region have to hold.
 namespace {
 struct MatmulShape {
@@ -69,67 +96,150 @@ static MatmulShape getShape(ArrayRef<MatmulColumns> sets) {
   return shape;
 }
 
-/// What is not left to chooseSmall.
+/// What is not left to SmallMatmulChoice.
 namespace {
 struct SmallWishes {
-  std::optional<int64_t> splits = {}, columns = {}, groupColumns = {}, slices = {};
+  std::optional<int64_t> splits = {}, columns = {}, groupColumns = {}, slices = {}, shares = {};
   int64_t stageBytes = 8 << 10;
 };
 } // namespace
 
-/// A block on every multiprocessor, with as many columns as that takes. Rows of x that are many are divided among the
-/// blocks of a cluster along K, so that not every block reads all of them.
-static mj::ScheduleAttr chooseSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile,
-                                    const SmallWishes &wishes = {}) {
-  constexpr int64_t octet = 8;      // columns that half an mma.m16n8k16 takes
-  constexpr int64_t mostWarps = 12; // measured: enough to hide each other's latency, few enough to add up
-  constexpr int64_t shortestSlice = 128;
-  const int64_t stageBytes = wishes.stageBytes;
-  // Rows of x in a block: so few that weights on their way and the next kernel's blocks fit beside them.
-  int64_t xBytes = std::min<int64_t>(64 << 10, profile.sharedBytesPerBlock / 3);
-  auto divides = [&](int64_t parts) { return shape.k % (parts * 32) == 0; };
-  int64_t splits = 1;
-  while (profile.hasClusters && splits < 8 && shape.rows * (shape.k / splits) * 2 > xBytes && divides(2 * splits))
-    splits *= 2;
-  splits = wishes.splits.value_or(splits);
-  int64_t blocks = profile.processors * profile.smallMatmulBlocks;
-  int64_t columns = llvm::alignTo(llvm::divideCeil(shape.columns * splits, blocks), octet);
-  columns = wishes.columns.value_or(columns);
-  int64_t groupColumns = shape.widest == 1 && columns % 16 == 0 ? 16 : 8;
-  groupColumns = wishes.groupColumns.value_or(groupColumns);
-  int64_t groups = columns / groupColumns;
-  int64_t slices = 1;
-  for (int64_t candidate = 2; candidate * groups <= mostWarps; ++candidate)
-    if (divides(splits * candidate) && shape.k / splits / candidate >= shortestSlice)
-      slices = candidate;
-  slices = wishes.slices.value_or(slices);
-  int64_t warps = groups * slices <= mostWarps ? groups * slices : profile.smallMatmulThreads / 32;
-  // A quarter is left to the next kernel's first stage.
-  int64_t budget =
-      std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks) * 3 / 4 -
-      shape.rows * (shape.k / splits + 32) * 2;
-  // Sums that cannot take the place of the weights.
-  if ((slices > 1 || splits > 1) && groups * slices > warps)
-    budget -= warps * (groupColumns * shape.widest + 4) * shape.rows * 4;
-  int64_t sliceK = shape.k / splits / slices, stageK = sliceK, stages = 1;
-  int64_t rowBytes = groupColumns * shape.widest * shape.weightBytes, warpBytes = budget / warps;
-  auto bytesOf = [&](int64_t k) { return rowBytes * (k + 32); };
-  if (sliceK % 32 || bytesOf(sliceK) > std::min(warpBytes, 2 * stageBytes) || groups * slices > warps) {
-    stageK = std::min<int64_t>(llvm::alignTo(sliceK, 32), std::max<int64_t>(stageBytes / rowBytes / 32 * 32, 32));
-    while (2 * bytesOf(stageK) > warpBytes && stageK > 32)
-      stageK = llvm::alignTo(stageK / 2, 32);
-    int64_t items = llvm::divideCeil(sliceK, stageK) * llvm::divideCeil(groups * slices, warps);
-    stages = std::min<int64_t>({warpBytes / bytesOf(stageK), items, 8}); // none: rows of x that leave no room
-  }
+SmallMatmulTile::SmallMatmulTile(mj::ScheduleAttr schedule)
+    : columns(getParameter(schedule, "columns")), groupColumns(getParameter(schedule, "group_columns")),
+      late(getParameter(schedule, "late")), slices(getParameter(schedule, "slices")),
+      splits(getParameter(schedule, "splits")), shares(getParameter(schedule, "shares")),
+      stageK(getParameter(schedule, "stage_k")), stages(getParameter(schedule, "stages")),
+      threads(getParameter(schedule, "threads")) {}
+
+mj::ScheduleAttr SmallMatmulTile::toSchedule(MLIRContext *context) const {
   return makeSchedule(context, kSmallMatmulSchedule,
                       {{"columns", columns},
                        {"group_columns", groupColumns},
+                       {"late", late},
+                       {"shares", shares},
                        {"slices", slices},
                        {"splits", splits},
                        {"stage_k", stageK},
                        {"stages", stages},
-                       {"threads", warps * 32}});
+                       {"threads", threads}});
 }
+
+int64_t SmallMatmulTile::sharedBytes(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes,
+                                     bool isNormed) const {
+  int64_t partK = k / splits, ringBytes = stages * groupColumns * weights * (stageK + 32) * elementBytes;
+  int64_t partBytes = (groupColumns * weights + 4) * rows * 4;
+  bool isReduced = slices > 1 || splits > 1;
+  if (!isReduced || (groups() <= lanes() && slices * partBytes <= ringBytes))
+    partBytes = 0; // sums take the place of the weights
+  int64_t squares = shares ? (isNormed ? slices : 0) : llvm::divideCeil(partK, 256);
+  int64_t scales = shares && isNormed ? partK * 2 : 0;
+  return llvm::alignTo((lanes() * stages + 1) * 8, 128) + lanes() * ringBytes + threads / 32 * partBytes +
+         rows * (partK + 32) * 2 + scales + rows * squares * 4;
+}
+
+namespace {
+/// A block on every multiprocessor, with as many columns as that takes. Rows of x that are many are divided among the
+/// blocks of a cluster along K, so that not every block reads all of them.
+class SmallMatmulChoice {
+public:
+  SmallMatmulChoice(const MatmulShape &shape, bool canCopyX, const CudaProfile &profile, const SmallWishes &wishes = {})
+      : shape(shape), profile(profile), wishes(wishes),
+        copiesX(canCopyX && profile.hasClusters && wishes.shares.value_or(shape.rows > kOctet)) {}
+
+  SmallMatmulTile choose() {
+    tile.late = startsNextLate(shape.rows);
+    chooseCluster();
+    chooseWarps();
+    chooseStages();
+    // Sums of slices that neither fit beside the weights nor in their place.
+    while (tile.slices > 1 && sharedBytes() > profile.sharedBytesPerBlock) {
+      mostSlices = tile.slices - 1;
+      chooseWarps();
+      chooseStages();
+    }
+    return tile;
+  }
+
+private:
+  static constexpr int64_t kOctet = 8; // columns that half an mma.m16n8k16 takes
+  static constexpr int64_t kShortestSlice = 128;
+
+  bool divides(int64_t parts) const { return shape.k % (parts * 32) == 0; }
+  int64_t partK() const { return shape.k / tile.splits; }
+  int64_t sharedBytes() const {
+    return tile.sharedBytes(shape.rows, shape.k, shape.widest, shape.weightBytes, /*isNormed=*/true);
+  }
+
+  void chooseCluster() {
+    // Rows of x in a block. Through registers: so few that weights on their way and the next kernel's blocks fit beside
+    // them. Copied: so few that the weights fit.
+    int64_t mostBytes =
+        copiesX ? profile.sharedBytesPerBlock * 3 / 5 : std::min<int64_t>(64 << 10, profile.sharedBytesPerBlock / 3);
+    tile.splits = 1;
+    while (profile.hasClusters && tile.splits < 8 && shape.rows * partK() * 2 > mostBytes && divides(2 * tile.splits))
+      tile.splits *= 2;
+    tile.splits = wishes.splits.value_or(tile.splits);
+    // Measured: two blocks that fetch x for each other halve the time; more of them wait for a place to start in.
+    tile.shares = !copiesX ? 0 : wishes.shares.value_or(tile.splits == 1 ? 2 : 1);
+    int64_t blocks = profile.processors * profile.smallMatmulBlocks;
+    tile.columns = llvm::alignTo(llvm::divideCeil(shape.columns * tile.splits, blocks), kOctet);
+    tile.columns = wishes.columns.value_or(tile.columns);
+  }
+
+  void chooseWarps() {
+    // Measured: enough to hide each other's latency, few enough to add up.
+    int64_t mostWarps = copiesX ? 8 : 12;
+    tile.groupColumns = shape.widest == 1 && tile.columns % 16 == 0 ? 16 : kOctet;
+    // Many rows of x are read from shared memory once a group: few groups, where a block does not stream them anyhow.
+    constexpr int64_t mostSums = 48; // rows of the left operand
+    if (copiesX && tile.columns <= 64)
+      for (int64_t candidate = kOctet; candidate <= 32 && candidate * shape.widest <= mostSums; candidate += kOctet)
+        if (tile.columns % candidate == 0)
+          tile.groupColumns = candidate;
+    tile.groupColumns = wishes.groupColumns.value_or(tile.groupColumns);
+    tile.slices = 1;
+    for (int64_t candidate = 2; candidate * tile.groups() <= mostWarps && candidate <= mostSlices; ++candidate)
+      if (divides(tile.splits * candidate) && partK() / candidate >= kShortestSlice)
+        tile.slices = candidate;
+    tile.slices = std::min(wishes.slices.value_or(tile.slices), mostSlices);
+    int64_t warps = tile.groups() * tile.slices, usual = profile.smallMatmulThreads / 32;
+    tile.threads = 32 * (warps <= mostWarps ? warps : std::max<int64_t>(usual / tile.slices, 1) * tile.slices);
+  }
+
+  void chooseStages() {
+    int64_t warpBytes = wishes.stageBytes;
+    int64_t warps = tile.threads / 32, all = tile.groups() * tile.slices, unit = 32 * tile.slices;
+    // A quarter is left to the next kernel's first stage, unless rows of x leave none.
+    int64_t budget = std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks);
+    budget = (copiesX ? budget - (8 << 10) : budget * 3 / 4) - shape.rows * (partK() + 32) * 2;
+    // Sums that cannot take the place of the weights.
+    if ((tile.slices > 1 || tile.splits > 1) && all > warps)
+      budget -= warps * (tile.groupColumns * shape.widest + 4) * shape.rows * 4;
+    int64_t laneBytes = budget / tile.lanes(), rowBytes = tile.groupColumns * shape.widest * shape.weightBytes;
+    auto bytesOf = [&](int64_t k) { return rowBytes * (k + 32); };
+    tile.stageK = partK();
+    tile.stages = 1;
+    bool isWhole = all <= warps && partK() % unit == 0 &&
+                   bytesOf(partK()) <= (copiesX ? laneBytes : std::min(laneBytes, 2 * warpBytes * tile.slices));
+    if (isWhole)
+      return;
+    tile.stageK = std::min<int64_t>(llvm::alignTo(partK(), unit),
+                                    std::max(warpBytes * tile.slices / rowBytes / unit * unit, unit));
+    while (2 * bytesOf(tile.stageK) > laneBytes && tile.stageK > unit)
+      tile.stageK = llvm::alignTo(tile.stageK / 2, unit);
+    int64_t items = llvm::divideCeil(partK(), tile.stageK) * llvm::divideCeil(tile.groups(), tile.lanes());
+    // None: rows of x that leave no room.
+    tile.stages = std::max<int64_t>(std::min({laneBytes / bytesOf(tile.stageK), items, int64_t(8)}), 0);
+  }
+
+  const MatmulShape &shape;
+  const CudaProfile &profile;
+  const SmallWishes wishes;
+  const bool copiesX;
+  int64_t mostSlices = std::numeric_limits<int64_t>::max();
+  SmallMatmulTile tile;
+};
+} // namespace
 
 static StringRef nameOf(MatrixUnit unit) {
   switch (unit) {
@@ -236,7 +346,9 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   bool hasPrologue = x.getDefiningOp() != nullptr;
   bool isTransposed = llvm::all_of(body.getOps<mj::MatmulOp>(), [](mj::MatmulOp op) { return op.getTransposeB(); });
   if (shape.rows <= profile.smallMatmulRows && isTransposed)
-    return chooseSmall(fusion.getContext(), shape, profile);
+    return SmallMatmulChoice(shape, findRowsInMemory(x).canBeCopied(), profile)
+        .choose()
+        .toSchedule(fusion.getContext());
   if (!isTransposed && !hasPrologue && llvm::hasSingleElement(body.without_terminator()))
     return chooseBatchMatmul(fusion, profile);
   if (hasPrologue || !isTransposed)
@@ -249,33 +361,36 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   return chooseLarge(fusion.getContext(), shape, columns, isF8, profile);
 }
 
-/// Whether the kernel's template takes a schedule of chooseSmall.
+/// Whether the kernel's template, and a cluster, take a schedule of SmallMatmulChoice.
 static bool isPossible(mj::ScheduleAttr schedule) {
-  int64_t warps = getParameter(schedule, "threads") / 32;
-  return getParameter(schedule, "stages") > 0 && warps % getParameter(schedule, "slices") == 0;
+  SmallMatmulTile tile(schedule);
+  return tile.stages > 0 && tile.threads / 32 % tile.slices == 0 && tile.cluster() <= 8;
 }
 
 /// One wish at a time: what follows from it is chosen as ever.
-static void listSmall(MLIRContext *context, const MatmulShape &shape, const CudaProfile &profile,
+static void listSmall(MLIRContext *context, const MatmulShape &shape, bool canCopyX, const CudaProfile &profile,
                       mj::ScheduleAttr chosen, SmallVectorImpl<mj::ScheduleAttr> &schedules) {
-  int64_t splits = getParameter(chosen, "splits"), columns = getParameter(chosen, "columns");
+  SmallMatmulTile tile(chosen);
   auto add = [&](const SmallWishes &wishes) {
-    mj::ScheduleAttr schedule = chooseSmall(context, shape, profile, wishes);
+    mj::ScheduleAttr schedule = SmallMatmulChoice(shape, canCopyX, profile, wishes).choose().toSchedule(context);
     if (isPossible(schedule))
       schedules.push_back(schedule);
   };
   for (int64_t wish : {1, 2, 4, 8})
     if ((wish == 1 || profile.hasClusters) && shape.k % (wish * 32) == 0)
       add({.splits = wish});
-  for (int64_t wish : {columns / 2, columns * 2})
+  for (int64_t wish : {0, 1, 2, 4})
+    if (wish == 0 || (canCopyX && profile.hasClusters))
+      add({.shares = wish});
+  for (int64_t wish : {tile.columns / 2, tile.columns * 2})
     if (wish >= 8 && wish % 8 == 0)
-      add({.splits = splits, .columns = wish});
-  for (int64_t wish : {8, 16})
-    if (columns % wish == 0 && (wish == 8 || shape.widest == 1))
-      add({.splits = splits, .columns = columns, .groupColumns = wish});
+      add({.splits = tile.splits, .columns = wish});
+  for (int64_t wish : {8, 16, 24, 32})
+    if (tile.columns % wish == 0)
+      add({.splits = tile.splits, .columns = tile.columns, .groupColumns = wish});
   for (int64_t wish = 1; wish <= 16; ++wish)
-    if (shape.k % (splits * wish * 32) == 0 && shape.k / splits / wish >= 64)
-      add({.splits = splits, .slices = wish});
+    if (shape.k % (tile.splits * wish * 32) == 0 && shape.k / tile.splits / wish >= 64)
+      add({.splits = tile.splits, .slices = wish});
   for (int64_t wish : {2 << 10, 4 << 10, 16 << 10})
     add({.stageBytes = wish});
 }
@@ -286,7 +401,8 @@ void cuda::listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaP
   MatmulShape shape = getShape(sets);
   if (chosen.getName().getValue() == kSmallMatmulSchedule) {
     if (isPossible(chosen))
-      listSmall(fusion.getContext(), shape, profile, chosen, schedules);
+      listSmall(fusion.getContext(), shape, findRowsInMemory(sets.front().matmuls.front().getX()).canBeCopied(),
+                profile, chosen, schedules);
     return;
   }
   SmallVector<int64_t> columns;
@@ -352,6 +468,8 @@ int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
     rows = tensorOf(first.getX()).getDimSize(0);
     blocks += llvm::divideCeil(set.columns(), getParameter(schedule, isSmall ? "columns" : "tile_n"));
   }
+  if (isSmall)
+    blocks = llvm::alignTo(blocks, std::max<int64_t>(getParameter(schedule, "shares"), 1));
   blocks *= getParameter(schedule, "splits");
   return isSmall ? blocks : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
 }

@@ -6,6 +6,8 @@
 
 #include "targets/cuda/Schedules.h"
 
+#include "llvm/Support/MathExtras.h"
+
 namespace mjolnir::cuda {
 
 /// Matmuls of a region that compute the same columns: one, or several whose results meet in pointwise operations (gate
@@ -20,6 +22,34 @@ struct MatmulColumns {
 /// The sets of a region's matmuls, in order.
 llvm::SmallVector<MatmulColumns> findMatmulColumns(mlir::Block &body);
 
+/// Where the rows of x lie that a region multiplies: bf16 in memory, under an RMS norm or not.
+struct RowsInMemory {
+  mlir::Value memory; ///< [rows, K]; null: x is computed
+  mlir::Value ids;    ///< rows of `memory`; null: all in order
+  mj::NormOp norm;    ///< null: none
+
+  /// Whether tensor cores can take the rows as they are, the norm's weight beside them.
+  bool canBeCopied() const;
+};
+RowsInMemory findRowsInMemory(mlir::Value x);
+
+/// The parameters of a matmul of few rows; see SmallMatmul in small_matmul.cuh.
+struct SmallMatmulTile {
+  int64_t columns, groupColumns, late, slices, splits, shares, stageK, stages, threads;
+
+  explicit SmallMatmulTile(mj::ScheduleAttr schedule);
+  SmallMatmulTile() = default;
+  mj::ScheduleAttr toSchedule(mlir::MLIRContext *context) const;
+
+  int64_t groups() const { return llvm::divideCeil(columns, groupColumns); }
+  /// Groups that are worked on at a time.
+  int64_t lanes() const { return threads / 32 / slices; }
+  /// Blocks of a cluster.
+  int64_t cluster() const { return splits * std::max<int64_t>(shares, 1); }
+  /// Shared memory of a block for `weights` matmuls of `rows` rows of `k` elements, by weights of `elementBytes`.
+  int64_t sharedBytes(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes, bool isNormed) const;
+};
+
 /// The schedule of a region of matmuls by weights.
 llvm::FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile);
 /// The schedule of a region around a product of stacks.
@@ -28,7 +58,8 @@ mj::ScheduleAttr chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profi
 /// it.
 void listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaProfile &profile,
                  llvm::SmallVectorImpl<mj::ScheduleAttr> &schedules);
-/// A product of stacks of matrices that are read where they are: mj.batch_matmul, or a stack of one: mj.matmul by [K, N].
+/// A product of stacks of matrices that are read where they are: mj.batch_matmul, or a stack of one: mj.matmul by [K,
+/// N].
 struct StackedProduct {
   mlir::Operation *op = nullptr;
   mlir::Value a, b;

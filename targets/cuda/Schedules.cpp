@@ -43,6 +43,8 @@ template <typename Op> static Op firstOf(Block &body) {
 // Attention
 //===----------------------------------------------------------------------===//
 
+bool cuda::startsNextLate(int64_t rows) { return rows > 2; }
+
 /// A cluster of blocks for each row and kv head, so many that all multiprocessors have one, unless `wish` says how
 /// many.
 static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
@@ -53,7 +55,7 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   bool isDivided = size % (elementBytes == 1 ? 32 : 16) == 0;
   if (elementBytes > 2 || kv.getElementType().isF16() || !isDivided)
     return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                        {{"splits", 1}, {"stages", 0}, {"threads", 512}});
+                        {{"late", 0}, {"splits", 1}, {"stages", 0}, {"threads", 512}});
   int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
   while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
     splits *= 2;
@@ -67,7 +69,10 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   int64_t bytes = profile.sharedBytesPerProcessor / 2 - prologueBytes - pushedBytes - tileBytes;
   int64_t stages = std::clamp<int64_t>(bytes / (warps * tileBytes), 2, 6);
   return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                      {{"splits", splits}, {"stages", stages}, {"threads", warps * 32}});
+                      {{"late", startsNextLate(batch.getSequences())},
+                       {"splits", splits},
+                       {"stages", stages},
+                       {"threads", warps * 32}});
 }
 
 static FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention,

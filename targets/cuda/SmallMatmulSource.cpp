@@ -30,6 +30,7 @@ private:
   LogicalResult printReductions();
   /// Declares `x`, rows that the template loads.
   LogicalResult printRows();
+  LogicalResult checkShares();
   /// Declares `x`, a function of (m, k).
   LogicalResult printFunction();
   void printEarlyLoads(int64_t columns);
@@ -85,38 +86,24 @@ LogicalResult SmallMatmulPrinter::printFunction() {
   return success();
 }
 
-/// Whether `value` is bf16 rows in memory, and of which tensor, by which indices (null: all rows in order).
-static bool areStoredRows(Value value, Value &memory, Value &ids) {
-  if (auto gather = value.getDefiningOp<mj::GatherOp>()) {
-    value = gather.getTable();
-    ids = gather.getIndices();
-    if (!isa<BlockArgument>(ids) || !tensorOf(ids).getElementType().isInteger(32))
-      return false;
-  }
-  memory = value;
-  return isa<BlockArgument>(value) && tensorOf(value).getElementType().isBF16() && tensorOf(value).getRank() == 2;
-}
-
 LogicalResult SmallMatmulPrinter::printRows() {
-  auto norm = first.getX().getDefiningOp<mj::NormOp>();
-  Value rowsValue = norm ? norm.getX() : first.getX(), memory, ids;
-  bool isRms = norm && norm.getKind() == mj::NormKind::rms && !norm.getBias() &&
-               (!norm.getWeight() || isa<BlockArgument>(norm.getWeight()));
-  if (!areStoredRows(rowsValue, memory, ids) || (norm && !isRms)) {
+  RowsInMemory stored = findRowsInMemory(first.getX());
+  if (!stored.memory) {
     if (failed(printReductions()) || failed(printFunction()))
       return failure();
     printer.line("const ComputedRows x{function};");
     return success();
   }
-  std::string stored = formatv("StoredRows<{0}>{{{1}, {2}}", k, context.argument(memory),
-                               ids ? context.argument(ids) : std::string("nullptr"));
+  std::string rows = formatv("StoredRows<{0}>{{{1}, {2}}", k, context.argument(stored.memory),
+                             stored.ids ? context.argument(stored.ids) : std::string("nullptr"));
+  mj::NormOp norm = stored.norm;
   if (!norm) {
-    printer.line("const auto x = " + stored + ";");
+    printer.line("const auto x = " + rows + ";");
     return success();
   }
   Value weight = norm.getWeight();
   StringRef element = weight ? elementTypeName(tensorOf(weight).getElementType()) : "bf16";
-  printer.line(formatv("const NormedRows<{0}, {1}> x{{{2}, {3}, {4:e8}f};", k, element, stored,
+  printer.line(formatv("const NormedRows<{0}, {1}> x{{{2}, {3}, {4:e8}f};", k, element, rows,
                        weight ? context.argument(weight) : std::string("nullptr"), norm.getEps().convertToDouble()));
   return success();
 }
@@ -145,35 +132,38 @@ void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
   }
 }
 
+LogicalResult SmallMatmulPrinter::checkShares() {
+  if (context.parameter("shares") == 0 || findRowsInMemory(first.getX()).canBeCopied())
+    return success();
+  return context.kernel.emitOpError(
+      "has a schedule whose blocks copy x (shares), but x is computed, or under a norm whose weight is "
+      "not bf16; make shares = 0");
+}
+
 LogicalResult SmallMatmulPrinter::printOnTensorCores() {
-  int64_t columns = context.parameter("columns"), groupColumns = context.parameter("group_columns");
-  int64_t slices = context.parameter("slices"), splits = context.parameter("splits");
-  int64_t stageK = context.parameter("stage_k"), stages = context.parameter("stages");
-  int64_t warps = source.threads / 32, groups = llvm::divideCeil(columns, groupColumns);
-  int64_t elementBytes = weightElement.getIntOrFloatBitWidth() / 8;
-  int64_t weights = widest(), partK = k / splits;
-  int64_t ringBytes = stages * groupColumns * weights * (stageK + 32) * elementBytes;
-  // As SmallMatmul::SharedBytes says.
-  int64_t partBytes = (groupColumns * weights + 4) * rows * 4;
-  bool isReduced = slices > 1 || splits > 1;
-  if (!isReduced || (groups * slices <= warps && partBytes <= ringBytes))
-    partBytes = 0;
-  source.sharedBytes = llvm::alignTo(warps * stages * 8, 128) + warps * (ringBytes + partBytes) +
-                       rows * (partK + 32) * 2 + rows * llvm::divideCeil(partK, 256) * 4;
-  source.cluster = splits;
+  if (failed(checkShares()))
+    return failure();
+  SmallMatmulTile tile(context.kernel.getSchedule());
+  int64_t columns = tile.columns, groups = tile.groups(), sharers = std::max<int64_t>(tile.shares, 1);
+  int64_t weights = widest(), elementBytes = weightElement.getIntOrFloatBitWidth() / 8;
+  bool isNormed = tile.shares && findRowsInMemory(first.getX()).norm;
+  source.sharedBytes = tile.sharedBytes(rows, k, weights, elementBytes, isNormed);
+  source.cluster = tile.cluster();
+  source.letsNextStartLate = context.parameter("late");
   source.blocks = rows <= 8 ? 2 : 1; // else the assembler spills for a third
 
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);
   StringRef element = elementTypeName(weightElement);
-  start.line(formatv("using Matmul = SmallMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}>;", rows, k,
-                     groupColumns, weights, groups, slices, splits, warps, stageK, stages, element));
+  start.line(formatv("using Matmul = SmallMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}>;",
+                     rows, k, tile.groupColumns, weights, groups, tile.slices, tile.splits, tile.shares,
+                     tile.threads / 32, tile.stageK, tile.stages, isNormed, element));
   start.line("static_assert(Matmul::SharedBytes == " + Twine(source.sharedBytes) + ");");
   start.line("Matmul matmul;");
   start.line("matmul.shared = shared;");
-  start.line(splits > 1 ? formatv("matmul.rank = blockIdx.x % {0};", splits).str() : "matmul.rank = 0;");
-  start.line(splits > 1 ? formatv("const int block = blockIdx.x / {0};", splits).str()
-                        : "const int block = blockIdx.x;");
+  start.line(formatv("matmul.split = blockIdx.x % {0} / {1};", tile.cluster(), sharers));
+  start.line(formatv("matmul.share = blockIdx.x % {0};", sharers));
+  start.line(formatv("const int block = blockIdx.x / {0} * {1} + matmul.share;", tile.cluster(), sharers));
   if (sets.size() > 1)
     start.line("int set;");
   printSets(start, columns, [&](size_t set, StringRef block, int64_t n) {
@@ -192,8 +182,8 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
 
   if (failed(printRows()))
     return failure();
-  if (slices > 1 && splits == 1 && groups * slices <= warps)
-    printEarlyLoads(groups * groupColumns);
+  if (tile.slices > 1 && tile.splits == 1 && groups <= tile.lanes())
+    printEarlyLoads(groups * tile.groupColumns);
   printer.line("matmul.stage(x);");
   if (failed(printEpilogue(sets)))
     return failure();

@@ -40,6 +40,20 @@ __device__ inline void copyBulk(void *to, const void *from, uint32_t bytes, uint
                : "memory");
 }
 
+/// The same to the same place of each block of the cluster whose bit is set in `blocks`; each one's barrier gets the
+/// bytes.
+__device__ inline void copyBulkToMany(void *to, const void *from, uint32_t bytes, uint64_t *barrier, uint16_t blocks) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, "
+               "[%3], %4;" ::"r"(sharedAddress(to)),
+               "l"(from), "r"(bytes), "r"(sharedAddress(barrier)), "h"(blocks)
+               : "memory");
+}
+
+/// A barrier of `threads` threads of whole warps; 0 is that of the block.
+__device__ inline void syncWarps(int barrier, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
 //===--- Clusters ----------------------------------------------------------===//
 
 /// All threads of all blocks of the cluster; what each wrote to shared memory is visible to all.

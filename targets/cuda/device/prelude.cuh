@@ -89,6 +89,12 @@ __device__ inline uint32_t packBf16(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
   return pair;
 }
+/// The products of two pairs, each rounded once.
+__device__ inline uint32_t multiplyBf16(uint32_t a, uint32_t b) {
+  uint32_t pair;
+  asm("mul.rn.bf16x2 %0, %1, %2;" : "=r"(pair) : "r"(a), "r"(b));
+  return pair;
+}
 
 //===--- Memory -----------------------------------------------------------===//
 

@@ -4,8 +4,9 @@
 // 16 of its rows (columns of the result) by 8 rows of x. The order of K within a step is free, so a thread's 16 bytes
 // of a weight row serve two steps, and x is read in the same order.
 //
-// Each warp brings its own weights to shared memory by bulk copies, the first of them before the kernel waits for x;
-// no barrier of the block is between the weights and the products.
+// Weights come to shared memory by bulk copies, the first of them before the kernel waits for x. No barrier of the
+// block is between the weights and the products. Rows of x that lie in memory come by bulk copies, too: each block of a
+// cluster fetches some of them for all.
 #pragma once
 #include "async.cuh"
 
@@ -35,6 +36,7 @@ template <int K> struct StoredRows {
   const bf16 *p;
   const int32_t *ids;
   static constexpr bool kIsNormed = false;
+  __device__ const StoredRows &stored() const { return *this; }
   __device__ const bf16 *at(int m, int k) const { return p + int64_t(ids ? ids[m] : m) * K + k; }
   __device__ uint4 loadEight(int m, int k, float &) const { return *reinterpret_cast<const uint4 *>(at(m, k)); }
 };
@@ -46,6 +48,7 @@ template <int K, typename T> struct NormedRows {
   const T *weight;
   float epsilon;
   static constexpr bool kIsNormed = true;
+  __device__ const StoredRows<K> &stored() const { return rows; }
   __device__ uint4 loadEight(int m, int k, float &squares) const {
     float x[8], scale[8];
     ::loadEight(rows.at(m, k), x);
@@ -108,100 +111,130 @@ template <int Results, bool HasFours, typename Compute, typename Put, typename P
 
 /// The columns [column, end) of `Weights` products of M rows of x, by a block: acc[w] = sum_k x(m, k) weights[w][n, k].
 ///
-/// Columns are taken in groups of `GroupColumns`, 8 or 16, `Groups` of them a block; a warp has a group at a time, or a
-/// slice of K of it where `Slices` warps share one. The blocks of a cluster, `Splits`, divide K before that. Weights
-/// pass through `Stages` stages of `StageK` elements of K a warp. K is a multiple of 8, of 16 if weights are bytes;
-/// where it is divided, and StageK, multiples of 32.
-template <int M_, int K_, int GroupColumns_, int Weights_, int Groups_, int Slices_, int Splits_, int Warps_,
-          int StageK_, int Stages_, typename W_>
+/// Columns are taken in groups of `GroupColumns`, a multiple of 8 up to 32, `Groups` of them a block; a warp has a
+/// group at a time, or a slice of K of it where `Slices` warps share one. The blocks of a cluster, `Splits`, divide K
+/// before that. Weights of a group pass through `Stages` stages of `StageK` elements of K. K is a multiple of 8, of 16
+/// if weights are bytes; what is divided, and StageK, are multiples of 32 times the parts.
+///
+/// x passes through the registers of all threads, or, where `Shares` is not zero, is copied: each of `Shares` blocks of
+/// a cluster fetches some of the rows for all of them. Rows of a norm (`IsNormed`) are then in shared memory as they
+/// are in memory. The norm's weight multiplies what the tensor cores get, and they add up the squares: the products of
+/// x by its own rows, whose diagonal is kept.
+template <int M_, int K_, int GroupColumns_, int Weights_, int Groups_, int Slices_, int Splits_, int Shares_,
+          int Warps_, int StageK_, int Stages_, bool IsNormed_, typename W_>
 struct SmallMatmul {
   using W = W_;
   static constexpr int M = M_, K = K_, GroupColumns = GroupColumns_, Weights = Weights_, Groups = Groups_,
-                       Slices = Slices_, Splits = Splits_, Warps = Warps_, StageK = StageK_, Stages = Stages_;
+                       Slices = Slices_, Splits = Splits_, Shares = Shares_, Warps = Warps_, StageK = StageK_,
+                       Stages = Stages_;
   static constexpr int Rows = GroupColumns * Weights, Tiles = (Rows + 15) / 16, Octets = (M + 7) / 8;
-  static constexpr int PartK = K / Splits, SliceK = PartK / Slices, Chunks = (SliceK + StageK - 1) / StageK;
+  static constexpr int PartK = K / Splits, Chunks = (PartK + StageK - 1) / StageK;
   static constexpr int Rounds = (Groups * Slices + Warps - 1) / Warps, Items = Rounds * Chunks;
   static constexpr bool IsReduced = Slices > 1 || Splits > 1;
-  // Eight rows of a quarter of a warp's reads lie in different banks.
+  static constexpr bool IsCopied = Shares > 0, IsNormed = IsNormed_ && IsCopied;
+  static constexpr int Sharers = IsCopied ? Shares : 1, Blocks = Splits * Sharers; // of a cluster
+  static constexpr int Lanes = Warps / Slices; // groups that are worked on at a time
+  // Rows of a quarter of a warp's reads lie in different banks.
   static constexpr int RowBytes = (StageK + 32) * sizeof(W), StageBytes = Rows * RowBytes,
                        RingBytes = Stages * StageBytes;
   static constexpr int XStride = PartK + 32, Pieces = (PartK + 255) / 256;
+  // Sums of squares of a row in a block; rows of which a warp of the first round adds up squares, 16 at a time.
+  static constexpr int Squares = IsCopied ? (IsNormed ? Slices : 0) : Pieces;
+  static constexpr int FirstGroups = Groups < Lanes ? Groups : Lanes, Pairs16 = (Octets + 1) / 2,
+                       OwnPairs16 = IsNormed ? (Pairs16 + FirstGroups - 1) / FirstGroups : 1;
   static constexpr int PartStride = Rows + 4; // floats of one row of x
-  static constexpr int BarrierBytes = (Warps * Stages * 8 + 127) / 128 * 128;
+  static constexpr int BarrierBytes = ((Lanes * Stages + 1) * 8 + 127) / 128 * 128;
   // In the last round no more weights come, so that the sums of the only one may take their place.
-  static constexpr int PartBytes = IsReduced && (Rounds > 1 || PartStride * M * 4 > RingBytes) ? PartStride * M * 4 : 0;
-  /// What the block needs: barriers, stages, x, sums of squares, sums of each warp.
-  static constexpr int SharedBytes =
-      BarrierBytes + Warps * RingBytes + M * XStride * 2 + M * Pieces * 4 + Warps * PartBytes;
+  static constexpr int PartBytes =
+      IsReduced && (Rounds > 1 || Slices * PartStride * M * 4 > RingBytes) ? PartStride * M * 4 : 0;
+  /// What the block needs: barriers, stages, x, the norm's weight, sums of squares, sums of each warp.
+  static constexpr int SharedBytes = BarrierBytes + Lanes * RingBytes + M * XStride * 2 + (IsNormed ? PartK * 2 : 0) +
+                                     M * Squares * 4 + Warps * PartBytes;
   static_assert(Warps % Slices == 0);
 
   uint8_t *shared;
   const W *weights[Weights];
-  int column, end, rank; // rank: of the block in its cluster
+  int column, end;
+  int split, share; // which of the parts of K, and of the rows of x, the block has in its cluster
 
   __device__ static int lane() { return threadIdx.x % 32; }
   __device__ static int warp() { return threadIdx.x / 32; }
-  __device__ uint64_t *barriers() const { return reinterpret_cast<uint64_t *>(shared) + warp() * Stages; }
-  __device__ uint8_t *ring(int warp) const { return shared + BarrierBytes + warp * RingBytes; }
-  __device__ bf16 *x() const { return reinterpret_cast<bf16 *>(ring(Warps)); }
-  __device__ float *squares() const { return reinterpret_cast<float *>(x() + M * XStride); }
+  __device__ static int slice() { return warp() % Slices; }
+  __device__ uint64_t *barriers() const { return reinterpret_cast<uint64_t *>(shared) + warp() / Slices * Stages; }
+  __device__ uint8_t *ring(int lane) const { return shared + BarrierBytes + lane * RingBytes; }
+  __device__ uint64_t *barrierOfX() const { return reinterpret_cast<uint64_t *>(shared) + Lanes * Stages; }
+  __device__ bf16 *x() const { return reinterpret_cast<bf16 *>(ring(Lanes)); }
+  __device__ bf16 *scales() const { return x() + M * XStride; }
+  __device__ float *squares() const { return reinterpret_cast<float *>(scales() + (IsNormed ? PartK : 0)); }
   __device__ float *part(int warp) const {
-    return PartBytes ? squares() + M * Pieces + warp * PartBytes / 4 : reinterpret_cast<float *>(ring(warp));
+    return PartBytes ? squares() + M * Squares + warp * PartBytes / 4
+                     : reinterpret_cast<float *>(ring(warp / Slices)) + warp % Slices * PartStride * M;
   }
-  __device__ static int groupOf(int round) { return warp() / Slices + round * (Warps / Slices); }
+  /// The number, in the cluster, of the block with the same columns and another part of K.
+  __device__ int rankOf(int split) const { return split * Sharers + share; }
+  __device__ static int groupOf(int round) { return warp() / Slices + round * Lanes; }
 
   /// Begins to bring the first weights; nothing but weights is touched.
   __device__ void start() {
     if (lane() == 0) {
-      for (int stage = 0; stage < Stages; ++stage)
+      for (int stage = 0; slice() == 0 && stage < Stages; ++stage)
         initBarrier(barriers() + stage, 1);
+      if (IsCopied && warp() == 0)
+        initBarrier(barrierOfX(), 1);
       fenceBarriers();
     }
-    __syncwarp();
+    __syncthreads();
+    if constexpr (IsCopied && Blocks > 1)
+      arriveInCluster();
     for (int item = 0; item < Stages && item < Items; ++item)
       fetch(item);
   }
 
   /// Brings x to shared memory, for all warps.
   template <typename X> __device__ void stage(const X &rows) {
-#pragma unroll 8
-    for (int task = warp(); task < M * Pieces; task += Warps) {
-      const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
-      float square = 0.0f;
-      if (k < PartK)
-        *reinterpret_cast<uint4 *>(x() + m * XStride + k) = rows.loadEight(m, rank * PartK + k, square);
-      if constexpr (X::kIsNormed) {
-        square = warpSum(square);
-        if (lane() == 0)
-          squares()[task] = square;
-      }
-    }
-    __syncthreads();
+    if constexpr (IsCopied)
+      copyRows(rows);
+    else
+      loadRows(rows);
   }
 
   /// `epilogue(m, n, acc)` for every element of the block's columns.
   template <typename X, typename Epilogue> __device__ void run(const X &rows, Epilogue epilogue) {
     // More chains of products than one: each waits for its last.
     constexpr int Chains = Tiles * Octets < 4 ? 2 : 1;
-    const int t = lane() % 4, slice = warp() % Slices;
+    const int t = lane() % 4;
+    if constexpr (IsCopied)
+      waitFor(barrierOfX(), 0);
     for (int round = 0; round < Rounds; ++round) {
       const int group = groupOf(round);
+      float acc[Chains][Tiles][Octets][4] = {}, gram[OwnPairs16][2][4] = {};
       if (group < Groups) {
-        float acc[Chains][Tiles][Octets][4] = {};
         for (int chunk = 0; chunk < Chunks; ++chunk) {
-          const int item = round * Chunks + chunk, size = sizeOf(chunk);
-          const bf16 *xs = x() + slice * SliceK + chunk * StageK;
-          const uint8_t *stage = ring(warp()) + item % Stages * StageBytes;
+          const int item = round * Chunks + chunk, size = sizeOf(chunk) / Slices, from = slice() * size;
+          const bf16 *xs = x() + chunk * StageK + from;
+          const uint8_t *stage = ring(warp() / Slices) + item % Stages * StageBytes + from * sizeof(W);
           waitFor(barriers() + item % Stages, item / Stages % 2);
 #pragma unroll 4
           for (int k = 0; k < size; k += 32)
-            multiply(acc, xs + k + t * 8, stage + (k + t * 8) * sizeof(W), SliceK % 32 == 0 || k + t * 8 < size);
-          __syncwarp();
+            multiply(rows, acc, gram, xs + k + t * 8, stage + (k + t * 8) * sizeof(W),
+                     PartK % 32 == 0 || k + t * 8 < size, round == 0);
+          // Another warp of the group may still read the stage that is filled next, or that takes the sums.
+          if (item + Stages < Items || (IsReduced && !PartBytes))
+            syncGroup();
           if (item + Stages < Items)
             fetch(item + Stages);
         }
         for (int i = 0; Chains > 1 && i < Tiles * Octets * 4; ++i)
           acc[0][i / (Octets * 4)][i / 4 % Octets][i % 4] += acc[Chains - 1][i / (Octets * 4)][i / 4 % Octets][i % 4];
+      }
+      if constexpr (IsNormed)
+        if (round == 0) {
+          if (group < Groups)
+            keepSquares(gram, group);
+          if (!IsReduced)
+            __syncthreads();
+        }
+      if (group < Groups) {
         if constexpr (IsReduced)
           keep(acc[0]);
         else
@@ -217,7 +250,51 @@ struct SmallMatmul {
   }
 
 private:
-  __device__ static int sizeOf(int chunk) { return chunk == Chunks - 1 ? SliceK - (Chunks - 1) * StageK : StageK; }
+  template <typename X> __device__ void loadRows(const X &rows) {
+#pragma unroll 8
+    for (int task = warp(); task < M * Pieces; task += Warps) {
+      const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
+      float square = 0.0f;
+      if (k < PartK)
+        *reinterpret_cast<uint4 *>(x() + m * XStride + k) = rows.loadEight(m, split * PartK + k, square);
+      if constexpr (X::kIsNormed) {
+        square = warpSum(square);
+        if (lane() == 0)
+          squares()[task] = square;
+      }
+    }
+    __syncthreads();
+  }
+
+  /// Starts the copies of this block's share of the rows, and of the norm's weight.
+  template <typename X> __device__ void copyRows(const X &rows) {
+    // The barriers of the others are ready.
+    if constexpr (Blocks > 1)
+      waitForCluster();
+    if (warp() > 0)
+      return;
+    const bf16 *weight = nullptr;
+    if constexpr (IsNormed)
+      weight = rows.weight;
+    if (lane() == 0) {
+      expectBytes(barrierOfX(), (M * PartK + (weight ? PartK : 0)) * 2);
+      if (weight)
+        copyBulk(scales(), weight + split * PartK, PartK * 2, barrierOfX());
+    }
+    __syncwarp();
+    // Clusters begin with different rows, so that the cache is not asked for the same ones by all at once.
+    constexpr int OwnRows = (M + Sharers - 1) / Sharers;
+    for (int i = lane(); i < OwnRows; i += 32)
+      if (const int m = (i + blockIdx.x / Blocks) % OwnRows * Sharers + share; m < M) {
+        const bf16 *from = rows.stored().at(m, split * PartK);
+        if constexpr (Sharers > 1)
+          copyBulkToMany(x() + m * XStride, from, PartK * 2, barrierOfX(), ((1 << Sharers) - 1) << split * Sharers);
+        else
+          copyBulk(x() + m * XStride, from, PartK * 2, barrierOfX());
+      }
+  }
+
+  __device__ static int sizeOf(int chunk) { return chunk == Chunks - 1 ? PartK - (Chunks - 1) * StageK : StageK; }
 
   __device__ static void syncAll() {
     if constexpr (Splits > 1)
@@ -226,29 +303,57 @@ private:
       __syncthreads();
   }
 
+  /// The warps that share a group.
+  __device__ static void syncGroup() {
+    if constexpr (Slices > 1)
+      syncWarps(1 + warp() / Slices, Slices * 32);
+    else
+      __syncwarp();
+  }
+
   __device__ void fetch(int item) {
     const int group = groupOf(item / Chunks), chunk = item % Chunks, stage = item % Stages;
     if (group >= Groups)
       return;
     const int first = column + group * GroupColumns, columns = min(max(end - first, 0), GroupColumns);
-    const int k = chunk * StageK, bytes = sizeOf(chunk) * int(sizeof(W));
-    if (lane() == 0)
+    const int bytes = sizeOf(chunk) * int(sizeof(W));
+    if (slice() == 0 && lane() == 0)
       expectBytes(barriers() + stage, columns * Weights * bytes);
     __syncwarp();
-    const int64_t from = int64_t(first) * K + rank * PartK + warp() % Slices * SliceK + k;
-    uint8_t *to = ring(warp()) + stage * StageBytes;
-    for (int w = 0; w < Weights; ++w)
-      if (lane() < columns)
-        copyBulk(to + (w * GroupColumns + lane()) * RowBytes, weights[w] + from + int64_t(lane()) * K, bytes,
-                 barriers() + stage);
+    uint8_t *to = ring(warp() / Slices) + stage * StageBytes;
+    for (int row = slice() + lane() * Slices; row < Rows; row += 32 * Slices) {
+      const int c = row % GroupColumns;
+      if (c >= columns)
+        continue;
+      const W *from = weights[0];
+      for (int w = 1; w < Weights; ++w)
+        from = row / GroupColumns == w ? weights[w] : from;
+      copyBulk(to + row * RowBytes, from + int64_t(first + c) * K + split * PartK + chunk * StageK, bytes,
+               barriers() + stage);
+    }
   }
 
-  template <int Chains>
-  __device__ void multiply(float (&acc)[Chains][Tiles][Octets][4], const bf16 *xs, const uint8_t *stage, bool inside) {
+  /// A step of 32 elements of K, 8 of them this thread's.
+  template <typename X, int Chains>
+  __device__ void multiply(const X &rows, float (&acc)[Chains][Tiles][Octets][4], float (&gram)[OwnPairs16][2][4],
+                           const bf16 *xs, const uint8_t *stage, bool inside, bool isFirstRound) {
     const int g = lane() / 4;
-    Pairs x[Octets];
+    Pairs x[Octets], scale;
     for (int octet = 0; octet < Octets; ++octet)
       x[octet] = inside && octet * 8 + g < M ? loadSharedPairs(xs + (octet * 8 + g) * XStride) : Pairs{{0, 0, 0, 0}};
+    // The norm's weight goes to what there is less of.
+    constexpr bool ScalesX = Octets <= 2 * Tiles;
+    bool isScaled = false;
+    if constexpr (IsNormed) {
+      if (isFirstRound)
+        addSquares(gram, x, groupOf(0));
+      isScaled = rows.weight != nullptr;
+      if (isScaled) {
+        scale = inside ? loadSharedPairs(scales() + (xs - this->x())) : Pairs{{0, 0, 0, 0}};
+        for (int octet = 0; ScalesX && octet < Octets; ++octet)
+          x[octet] = scaled(x[octet], scale);
+      }
+    }
     for (int tile = 0; tile < Tiles; ++tile) {
       const uint8_t *row = stage + (tile * 16 + g) * RowBytes;
       Pairs low{{0, 0, 0, 0}}, high{{0, 0, 0, 0}};
@@ -256,6 +361,8 @@ private:
         low = loadSharedPairs(reinterpret_cast<const W *>(row));
       if (inside && tile * 16 + 8 < Rows)
         high = loadSharedPairs(reinterpret_cast<const W *>(row + 8 * RowBytes));
+      if (!ScalesX && isScaled)
+        low = scaled(low, scale), high = scaled(high, scale);
       const uint32_t even[4] = {low.p[0], high.p[0], low.p[1], high.p[1]};
       const uint32_t odd[4] = {low.p[2], high.p[2], low.p[3], high.p[3]};
       for (int octet = 0; octet < Octets; ++octet) {
@@ -265,14 +372,54 @@ private:
     }
   }
 
+  __device__ static Pairs scaled(Pairs pairs, const Pairs &scale) {
+    for (int i = 0; i < 4; ++i)
+      pairs.p[i] = multiplyBf16(pairs.p[i], scale.p[i]);
+    return pairs;
+  }
+
+  /// The products of 16 rows of x by each of their octets. A row's registers are the same in both operands.
+  __device__ static void addSquares(float (&gram)[OwnPairs16][2][4], const Pairs (&x)[Octets], int group) {
+    for (int pair = 0; pair < Pairs16; ++pair)
+      if (pair % FirstGroups == group) {
+        const bool isWhole = pair * 2 + 1 < Octets;
+        const Pairs &low = x[pair * 2], high = isWhole ? x[isWhole ? pair * 2 + 1 : 0] : Pairs{{0, 0, 0, 0}};
+        const uint32_t even[4] = {low.p[0], high.p[0], low.p[1], high.p[1]};
+        const uint32_t odd[4] = {low.p[2], high.p[2], low.p[3], high.p[3]};
+        float (&sums)[2][4] = gram[pair / FirstGroups];
+        cores::multiply<bf16>(sums[0], even, low.p[0], low.p[1]);
+        cores::multiply<bf16>(sums[0], odd, low.p[2], low.p[3]);
+        if (isWhole) {
+          cores::multiply<bf16>(sums[1], even, high.p[0], high.p[1]);
+          cores::multiply<bf16>(sums[1], odd, high.p[2], high.p[3]);
+        }
+      }
+  }
+
+  /// Leaves the sums of squares of a slice for all.
+  __device__ void keepSquares(const float (&gram)[OwnPairs16][2][4], int group) const {
+    const int g = lane() / 4, t = lane() % 4;
+    if (t != g / 2)
+      return;
+    for (int pair = 0; pair < Pairs16; ++pair)
+      if (pair % FirstGroups == group) {
+        const float (&sums)[2][4] = gram[pair / FirstGroups];
+        const int m = pair * 16 + g;
+        if (m < M)
+          squares()[m * Slices + slice()] = g % 2 ? sums[0][1] : sums[0][0];
+        if (m + 8 < M)
+          squares()[(m + 8) * Slices + slice()] = g % 2 ? sums[1][3] : sums[1][2];
+      }
+  }
+
   /// What the row's products are multiplied by.
   template <typename X> __device__ float scaleOf(const X &rows, int m) const {
     if constexpr (X::kIsNormed) {
       float sum = 0.0f;
-      for (int split = 0; split < Splits; ++split)
-        for (int piece = 0; piece < Pieces; ++piece) {
-          const float *square = squares() + m * Pieces + piece;
-          sum += Splits > 1 ? loadRemote(square, split) : *square;
+      for (int other = 0; other < Splits; ++other)
+        for (int i = 0; i < Squares; ++i) {
+          const float *square = squares() + m * Squares + i;
+          sum += Splits > 1 ? loadRemote(square, rankOf(other)) : *square;
         }
       return rows.scale(sum);
     }
@@ -318,13 +465,13 @@ private:
   /// Adds the slices of a round's groups one after the other, so that the order is always the same; the blocks of a
   /// cluster divide the elements.
   template <typename X, typename Epilogue> __device__ void reduce(const X &rows, int round, Epilogue epilogue) {
-    constexpr int GroupsOfRound = Rounds == 1 ? Groups : Warps / Slices, Columns = GroupsOfRound * GroupColumns;
+    constexpr int GroupsOfRound = Rounds == 1 ? Groups : Lanes, Columns = GroupsOfRound * GroupColumns;
     const int first = column + round * Columns;
     constexpr int Step = Warps * 32 * Splits, All = (M * Columns + Step - 1) / Step, Batch = All < 4 ? All : 4;
     for (int j = 0; j < All; j += Batch) {
       float values[Batch][Epilogue::kResults];
       auto place = [&](int k, int &m, int &c) {
-        const int i = threadIdx.x + rank * Warps * 32 + (j + k) * Step;
+        const int i = threadIdx.x + split * Warps * 32 + (j + k) * Step;
         m = i / Columns, c = i % Columns;
         return m < M && first + c < end;
       };
@@ -335,13 +482,13 @@ private:
           continue;
         float sums[Weights] = {};
 #pragma unroll
-        for (int split = 0; split < Splits; ++split)
+        for (int other = 0; other < Splits; ++other)
 #pragma unroll
           for (int slice = 0; slice < Slices; ++slice)
             for (int w = 0; w < Weights; ++w) {
               const float *sum =
                   part(c / GroupColumns * Slices + slice) + m * PartStride + w * GroupColumns + c % GroupColumns;
-              sums[w] += Splits > 1 ? loadRemote(sum, split) : *sum;
+              sums[w] += Splits > 1 ? loadRemote(sum, rankOf(other)) : *sum;
             }
         const float scale = scaleOf(rows, m);
         for (float &sum : sums)

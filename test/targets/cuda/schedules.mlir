@@ -6,7 +6,7 @@
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --plan-paged-kv=target=cuda:sm_90a --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // REMARK: @q stays row-major
-// REMARK: regions by schedule: 2 cuda.small_matmul, 2 cuda.large_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
+// REMARK: regions by schedule: 5 cuda.small_matmul, 2 cuda.large_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
 
 // The oracle is no GPU's, and a chip has to be named.
 // RUN: not mjolnir-opt %t/schedules.mlir --select-schedules="target=cuda:sm_90a oracle" 2>&1 | FileCheck %s --check-prefix=ORACLE
@@ -17,17 +17,17 @@
 // UNKNOWN: error: target 'cuda:sm_52': no such chip; there are cuda:sm_90a
 
 // A matmul of 4 rows: 4096 columns are 32 for each of 132 multiprocessors (31.03, in eights), 208 for each of 20, 64 for
-// each of 70. 32 columns are two groups of 16; four warps share each, a quarter of K is 8 KB of weights and goes to shared
-// memory at once. 13 groups are more than the warps: each takes a group after the other, 8 KB at a time. Four groups of
-// two slices are 8 warps; where a block has 99 KB, each brings 2 KB at a time.
+// each of 70. 32 columns are two groups of 16; four warps share each, whose 32 KB of weights go to shared memory at once. 13
+// groups are more than the warps: each takes a group after the other, 8 KB at a time. Four groups of two slices are 8
+// warps; where a block has 99 KB, a group brings 4 KB at a time.
 // CHECK-LABEL: func.func @matmuls
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 16 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 1 : i64, threads = 256 : i64}>
-// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64, slices = 1 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 2 : i64, threads = 256 : i64}>
-// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 16 : i64, slices = 2 : i64, splits = 1 : i64, stage_k = 64 : i64, stages = 2 : i64, threads = 256 : i64}>
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 0 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
+// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 0 : i64, slices = 1 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 2 : i64, threads = 256 : i64}>
+// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 0 : i64, slices = 2 : i64, splits = 1 : i64, stage_k = 128 : i64, stages = 3 : i64, threads = 256 : i64}>
 // 2048 + 1024 + 1024 columns of three results in one grid: 64 + 32 + 32 blocks.
 // BLOCKS: exec.kernel @matmul_0 schedule <"cuda.small_matmul", {{.*}}> tiles 128
 // Gate and up meet: a column is one of both, 24 of 3072 a block, three groups of 8 and two weights.
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 8 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 1 : i64, threads = 384 : i64}>
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 8 : i64, late = 1 : i64, shares = 0 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 384 : i64}>
 // BLOCKS: exec.kernel @matmul_1 schedule <"cuda.small_matmul", {{.*}}> tiles 128
 // 512 rows of 3072 columns: 48 tiles of 128 x 256 leave most multiprocessors idle; two blocks of a cluster divide K. 96 of
 // 128 x 128 bring more operands from the cache, which takes longer than the products.
@@ -42,21 +42,29 @@
 // CHECK: schedule #mj.schedule<"cuda.batch_matmul", {stages = 4 : i64, threads = 256 : i64, tile_k = 64 : i64, tile_m = 64 : i64, tile_n = 64 : i64}>
 // BLOCKS: exec.kernel @batch_matmul_4 schedule <"cuda.batch_matmul", {{.*}}> tiles 48
 
+// 32 rows under a norm: two blocks of a cluster copy half of them each for both, and all 32 columns of a block are one
+// group, so that x is read from shared memory once. 192 KB of x would leave no room for weights: two blocks divide K, which
+// then copy their own part. A weight that is not bf16 multiplies x on its way, through registers.
+// CHECK-LABEL: func.func @many_rows
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 16 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 1 : i64, slices = 8 : i64, splits = 2 : i64, {{.*}}
+// H200: schedule #mj.schedule<"cuda.small_matmul", {{.*}}shares = 0 : i64
+
 // 4 sequences of 8 kv heads are 32 clusters: of 4 blocks for 132 multiprocessors, of 2 for 70, of 1 for 20. Four warps
 // have three tiles of 16 keys and values each on their way, 96 KB of bf16, or two where two blocks share 100 KB.
 // CHECK-LABEL: func.func @decode
-// H200: schedule #mj.schedule<"cuda.decode_attention", {splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}>
-// THOR: schedule #mj.schedule<"cuda.decode_attention", {splits = 1 : i64, stages = 3 : i64
-// RTX: schedule #mj.schedule<"cuda.decode_attention", {splits = 2 : i64, stages = 2 : i64
-// BLOCKS: exec.kernel @attention_5 schedule <"cuda.decode_attention", {{.*}}> tiles 128
+// H200: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}>
+// THOR: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 1 : i64, stages = 3 : i64
+// RTX: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 2 : i64, stages = 2 : i64
+// BLOCKS: exec.kernel @attention_8 schedule <"cuda.decode_attention", {{.*}}> tiles 128
 // CHECK: schedule #mj.schedule<"cuda.sample", {splits = 8 : i64, threads = 512 : i64}>
-// BLOCKS: exec.kernel @sample_6 schedule <"cuda.sample", {{.*}}> tiles 32
+// BLOCKS: exec.kernel @sample_9 schedule <"cuda.sample", {{.*}}> tiles 32
 
 // 128 rows of 16 heads are 256 query vectors for each of 8 kv heads: 128 blocks of 16, fewer of more. Each of 2 sequences and
 // the padding may begin a tile: 18 of a kv head.
 // CHECK-LABEL: func.func @prefill
 // H200: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
-// BLOCKS: exec.kernel @attention_7 schedule <"cuda.prefill_attention", {{.*}}> tiles 144
+// BLOCKS: exec.kernel @attention_10 schedule <"cuda.prefill_attention", {{.*}}> tiles 144
 // 20 multiprocessors have a block each with tiles of 64; 70 with 16.
 // THOR: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 2 : i64, keys = 64 : i64, rows = 64 : i64, threads = 256 : i64}>
 // RTX: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
@@ -64,27 +72,31 @@
 // 99 KB, steps are of 32 keys.
 // H200: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 64 : i64, rows = 128 : i64, threads = 256 : i64}>
 // RTX: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 32 : i64, rows = 128 : i64, threads = 256 : i64}>
-// BLOCKS: exec.kernel @sdpa_8 schedule <"cuda.sdpa", {{.*}}> tiles 192
+// BLOCKS: exec.kernel @sdpa_11 schedule <"cuda.sdpa", {{.*}}> tiles 192
 
 // 1024 elements: 128 threads of 8 each, one row a block. Heads of 128: a warp for each of a row's 8, 16 warps where
 // keys are appended, too.
 // CHECK-LABEL: func.func @rows
 // CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
-// BLOCKS: exec.kernel @rows_9 schedule <"cuda.rows", {{.*}}> tiles 96
+// BLOCKS: exec.kernel @rows_12 schedule <"cuda.rows", {{.*}}> tiles 96
 // CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 256 : i64, threads_per_row = 256 : i64}>
-// BLOCKS: exec.kernel @rows_10 schedule <"cuda.rows", {{.*}}> tiles 96
+// BLOCKS: exec.kernel @rows_13 schedule <"cuda.rows", {{.*}}> tiles 96
 // CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 512 : i64
 // CHECK: schedule #mj.schedule<"cuda.gather", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
 // CHECK: schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 256 : i64}>
 // 96 x 1024 elements, 2048 a block.
-// BLOCKS: exec.kernel @rows_13 schedule <"cuda.pointwise", {{.*}}> tiles 48
+// BLOCKS: exec.kernel @rows_16 schedule <"cuda.pointwise", {{.*}}> tiles 48
 // CHECK: schedule #mj.schedule<"cuda.pointwise"
 // 32 columns a block.
 // CHECK: schedule #mj.schedule<"cuda.columns", {columns = 32 : i64, threads = 256 : i64}>
-// BLOCKS: exec.kernel @rows_15 schedule <"cuda.columns", {{.*}}> tiles 32
+// BLOCKS: exec.kernel @rows_18 schedule <"cuda.columns", {{.*}}> tiles 32
 
 //--- schedules.mlir
 module attributes {mj.page_size = 16 : i64} {
+mj.weight @wide : tensor<4096x1024xbf16> from "wide"
+mj.weight @down : tensor<1024x3072xbf16> from "down"
+mj.weight @scale : tensor<1024xbf16> from "scale"
+mj.weight @scale_f32 : tensor<1024xf32> from "scale_f32"
 mj.weight @q : tensor<2048x1024xbf16> from "q"
 mj.weight @k : tensor<1024x1024xbf16> from "k"
 mj.weight @v : tensor<1024x1024xbf16> from "v"
@@ -128,6 +140,28 @@ func.func @matmuls(%x: tensor<4x1024xbf16>, %y: tensor<512x1024xbf16>, %z: tenso
   }
   return %0#0, %0#1, %0#2, %1, %2, %3, %4 : tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>, tensor<4x3072xbf16>, tensor<512x3072xbf16>, tensor<512x3072xbf16>, tensor<2x3x96x200xbf16>
 }
+func.func @many_rows(%x: tensor<32x1024xbf16>, %y: tensor<32x3072xbf16>) -> (tensor<32x4096xbf16>, tensor<32x1024xbf16>, tensor<32x4096xbf16>) attributes {mj.entry} {
+  %w = mj.get_weight @wide : tensor<4096x1024xbf16>
+  %d = mj.get_weight @down : tensor<1024x3072xbf16>
+  %s = mj.get_weight @scale : tensor<1024xbf16>
+  %t = mj.get_weight @scale_f32 : tensor<1024xf32>
+  %0 = mj.fusion(%a = %x : tensor<32x1024xbf16>, %b = %w : tensor<4096x1024xbf16>, %c = %s : tensor<1024xbf16>) -> tensor<32x4096xbf16> {
+    %n = mj.norm rms %a, weight %c eps 1.0e-6 : tensor<32x1024xbf16>, weight tensor<1024xbf16> -> tensor<32x1024xbf16>
+    %e = mj.matmul %n, %b {transpose_b} : tensor<32x1024xbf16>, tensor<4096x1024xbf16> -> tensor<32x4096xbf16>
+    mj.yield %e : tensor<32x4096xbf16>
+  }
+  %1 = mj.fusion(%a = %y : tensor<32x3072xbf16>, %b = %d : tensor<1024x3072xbf16>) -> tensor<32x1024xbf16> {
+    %e = mj.matmul %a, %b {transpose_b} : tensor<32x3072xbf16>, tensor<1024x3072xbf16> -> tensor<32x1024xbf16>
+    mj.yield %e : tensor<32x1024xbf16>
+  }
+  %2 = mj.fusion(%a = %x : tensor<32x1024xbf16>, %b = %w : tensor<4096x1024xbf16>, %c = %t : tensor<1024xf32>) -> tensor<32x4096xbf16> {
+    %n = mj.norm rms %a, weight %c eps 1.0e-6 : tensor<32x1024xbf16>, weight tensor<1024xf32> -> tensor<32x1024xbf16>
+    %e = mj.matmul %n, %b {transpose_b} : tensor<32x1024xbf16>, tensor<4096x1024xbf16> -> tensor<32x4096xbf16>
+    mj.yield %e : tensor<32x4096xbf16>
+  }
+  return %0, %1, %2 : tensor<32x4096xbf16>, tensor<32x1024xbf16>, tensor<32x4096xbf16>
+}
+
 func.func @decode(%q: tensor<4x16x128xbf16>, %batch: !mj.batch<4 x 4 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>, %l: tensor<4x9xf32>, %s: !mj.sampling<4>)
     -> (tensor<4x16x128xbf16>, tensor<4xi32>) attributes {mj.entry} {
   %a = mj.fusion(%0 = %q : tensor<4x16x128xbf16>, %1 = %kv : !mj.kv<1 x 8 x 128 x bf16>, %2 = %batch : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> {
