@@ -157,7 +157,9 @@ TEST_P(RecognizeTest, KeepsTheNumbers) {
     list.push_back(createSimplify());
     return list;
   };
-  auto isLeftOut = [](func::FuncOp entry) { return !isPlain(entry); };
+  // Beside an added -1e9 a score below 32 is lost in f32, so that a row that sees nothing is a mean; the exact sums
+  // that are compared here lose nothing. regressions/rows-that-see-nothing.mlir compares with bounds.
+  auto isLeftOut = [](func::FuncOp entry) { return !isPlain(entry) || entry.getSymName() == "sees_nothing"; };
   unsigned compared = compare(Rounding::none, passes, isLeftOut, [](double a, double b, const std::string &place) {
     // Nothing rounds here but constants, which products and quotients of f32 constants replace: a few 2^-24 of a result
     // of the order of 1, times the slope of what they go into, which is below 16 in these programs.

@@ -154,13 +154,13 @@ func.func @heads(%x: tensor<128x64xbf16>) -> tensor<128x6x8xbf16> attributes {mj
   return %0 : tensor<128x6x8xbf16>
 }
 
-func.func @few_rows(%x: tensor<64x64xbf16>) -> tensor<64x48xbf16> attributes {mj.entry} {
+func.func @few_rows(%x: tensor<32x64xbf16>) -> tensor<32x48xbf16> attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<48x64xbf16>
-  %0 = mj.fusion(%a0 = %x : tensor<64x64xbf16>, %a1 = %w : tensor<48x64xbf16>) -> tensor<64x48xbf16> {
-    %m = mj.matmul %a0, %a1 {transpose_b} : tensor<64x64xbf16>, tensor<48x64xbf16> -> tensor<64x48xbf16>
-    mj.yield %m : tensor<64x48xbf16>
+  %0 = mj.fusion(%a0 = %x : tensor<32x64xbf16>, %a1 = %w : tensor<48x64xbf16>) -> tensor<32x48xbf16> {
+    %m = mj.matmul %a0, %a1 {transpose_b} : tensor<32x64xbf16>, tensor<48x64xbf16> -> tensor<32x48xbf16>
+    mj.yield %m : tensor<32x48xbf16>
   }
-  return %0 : tensor<64x48xbf16>
+  return %0 : tensor<32x48xbf16>
 }
 func.func @silu(%x: tensor<128x64xbf16>) -> tensor<128x48xbf16> attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<48x64xbf16>

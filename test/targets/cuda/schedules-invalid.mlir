@@ -28,7 +28,7 @@ func.func @append(%q: tensor<4x1x8xf32>, %batch: !mj.batch<4 x 2 x 1>, %kv: !mj.
 mj.weight @w : tensor<8x16xf32> from "w"
 func.func @prologue(%x: tensor<65x16xf32>) -> tensor<65x8xf32> attributes {mj.entry} {
   %w = mj.get_weight @w : tensor<8x16xf32>
-  // expected-error@+1 {{computes what surrounds a matmul of 65 rows; the GPU's kernels do that for up to 64 rows and transposed weights}}
+  // expected-error@+1 {{computes what surrounds a matmul of 65 rows; the GPU's kernels do that for up to 32 rows and transposed weights}}
   %y = mj.fusion(%a = %x : tensor<65x16xf32>, %b = %w : tensor<8x16xf32>) -> tensor<65x8xf32> {
     %n = mj.norm rms %a eps 1.0e-6 : tensor<65x16xf32> -> tensor<65x16xf32>
     %m = mj.matmul %n, %b {transpose_b} : tensor<65x16xf32>, tensor<8x16xf32> -> tensor<65x8xf32>
