@@ -259,37 +259,37 @@ func.func @bf16_f8E4M3FN_300(%a0: tensor<300x256xbf16> {mj.name = "a0"}, %a1: te
 func.func @f8E4M3FN_f8E4M3FN_1(%a0: tensor<1x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<1x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<1x256xbf16> -> tensor<1x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<1x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<1x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<1x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<1x136xbf16>
   return %v2 : tensor<1x136xbf16>
 }
 func.func @f8E4M3FN_f8E4M3FN_5(%a0: tensor<5x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<5x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<5x256xbf16> -> tensor<5x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<5x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<5x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<5x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<5x136xbf16>
   return %v2 : tensor<5x136xbf16>
 }
 func.func @f8E4M3FN_f8E4M3FN_40(%a0: tensor<40x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<40x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<40x256xbf16> -> tensor<40x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<40x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<40x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<40x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<40x136xbf16>
   return %v2 : tensor<40x136xbf16>
 }
 func.func @f8E4M3FN_f8E4M3FN_65(%a0: tensor<65x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<65x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<65x256xbf16> -> tensor<65x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<65x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<65x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<65x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<65x136xbf16>
   return %v2 : tensor<65x136xbf16>
 }
 func.func @f8E4M3FN_f8E4M3FN_130(%a0: tensor<130x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<130x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<130x256xbf16> -> tensor<130x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<130x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<130x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<130x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<130x136xbf16>
   return %v2 : tensor<130x136xbf16>
 }
 func.func @f8E4M3FN_f8E4M3FN_300(%a0: tensor<300x256xbf16> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<300x136xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<300x256xbf16> -> tensor<300x256xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<136x256xbf16> -> tensor<136x256xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<300x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<300x136xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<300x256xf8E4M3FN>, tensor<136x256xf8E4M3FN> -> tensor<300x136xbf16>
   return %v2 : tensor<300x136xbf16>
 }
 func.func @f32_bf16_1(%a0: tensor<1x256xf32> {mj.name = "a0"}, %a1: tensor<136x256xbf16> {mj.name = "a1"}) -> (tensor<1x136xf32>) attributes {mj.entry} {
@@ -381,7 +381,7 @@ func.func @f32_untransposed_m1n1k1(%a0: tensor<1x1xf32> {mj.name = "a0"}, %a1: t
 func.func @f8E4M3FN_untransposed_m1n1k1(%a0: tensor<1x1xbf16> {mj.name = "a0"}, %a1: tensor<1x1xbf16> {mj.name = "a1"}) -> (tensor<1x1xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<1x1xbf16> -> tensor<1x1xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<1x1xbf16> -> tensor<1x1xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<1x1xf8E4M3FN>, tensor<1x1xf8E4M3FN> -> tensor<1x1xbf16>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.001428571 : f32} : tensor<1x1xf8E4M3FN>, tensor<1x1xf8E4M3FN> -> tensor<1x1xbf16>
   return %v2 : tensor<1x1xbf16>
 }
 func.func @bf16_untransposed_m5n24k40(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<5x24xbf16>) attributes {mj.entry} {
@@ -395,7 +395,7 @@ func.func @f32_untransposed_m5n24k40(%a0: tensor<5x40xf32> {mj.name = "a0"}, %a1
 func.func @f8E4M3FN_untransposed_m5n24k40(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<5x24xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<5x40xbf16> -> tensor<5x40xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<40x24xbf16> -> tensor<40x24xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<5x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<5x24xbf16>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.001428571 : f32} : tensor<5x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<5x24xbf16>
   return %v2 : tensor<5x24xbf16>
 }
 func.func @bf16_untransposed_m300n24k40(%a0: tensor<300x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<300x24xbf16>) attributes {mj.entry} {
@@ -409,7 +409,7 @@ func.func @f32_untransposed_m300n24k40(%a0: tensor<300x40xf32> {mj.name = "a0"},
 func.func @f8E4M3FN_untransposed_m300n24k40(%a0: tensor<300x40xbf16> {mj.name = "a0"}, %a1: tensor<40x24xbf16> {mj.name = "a1"}) -> (tensor<300x24xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<300x40xbf16> -> tensor<300x40xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<40x24xbf16> -> tensor<40x24xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<300x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<300x24xbf16>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.001428571 : f32} : tensor<300x40xf8E4M3FN>, tensor<40x24xf8E4M3FN> -> tensor<300x24xbf16>
   return %v2 : tensor<300x24xbf16>
 }
 func.func @bf16_untransposed_m130n131k65(%a0: tensor<130x65xbf16> {mj.name = "a0"}, %a1: tensor<65x131xbf16> {mj.name = "a1"}) -> (tensor<130x131xbf16>) attributes {mj.entry} {
@@ -423,48 +423,44 @@ func.func @f32_untransposed_m130n131k65(%a0: tensor<130x65xf32> {mj.name = "a0"}
 func.func @f8E4M3FN_untransposed_m130n131k65(%a0: tensor<130x65xbf16> {mj.name = "a0"}, %a1: tensor<65x131xbf16> {mj.name = "a1"}) -> (tensor<130x131xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<130x65xbf16> -> tensor<130x65xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<65x131xbf16> -> tensor<65x131xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {x_scale = 0.142857149 : f32} : tensor<130x65xf8E4M3FN>, tensor<65x131xf8E4M3FN> -> tensor<130x131xbf16>
+  %v2 = mj.matmul %v0, %v1 {x_scale = 0.001428571 : f32} : tensor<130x65xf8E4M3FN>, tensor<65x131xf8E4M3FN> -> tensor<130x131xbf16>
   return %v2 : tensor<130x131xbf16>
 }
 func.func @f8_m65n33k16(%a0: tensor<65x16xbf16> {mj.name = "a0"}, %a1: tensor<33x16xbf16> {mj.name = "a1"}, %a2: tensor<33xbf16> {mj.name = "a2"}, %a3: tensor<65x33xbf16> {mj.name = "a3"}) -> (tensor<65x33xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<65x16xbf16> -> tensor<65x16xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<33x16xbf16> -> tensor<33x16xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<65x16xf8E4M3FN>, tensor<33x16xf8E4M3FN> -> tensor<65x33xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<65x16xf8E4M3FN>, tensor<33x16xf8E4M3FN> -> tensor<65x33xbf16>
   %v3 = mj.broadcast %a2 like %v2 : tensor<33xbf16>, tensor<65x33xbf16> -> tensor<65x33xbf16>
   %v4 = arith.addf %v2, %v3 : tensor<65x33xbf16>
   %v5 = arith.addf %v4, %a3 : tensor<65x33xbf16>
-  %v6 = math.tanh %v5 : tensor<65x33xbf16>
-  return %v6 : tensor<65x33xbf16>
+  return %v5 : tensor<65x33xbf16>
 }
 func.func @f8_m129n129k208(%a0: tensor<129x208xbf16> {mj.name = "a0"}, %a1: tensor<129x208xbf16> {mj.name = "a1"}, %a2: tensor<129xbf16> {mj.name = "a2"}, %a3: tensor<129x129xbf16> {mj.name = "a3"}) -> (tensor<129x129xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<129x208xbf16> -> tensor<129x208xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<129x208xbf16> -> tensor<129x208xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<129x208xf8E4M3FN>, tensor<129x208xf8E4M3FN> -> tensor<129x129xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<129x208xf8E4M3FN>, tensor<129x208xf8E4M3FN> -> tensor<129x129xbf16>
   %v3 = mj.broadcast %a2 like %v2 : tensor<129xbf16>, tensor<129x129xbf16> -> tensor<129x129xbf16>
   %v4 = arith.addf %v2, %v3 : tensor<129x129xbf16>
   %v5 = arith.addf %v4, %a3 : tensor<129x129xbf16>
-  %v6 = math.tanh %v5 : tensor<129x129xbf16>
-  return %v6 : tensor<129x129xbf16>
+  return %v5 : tensor<129x129xbf16>
 }
 func.func @f8_m513n264k1040(%a0: tensor<513x1040xbf16> {mj.name = "a0"}, %a1: tensor<264x1040xbf16> {mj.name = "a1"}, %a2: tensor<264xbf16> {mj.name = "a2"}, %a3: tensor<513x264xbf16> {mj.name = "a3"}) -> (tensor<513x264xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<513x1040xbf16> -> tensor<513x1040xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<264x1040xbf16> -> tensor<264x1040xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<513x1040xf8E4M3FN>, tensor<264x1040xf8E4M3FN> -> tensor<513x264xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<513x1040xf8E4M3FN>, tensor<264x1040xf8E4M3FN> -> tensor<513x264xbf16>
   %v3 = mj.broadcast %a2 like %v2 : tensor<264xbf16>, tensor<513x264xbf16> -> tensor<513x264xbf16>
   %v4 = arith.addf %v2, %v3 : tensor<513x264xbf16>
   %v5 = arith.addf %v4, %a3 : tensor<513x264xbf16>
-  %v6 = math.tanh %v5 : tensor<513x264xbf16>
-  return %v6 : tensor<513x264xbf16>
+  return %v5 : tensor<513x264xbf16>
 }
 func.func @f8_odd(%a0: tensor<130x40xbf16> {mj.name = "a0"}, %a1: tensor<72x40xbf16> {mj.name = "a1"}, %a2: tensor<72xbf16> {mj.name = "a2"}, %a3: tensor<130x72xbf16> {mj.name = "a3"}) -> (tensor<130x72xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a0 by 7.0 : tensor<130x40xbf16> -> tensor<130x40xf8E4M3FN>
   %v1 = mj.quantize %a1 by 100.0 : tensor<72x40xbf16> -> tensor<72x40xf8E4M3FN>
-  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.142857149 : f32} : tensor<130x40xf8E4M3FN>, tensor<72x40xf8E4M3FN> -> tensor<130x72xbf16>
+  %v2 = mj.matmul %v0, %v1 {transpose_b, x_scale = 0.001428571 : f32} : tensor<130x40xf8E4M3FN>, tensor<72x40xf8E4M3FN> -> tensor<130x72xbf16>
   %v3 = mj.broadcast %a2 like %v2 : tensor<72xbf16>, tensor<130x72xbf16> -> tensor<130x72xbf16>
   %v4 = arith.addf %v2, %v3 : tensor<130x72xbf16>
   %v5 = arith.addf %v4, %a3 : tensor<130x72xbf16>
-  %v6 = math.tanh %v5 : tensor<130x72xbf16>
-  return %v6 : tensor<130x72xbf16>
+  return %v5 : tensor<130x72xbf16>
 }
 func.func @f8_weights_odd(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<72x40xbf16> {mj.name = "a1"}, %a2: tensor<72xbf16> {mj.name = "a2"}, %a3: tensor<5x72xbf16> {mj.name = "a3"}) -> (tensor<5x72xbf16>) attributes {mj.entry} {
   %v0 = mj.quantize %a1 by 100.0 : tensor<72x40xbf16> -> tensor<72x40xf8E4M3FN>
