@@ -18,8 +18,8 @@ inline constexpr int64_t kPartAlignment = 64;
 std::string whyNoParts(mj::ConcatOp concat);
 
 /// Whether `op` is an mj.concat of arguments and what is computed, that the entry returns and nothing else reads, and
-/// whose sources can be put where they go, in an output: it needs no kernel. What is computed is written there; arguments are copied,
-/// unless the caller's memory for the result is where the argument lies.
+/// whose sources can be put where they go, in an output: it needs no kernel. What is computed is written there;
+/// arguments are copied, unless the caller's memory for the result is where the argument lies.
 bool isReturnedInPlace(mlir::Operation *op);
 
 /// The argument whose elements `value` shows in their order, null if there is none.

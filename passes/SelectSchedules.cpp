@@ -181,17 +181,10 @@ struct SelectSchedules : mjolnir::impl::SelectSchedulesBase<SelectSchedules> {
       return;
     }
     if (auto remark = remark::passed(fusion.getLoc(), options))
-      remark << llvm::formatv("{0} in place of {1} ({2}): a step took {3:f1} us instead of {4:f1}", textOf(tuned),
-                              textOf(schedule), describeRegion(fusion), row->afterSeconds * 1e6,
-                              row->beforeSeconds * 1e6)
+      remark << llvm::formatv("{0} in place of {1} ({2}): a step took {3:f1} us instead of {4:f1}", tuned, schedule,
+                              describeRegion(fusion), row->afterSeconds * 1e6, row->beforeSeconds * 1e6)
                     .str();
     schedule = tuned;
-  }
-
-  static std::string textOf(Attribute attribute) {
-    std::string text;
-    llvm::raw_string_ostream(text) << attribute;
-    return text;
   }
 
   /// One encoding for each weight over all entries.

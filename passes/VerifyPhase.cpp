@@ -166,7 +166,8 @@ struct VerifyPhase : mjolnir::impl::VerifyPhaseBase<VerifyPhase> {
 
   LogicalResult verifyPrograms(ModuleOp module) {
     for (Operation &op : *module.getBody())
-      if (!isa<exec::EntryOp, exec::KernelOp, exec::KvPoolOp, exec::StateOp, exec::ImageOp, mj::WeightOp, mj::PrepareOp>(op))
+      if (!isa<exec::EntryOp, exec::KernelOp, exec::KvPoolOp, exec::StateOp, exec::ImageOp, mj::WeightOp,
+               mj::PrepareOp>(op))
         return op.emitError() << "'" << op.getName() << "' is left after lower-to-exec";
     if (module.getOps<exec::EntryOp>().empty())
       return module.emitError("has no exec.entry");

@@ -13,11 +13,13 @@ namespace mjolnir {
 /// Called as weights are written: how many of how many.
 using ProgressFn = std::function<void(size_t done, size_t total)>;
 
-/// Writes the package of `module` (exec entries, kernels and images) to `path`, weights and the files of a text generator
-/// from `checkpoint`, which may be null where the program has none, and tells what it wrote in `summary`. `tuning`, unless
-/// it is empty, becomes the member tuning.json. Emits a diagnostic and leaves nothing behind on failure.
+/// Writes the package of `module` (exec entries, kernels and images) to `path`, weights and the files of a text
+/// generator from `checkpoint`, which may be null where the program has none, and tells what it wrote in `summary`.
+/// `tuning`, unless it is empty, becomes the member tuning.json. Emits a diagnostic and leaves nothing behind on
+/// failure.
 llvm::LogicalResult buildPackage(mlir::ModuleOp module, const Target &target, const Checkpoint *checkpoint,
-                                 llvm::StringRef path, llvm::StringRef tuning, PackageSummary &summary, const ProgressFn &progress);
+                                 llvm::StringRef path, llvm::StringRef tuning, PackageSummary &summary,
+                                 const ProgressFn &progress);
 
 } // namespace mjolnir
 

@@ -58,9 +58,8 @@ LogicalResult LargeMatmulPrinter::print() {
       return failure();
     if (usesTensorCores()) {
       printer.line(formatv("using Matmul = LargeMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}>;",
-                           rows, n, k, tileM, tileN, stages, splits, weights, usesGroups,
-                           multipliesF8 ? "f8" : "bf16", elementTypeName(tensorOf(first.getX()).getElementType()),
-                           element));
+                           rows, n, k, tileM, tileN, stages, splits, weights, usesGroups, multipliesF8 ? "f8" : "bf16",
+                           elementTypeName(tensorOf(first.getX()).getElementType()), element));
       printer.line("static_assert(Matmul::SharedBytes <= " + Twine(source.sharedBytes) + ");");
       printer.line(
           formatv("Matmul matmul{{{0}, {{{1}}, rowTile * {2}, (columnTile - {3}) * {4}, int(blockIdx.x % {5}), "

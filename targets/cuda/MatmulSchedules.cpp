@@ -71,18 +71,7 @@ bool RowsInMemory::canBeCopied() const {
   return memory && (!op || !op.getWeight() || tensorOf(op.getWeight()).getElementType().isBF16());
 }
 
-/// What the tiles of all matmuls of a region have to hold.
-namespace {
-struct MatmulShape {
-  int64_t rows = 0, k = 0;
-  int64_t columns = 0;     ///< of all sets
-  int64_t widest = 0;      ///< matmuls of one set
-  int64_t weightBytes = 0; ///< of an element
-  int64_t xBytes = 0;      ///< of an element
-};
-} // namespace
-
-static MatmulShape getShape(ArrayRef<MatmulColumns> sets) {
+MatmulShape cuda::getMatmulShape(ArrayRef<MatmulColumns> sets) {
   MatmulShape shape;
   for (const MatmulColumns &set : sets) {
     mj::MatmulOp first = set.matmuls.front();
@@ -342,7 +331,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
       isF8 &= isa<Float8E4M3FNType>(tensorOf(x).getElementType()) &&
               isa<Float8E4M3FNType>(tensorOf(matmul.getWeight()).getElementType());
     }
-  MatmulShape shape = getShape(sets);
+  MatmulShape shape = getMatmulShape(sets);
   bool hasPrologue = x.getDefiningOp() != nullptr;
   bool isTransposed = llvm::all_of(body.getOps<mj::MatmulOp>(), [](mj::MatmulOp op) { return op.getTransposeB(); });
   if (shape.rows <= profile.smallMatmulRows && isTransposed)
@@ -398,7 +387,7 @@ static void listSmall(MLIRContext *context, const MatmulShape &shape, bool canCo
 void cuda::listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaProfile &profile,
                        SmallVectorImpl<mj::ScheduleAttr> &schedules) {
   SmallVector<MatmulColumns> sets = findMatmulColumns(fusion.getBody().front());
-  MatmulShape shape = getShape(sets);
+  MatmulShape shape = getMatmulShape(sets);
   if (chosen.getName().getValue() == kSmallMatmulSchedule) {
     if (isPossible(chosen))
       listSmall(fusion.getContext(), shape, findRowsInMemory(sets.front().matmuls.front().getX()).canBeCopied(),
@@ -469,7 +458,7 @@ int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
     blocks += llvm::divideCeil(set.columns(), getParameter(schedule, isSmall ? "columns" : "tile_n"));
   }
   if (isSmall)
-    blocks = llvm::alignTo(blocks, std::max<int64_t>(getParameter(schedule, "shares"), 1));
+    blocks = llvm::alignTo(blocks, SmallMatmulTile(schedule).sharers());
   blocks *= getParameter(schedule, "splits");
   return isSmall ? blocks : blocks * llvm::divideCeil(rows, getParameter(schedule, "tile_m"));
 }

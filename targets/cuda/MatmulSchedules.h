@@ -22,6 +22,16 @@ struct MatmulColumns {
 /// The sets of a region's matmuls, in order.
 llvm::SmallVector<MatmulColumns> findMatmulColumns(mlir::Block &body);
 
+/// What the tiles of all matmuls of a region have to hold.
+struct MatmulShape {
+  int64_t rows = 0, k = 0;
+  int64_t columns = 0;     ///< of all sets
+  int64_t widest = 0;      ///< matmuls of one set
+  int64_t weightBytes = 0; ///< of an element
+  int64_t xBytes = 0;      ///< of an element
+};
+MatmulShape getMatmulShape(llvm::ArrayRef<MatmulColumns> sets);
+
 /// Where the rows of x lie that a region multiplies: bf16 in memory, under an RMS norm or not.
 struct RowsInMemory {
   mlir::Value memory; ///< [rows, K]; null: x is computed
@@ -44,8 +54,9 @@ struct SmallMatmulTile {
   int64_t groups() const { return llvm::divideCeil(columns, groupColumns); }
   /// Groups that are worked on at a time.
   int64_t lanes() const { return threads / 32 / slices; }
-  /// Blocks of a cluster.
-  int64_t cluster() const { return splits * std::max<int64_t>(shares, 1); }
+  /// Blocks of a cluster that share a part of K, and all of its blocks.
+  int64_t sharers() const { return std::max<int64_t>(shares, 1); }
+  int64_t cluster() const { return splits * sharers(); }
   /// Shared memory of a block for `weights` matmuls of `rows` rows of `k` elements, by weights of `elementBytes`.
   int64_t sharedBytes(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes, bool isNormed) const;
 };

@@ -49,17 +49,14 @@ private:
   /// of the rounds, of which all but the last hide behind weights of the next, unless the blocks of a cluster meet in
   /// each.
   void predictSmallMatmul() {
-    SmallVector<MatmulColumns> sets = findMatmulColumns(body);
-    mj::MatmulOp first = sets.front().matmuls.front();
-    int64_t rows = tensorOf(first.getX()).getDimSize(0), k = tensorOf(first.getX()).getDimSize(1), widest = 1;
-    for (const MatmulColumns &set : sets)
-      widest = std::max<int64_t>(widest, set.matmuls.size());
+    MatmulShape shape = getMatmulShape(findMatmulColumns(body));
+    int64_t rows = shape.rows;
     int64_t splits = parameter("splits"), slices = parameter("slices"), groupColumns = parameter("group_columns");
-    int64_t warps = parameter("threads") / 32, partK = k / splits;
+    int64_t warps = parameter("threads") / 32, partK = shape.k / splits;
     double groups = double(llvm::divideCeil(parameter("columns"), groupColumns));
     double rounds = std::ceil(groups * slices / warps);
     double products = groups * slices / warps * (partK / slices / 16.0) * double(llvm::divideCeil(rows, 8)) *
-                      (groupColumns * widest / 16.0) * times.warpProduct;
+                      (groupColumns * shape.widest / 16.0) * times.warpProduct;
     result.latencySeconds = times.matmulStart + (rows > 1 ? times.matmulRows : 0) + rows * partK * 2 * times.stagedByte;
     if (splits == 1) {
       result.latencySeconds += products / rounds;
@@ -72,14 +69,10 @@ private:
 
   /// Waves of tiles, each of steps along K that take as long as their products, or as bringing their operands.
   void predictLargeMatmul() {
-    SmallVector<MatmulColumns> sets = findMatmulColumns(body);
-    mj::MatmulOp first = sets.front().matmuls.front();
-    int64_t widest = 1;
-    for (const MatmulColumns &set : sets)
-      widest = std::max<int64_t>(widest, set.matmuls.size());
-    int64_t tileM = parameter("tile_m"), tileN = parameter("tile_n") * widest, tileK = parameter("tile_k");
-    int64_t splits = parameter("splits"), k = tensorOf(first.getX()).getDimSize(1);
-    double steps = double(llvm::divideCeil(llvm::divideCeil(k, tileK), splits)), area = tileM * tileN / 32768.0;
+    MatmulShape shape = getMatmulShape(findMatmulColumns(body));
+    int64_t tileM = parameter("tile_m"), tileN = parameter("tile_n") * shape.widest, tileK = parameter("tile_k");
+    int64_t splits = parameter("splits");
+    double steps = double(llvm::divideCeil(llvm::divideCeil(shape.k, tileK), splits)), area = tileM * tileN / 32768.0;
     bool isF8 = tileK == 128;
     double rate = (isF8 ? profile.flopsF8 : profile.flopsBf16) / profile.processors * times.tileReach;
     double step = std::max(2.0 * tileM * tileN * tileK / rate,

@@ -225,7 +225,8 @@ static void listDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention, 
       schedules.push_back(chooseDecodeAttention(fusion, attention, profile, splits));
   for (int64_t stages = 2; stages < getParameter(chosen, "stages"); ++stages)
     schedules.push_back(makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                                     {{"splits", getParameter(chosen, "splits")},
+                                     {{"late", getParameter(chosen, "late")},
+                                      {"splits", getParameter(chosen, "splits")},
                                       {"stages", stages},
                                       {"threads", getParameter(chosen, "threads")}}));
 }

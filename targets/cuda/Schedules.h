@@ -60,8 +60,8 @@ inline constexpr llvm::StringLiteral kSampleSchedule = "cuda.sample";
 /// The schedule of a region on a chip, or a diagnostic on it that says what the target lacks.
 llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, const CudaProfile &profile);
 
-/// What else than `chosen`, which is of chooseSchedule, the kernels of a region can have: matmuls by weights, attention of
-/// decode steps, sampling.
+/// What else than `chosen`, which is of chooseSchedule, the kernels of a region can have: matmuls by weights, attention
+/// of decode steps, sampling.
 llvm::SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen,
                                                   const CudaProfile &profile);
 

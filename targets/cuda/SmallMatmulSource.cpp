@@ -28,9 +28,8 @@ private:
   void printSets(ElementPrinter &out, int64_t blockColumns,
                  function_ref<void(size_t set, StringRef block, int64_t columns)> select);
   LogicalResult printReductions();
-  /// Declares `x`, rows that the template loads.
-  LogicalResult printRows();
-  LogicalResult checkShares();
+  /// Declares `x`, rows that the template loads or copies.
+  LogicalResult printRows(const RowsInMemory &stored);
   /// Declares `x`, a function of (m, k).
   LogicalResult printFunction();
   void printEarlyLoads(int64_t columns);
@@ -86,8 +85,7 @@ LogicalResult SmallMatmulPrinter::printFunction() {
   return success();
 }
 
-LogicalResult SmallMatmulPrinter::printRows() {
-  RowsInMemory stored = findRowsInMemory(first.getX());
+LogicalResult SmallMatmulPrinter::printRows(const RowsInMemory &stored) {
   if (!stored.memory) {
     if (failed(printReductions()) || failed(printFunction()))
       return failure();
@@ -132,21 +130,16 @@ void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
   }
 }
 
-LogicalResult SmallMatmulPrinter::checkShares() {
-  if (context.parameter("shares") == 0 || findRowsInMemory(first.getX()).canBeCopied())
-    return success();
-  return context.kernel.emitOpError(
-      "has a schedule whose blocks copy x (shares), but x is computed, or under a norm whose weight is "
-      "not bf16; make shares = 0");
-}
-
 LogicalResult SmallMatmulPrinter::printOnTensorCores() {
-  if (failed(checkShares()))
-    return failure();
   SmallMatmulTile tile(context.kernel.getSchedule());
-  int64_t columns = tile.columns, groups = tile.groups(), sharers = std::max<int64_t>(tile.shares, 1);
+  const RowsInMemory stored = findRowsInMemory(first.getX());
+  if (tile.shares && !stored.canBeCopied())
+    return context.kernel.emitOpError("has a schedule whose blocks copy x (shares), but x is computed, or under a norm "
+                                      "whose weight is not bf16; make "
+                                      "shares = 0");
+  int64_t columns = tile.columns, groups = tile.groups();
   int64_t weights = widest(), elementBytes = weightElement.getIntOrFloatBitWidth() / 8;
-  bool isNormed = tile.shares && findRowsInMemory(first.getX()).norm;
+  bool isNormed = tile.shares && stored.norm;
   source.sharedBytes = tile.sharedBytes(rows, k, weights, elementBytes, isNormed);
   source.cluster = tile.cluster();
   source.letsNextStartLate = context.parameter("late");
@@ -161,9 +154,9 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   start.line("static_assert(Matmul::SharedBytes == " + Twine(source.sharedBytes) + ");");
   start.line("Matmul matmul;");
   start.line("matmul.shared = shared;");
-  start.line(formatv("matmul.split = blockIdx.x % {0} / {1};", tile.cluster(), sharers));
-  start.line(formatv("matmul.share = blockIdx.x % {0};", sharers));
-  start.line(formatv("const int block = blockIdx.x / {0} * {1} + matmul.share;", tile.cluster(), sharers));
+  start.line(formatv("matmul.split = blockIdx.x % {0} / {1};", tile.cluster(), tile.sharers()));
+  start.line(formatv("matmul.share = blockIdx.x % {0};", tile.sharers()));
+  start.line(formatv("const int block = blockIdx.x / {0} * {1} + matmul.share;", tile.cluster(), tile.sharers()));
   if (sets.size() > 1)
     start.line("int set;");
   printSets(start, columns, [&](size_t set, StringRef block, int64_t n) {
@@ -180,7 +173,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   });
   start.line("matmul.start();");
 
-  if (failed(printRows()))
+  if (failed(printRows(stored)))
     return failure();
   if (tile.slices > 1 && tile.splits == 1 && groups <= tile.lanes())
     printEarlyLoads(groups * tile.groupColumns);

@@ -50,11 +50,11 @@ struct MatmulConfig {
   /// Sizes of loops that the schedule names; what it does not is chosen by shape and CPU.
   std::optional<bool> panels;        ///< the loop order for many rows
   std::optional<int64_t> tileBlocks; ///< 16-column blocks of a tile
-  MatmulEpilogueFn epilogue; ///< null: the only accumulator, rounded to Y's type
+  MatmulEpilogueFn epilogue;         ///< null: the only accumulator, rounded to Y's type
 };
 
-/// What `panels` and `tileBlocks` of a configuration may be instead of what is chosen for its shape: the other loop order,
-/// half and twice the blocks.
+/// What `panels` and `tileBlocks` of a configuration may be instead of what is chosen for its shape: the other loop
+/// order, half and twice the blocks.
 llvm::SmallVector<std::pair<bool, int64_t>> listMatmulLoops(const MatmulConfig &config, const HostTarget &target);
 
 /// How many tiles a launch of the kernel has. The bits of the result depend neither on this nor on M.

@@ -130,9 +130,9 @@ int main(int argc, char **argv) {
 
   Request request{{}, emitTo, target, noCode};
   bool isDrawn = variantNames.size() == 1 && variantNames.front() == "drawn";
+  if (isDrawn)
+    variantNames.clear();
   for (const std::string &name : variantNames) {
-    if (isDrawn)
-      break;
     std::optional<Variant> variant = symbolizeVariant(name);
     if (!variant) {
       llvm::errs() << "there is no variant '" << name

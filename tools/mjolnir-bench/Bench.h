@@ -21,8 +21,8 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string package, versus;
   std::string tuningTable, reference; ///< with --tune
-  std::vector<std::string> entries; ///< by name; empty: all
-  uint32_t context = 512;           ///< tokens that each sequence holds before the step
+  std::vector<std::string> entries;   ///< by name; empty: all
+  uint32_t context = 512;             ///< tokens that each sequence holds before the step
   uint32_t runs = 100;
   uint32_t threads = 0;
   uint32_t rotateMegabytes = 512; ///< that buffers are spread over
@@ -53,12 +53,12 @@ struct Moved {
   double read = 0, written = 0;
   Moved &operator+=(const Moved &other);
 };
-/// {"read_bytes", "written_bytes", "bytes_per_second", "fraction"}: of the time that `moved` takes at least, of the time
-/// that it took; what is both read and written moves at copy bandwidth, the rest at read bandwidth.
+/// {"read_bytes", "written_bytes", "bytes_per_second", "fraction"}: of the time that `moved` takes at least, of the
+/// time that it took; what is both read and written moves at copy bandwidth, the rest at read bandwidth.
 Json describeMoved(const Moved &moved, double seconds, const Bandwidth &bandwidth);
 
-/// What the steps of a package move, and how long its compiler says that they take, from its debug tables. Empty where it
-/// has none.
+/// What the steps of a package move, and how long its compiler says that they take, from its debug tables. Empty where
+/// it has none.
 class Costs {
 public:
   explicit Costs(const runtime::Package &package);
@@ -80,8 +80,8 @@ private:
 };
 
 /// Tensors for one entry, in the CPU's memory. Of a language model a step of all its sequences: a decode entry adds a
-/// token to `context` of each, a prefill entry fills its rows with the first sequence. Otherwise small numbers, and zeros
-/// where integers are wanted.
+/// token to `context` of each, a prefill entry fills its rows with the first sequence. Otherwise small numbers, and
+/// zeros where integers are wanted.
 class Inputs {
 public:
   /// Outputs of up to `largestOutput` bytes are brought back.
@@ -132,9 +132,9 @@ Json benchKernels(const runtime::Package &package, size_t entry, const Options &
 Json benchCudaKernels(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,
                       const Bandwidth &bandwidth);
 
-/// Seconds that each step of an entry takes within a run: from the end of the step before it to its own end, so that they
-/// add up to the run. On a GPU the difference of two graphs, of which one has this step and the other ends before it; on a
-/// CPU what a run notes. `startSeconds` is what a run of no step takes, `runs` how often each was measured.
+/// Seconds that each step of an entry takes within a run: from the end of the step before it to its own end, so that
+/// they add up to the run. On a GPU the difference of two graphs, of which one has this step and the other ends before
+/// it; on a CPU what a run notes. `startSeconds` is what a run of no step takes, `runs` how often each was measured.
 struct StepTimes {
   std::vector<double> seconds;
   double startSeconds = 0;

@@ -113,13 +113,15 @@ int main(int argc, char **argv) {
                "Measure each step within a run, beside what the compiler predicted; prints tables where --json takes "
                "the data")
       ->excludes(versus);
-  auto *tune = app.add_option("--tune", options.tuningTable,
-                              "Compare the schedules that a package of mjolnir-tune holds; this table is read and written")
-                   ->type_name("FILE")
-                   ->excludes(versus);
-  app.add_option("--reference", options.reference,
-                 "With --tune: a package of the same model, whose numbers the candidates' must be as near to as those of "
-                 "what they replace")
+  auto *tune =
+      app.add_option("--tune", options.tuningTable,
+                     "Compare the schedules that a package of mjolnir-tune holds; this table is read and written")
+          ->type_name("FILE")
+          ->excludes(versus);
+  app.add_option(
+         "--reference", options.reference,
+         "With --tune: a package of the same model, whose numbers the candidates' must be as near to as those of "
+         "what they replace")
       ->type_name("FILE")
       ->needs(tune);
   app.add_option("--rotate", options.rotateMegabytes, "MiB that buffers rotate through")

@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
 #include <set>
@@ -14,11 +15,7 @@
 using namespace mlir;
 using namespace mjolnir;
 
-static std::string textOf(Attribute attribute) {
-  std::string text;
-  llvm::raw_string_ostream(text) << attribute;
-  return text;
-}
+static std::string textOf(Attribute attribute) { return llvm::formatv("{0}", attribute); }
 
 /// Regions of an entry that are equal.
 namespace {

@@ -17,8 +17,8 @@
 namespace mjolnir::package {
 
 /// The member that holds, as JSON, which values of the model the steps of entries store: {"stored": [{"entry", "step",
-/// "operand" of the launch, "value", "dtype", "shape", and of a quantized value "scale", by which it is multiplied}, ...]}. A
-/// package runs without it.
+/// "operand" of the launch, "value", "dtype", "shape", and of a quantized value "scale", by which it is multiplied},
+/// ...]}. A package runs without it.
 inline constexpr const char *kDebugMember = "debug.json";
 
 /// The member that holds, as JSON, which entries mjolnir-bench --tune is to compare (docs/tuning.md).

@@ -81,8 +81,8 @@ public:
   /// follows the definition of the operations.
   virtual llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, bool oracle) const = 0;
 
-  /// Schedules other than `chosen` that the target can compile `fusion` with, for mjolnir-tune to measure. The order does
-  /// not change from run to run. What a tuning table asks for is obeyed only if it is one of these.
+  /// Schedules other than `chosen` that the target can compile `fusion` with, for mjolnir-tune to measure. The order
+  /// does not change from run to run. What a tuning table asks for is obeyed only if it is one of these.
   virtual llvm::SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen) const {
     return {};
   }

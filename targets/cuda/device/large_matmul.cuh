@@ -1,8 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // A matmul of many rows in tiles: cp.async to shared memory some steps ahead, products by eight warps with mma.m16n8k16
-// (m16n8k32 of f8) or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared memory, so that
-// the epilogue's threads have neighbouring columns.
+// (m16n8k32 of f8) or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared
+// memory, so that the epilogue's threads have neighbouring columns.
 #pragma once
 #include "small_matmul.cuh"
 #include "wgmma.cuh"
@@ -12,7 +12,8 @@
 __device__ inline int placeOf(int row, int piece) { return row * 128 + (piece ^ (row & 7)) * 16; }
 
 /// `epilogue(m, n, acc)` for every element of the tile at (row, column) within (M, N): acc[w] = sum_k x[m, k]
-/// weights[w][n, k]. Operands are multiplied as elements of type E, bf16 or f8; narrower ones are widened on their way. K is a multiple of 8, of 16 where an operand has bytes. `UsesGroups`: by wgmma, TileM 64 or 128.
+/// weights[w][n, k]. Operands are multiplied as elements of type E, bf16 or f8; narrower ones are widened on their way.
+/// K is a multiple of 8, of 16 where an operand has bytes. `UsesGroups`: by wgmma, TileM 64 or 128.
 template <int M, int N, int K, int TileM, int TileN, int Stages, int Splits, int Weights, bool UsesGroups, typename E,
           typename X, typename W>
 struct LargeMatmul {
@@ -22,7 +23,7 @@ struct LargeMatmul {
   // Products of the last step may still be on their way when the next copies begin.
   static constexpr int Ahead = UsesGroups ? Stages - 2 : Stages - 1;
   static constexpr int SumStride = TileN + 4, SumBytes = Weights * TileM * SumStride * 4;
-  static constexpr int SharedBytes = Stages * StageBytes > SumBytes ? Stages *StageBytes : SumBytes;
+  static constexpr int RingBytes = Stages * StageBytes, SharedBytes = RingBytes > SumBytes ? RingBytes : SumBytes;
   static_assert(Ahead > 0 && TileM % 32 == 0 && TileN % 32 == 0);
 
   const X *x;

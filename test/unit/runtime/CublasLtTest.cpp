@@ -41,15 +41,6 @@ int countOf(Count index) {
   return counts()[index];
 }
 
-struct Handles {
-  mj_package *package = nullptr;
-  mj_session *session = nullptr;
-  ~Handles() {
-    mj_session_destroy(session);
-    mj_package_close(package);
-  }
-};
-
 mj_status open(Handles &handles, const CallOptions &options, uint32_t flags = 0) {
   std::string path = temporaryPath("call.mjp");
   if (auto error = writeTestPackage(path, testImage(), makeCallProgram(options)))

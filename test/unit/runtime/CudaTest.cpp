@@ -43,15 +43,6 @@ fb::ProgramT makeCudaProgram(const char *architecture = "sm_90a") {
   return program;
 }
 
-struct Handles {
-  mj_package *package = nullptr;
-  mj_session *session = nullptr;
-  ~Handles() {
-    mj_session_destroy(session);
-    mj_package_close(package);
-  }
-};
-
 mj_status openPackage(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
   std::string path = temporaryPath("cuda.mjp");
   if (auto error = writeTestPackage(path, testImage(), std::move(program)))

@@ -135,8 +135,6 @@ TEST_P(GoldenRuns, AsItWasWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, GoldenRuns, testing::Values(Golden10, Golden11, Golden12, Golden14),
-                         [](const auto &info) {
-                           return std::string("Format1") + "0124"[info.index];
-                         });
+                         [](const auto &info) { return std::string("Format1") + "0124"[info.index]; });
 
 } // namespace

@@ -5,6 +5,7 @@
 #define MJOLNIR_TEST_TESTPACKAGE_H
 
 #include "mjolnir/Package/PackageWriter.h"
+#include "mjolnir/runtime.h"
 
 #include <functional>
 #include <string>
@@ -55,6 +56,16 @@ std::string weightBytes(size_t index);
 /// it has two.
 package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program = makeProgram(),
                                 const std::string &second = "");
+
+/// A package and a session of it, as the C API gives them; closed with it.
+struct Handles {
+  mj_package *package = nullptr;
+  mj_session *session = nullptr;
+  ~Handles() {
+    mj_session_destroy(session);
+    mj_package_close(package);
+  }
+};
 
 // ---- packages that the real writer would refuse ----
 

@@ -32,16 +32,16 @@
 namespace mjolnir::mj {
 
 /// Attribute of an entry function: the unit that becomes an entry point of the package. An entry is one block over
-/// tensors, at most one batch, one KV cache (two once `plan-paged-kv` has divided it) and one set of sampling parameters;
-/// it returns tensors and its cache.
+/// tensors, at most one batch, one KV cache (two once `plan-paged-kv` has divided it) and one set of sampling
+/// parameters; it returns tensors and its cache.
 inline constexpr llvm::StringLiteral kEntryAttr = "mj.entry";
 
 /// Attribute of an argument of cache type: the symbol of its exec.kv_pool, where there are two.
 inline constexpr llvm::StringLiteral kPoolAttr = "mj.pool";
 
 /// Attribute, a string, of an argument or a result of an entry: it is a state of the session and no input or output.
-/// The argument is what the result of that name held when the run before ended, of this entry or of another that has the
-/// state; zeros at first. An entry may have either, or both, of one type.
+/// The argument is what the result of that name held when the run before ended, of this entry or of another that has
+/// the state; zeros at first. An entry may have either, or both, of one type.
 inline constexpr llvm::StringLiteral kStateAttr = "mj.state";
 
 /// The module's description of the model, a dictionary; `max_context` in it is the longest sequence, in tokens.

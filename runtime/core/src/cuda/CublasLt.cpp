@@ -103,9 +103,9 @@ uint32_t alignmentOf(const fb::Operand &operand) {
 /// The operand that C is: where nothing is added the library is given the result, and reads none of it.
 const fb::Operand &sourceOfC(const fb::MatmulCall &call) { return call.residual() ? *call.residual() : *call.result(); }
 
-uint64_t workspaceOf(const fb::MatmulCall &call) { return call.workspace() ? call.workspace()->bytes() : 0; }
-
 } // namespace
+
+uint64_t workspaceOf(const fb::MatmulCall &call) { return call.workspace() ? call.workspace()->bytes() : 0; }
 
 LtMatmul::~LtMatmul() {
   for (lt::MatrixLayout layout : {a_, b_, d_})

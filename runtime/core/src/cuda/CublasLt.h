@@ -42,6 +42,9 @@ private:
   size_t version_ = 0;
 };
 
+/// Bytes that an algorithm for the call may use beside its operands.
+uint64_t workspaceOf(const fb::MatmulCall &call);
+
 /// A product that the library computes: its description, and the algorithm once it is chosen. In column-major terms,
 /// which are the library's, the result is the transpose of ours: D[n, m] = op(A) B, A the weight, B x, C the residual.
 class LtMatmul {

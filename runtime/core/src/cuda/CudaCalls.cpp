@@ -66,7 +66,7 @@ Status CudaSession::tryAlgorithms(const PlannedStep &step, LtMatmul &matmul) {
       return status;
     events_.push_back(event);
   }
-  const uint64_t workspace = step.call->workspace() ? step.call->workspace()->bytes() : 0;
+  const uint64_t workspace = workspaceOf(*step.call);
   const lt::Algorithm *best = nullptr;
   float least = 0;
   Status refusal; // of the last algorithm that the library proposed and then refused

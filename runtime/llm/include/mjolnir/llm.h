@@ -195,8 +195,8 @@ typedef struct mj_generator_stats {
   // device worked in the same steps, with MJ_GENERATOR_TIME_DEVICE (on device host: 0).
   uint64_t prefill_host_nanoseconds, decode_host_nanoseconds;
   uint64_t prefill_device_nanoseconds, decode_device_nanoseconds;
-  uint64_t ahead_steps;    // steps that were started before the one before them was known
-  uint64_t dropped_tokens; // drawn for requests that had ended
+  uint64_t ahead_steps;          // steps that were started before the one before them was known
+  uint64_t dropped_tokens;       // drawn for requests that had ended
   uint64_t callback_nanoseconds; // what callers did with their events while steps went on
   uint64_t capture_nanoseconds;  // what making the graphs of entries took, which is done when they first run
 } mj_generator_stats;
