@@ -29,7 +29,7 @@ exec::KernelOp KernelTable::get(mj::FusionOp fusion) {
     accesses.push_back(exec::AccessAttr::get(context, operand.access));
   auto kernel = exec::KernelOp::create(builder, builder.getUnknownLoc(), "kernel", *fusion.getSchedule(), 1,
                                        builder.getArrayAttr(accesses), ArrayAttr(), IntegerAttr(), DenseI64ArrayAttr(),
-                                       builder.getStringAttr(describe(fusion)), exec::LibraryMatmulAttr());
+                                       builder.getStringAttr(describe(fusion)), exec::LibraryMatmulAttr(), ArrayAttr());
   IRMapping mapping;
   fusion.getBody().cloneInto(&kernel.getBody(), mapping);
   Block &body = kernel.getBody().front();

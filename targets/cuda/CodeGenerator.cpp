@@ -83,6 +83,23 @@ static void notePrecision(ModuleOp module, ArrayRef<exec::KernelOp> kernels, Arr
                          << ": products are the same, the rate is not; --remarks-filter=cuda names them";
 }
 
+/// Writes the tensor maps that a launch of `kernel` takes; what they say of its operands is verified.
+static LogicalResult noteTensorMaps(exec::KernelOp kernel, ArrayRef<TensorMap> maps) {
+  if (maps.empty())
+    return success();
+  MLIRContext *context = kernel.getContext();
+  SmallVector<Attribute> attributes;
+  for (const TensorMap &map : maps) {
+    auto attribute = exec::TensorMapAttr::getChecked([&] { return kernel.emitOpError(); }, context, map.operand,
+                                                     map.rows, map.columns, map.boxRows, map.boxColumns);
+    if (!attribute)
+      return failure();
+    attributes.push_back(attribute);
+  }
+  kernel.setTensorMapsAttr(ArrayAttr::get(context, attributes));
+  return kernel.verifyRegions();
+}
+
 /// Takes each kernel from the cache or compiles it; one result a request.
 static LogicalResult compileAll(ArrayRef<exec::KernelOp> kernels, ArrayRef<CompileKernelRequest> requests,
                                 const KernelCache &cache, SmallVectorImpl<CompiledKernel> &results) {
@@ -227,7 +244,7 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
   for (auto [index, kernel] : llvm::enumerate(kernels)) {
     const KernelSource &source = sources[index];
     CompiledKernel &code = compiled[index];
-    if (failed(noteResources(kernel, source, code, profile)))
+    if (failed(noteResources(kernel, source, code, profile)) || failed(noteTensorMaps(kernel, source.tensorMaps)))
       return failure();
     kernel->setAttr("threads", builder.getI64IntegerAttr(source.threads));
     kernel->setAttr("shared_bytes", builder.getI64IntegerAttr(source.sharedBytes));

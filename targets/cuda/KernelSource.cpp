@@ -27,6 +27,7 @@ std::string KernelContext::argument(Value value) {
 std::string KernelContext::field(mj::BatchField field) { return mj::stringifyBatchField(field).str(); }
 std::string KernelContext::field(exec::SamplingField field) { return exec::stringifySamplingField(field).str(); }
 std::string KernelContext::result(unsigned index) { return "out" + std::to_string(index); }
+std::string KernelContext::tensorMap(size_t index) { return "map" + std::to_string(index); }
 
 std::string KernelContext::nameOf(const exec::KernelOperand &operand) {
   switch (operand.kind) {
@@ -136,7 +137,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
   os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"flash_attention.cuh\"\n#include "
-        "\"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n\n";
+        "\"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n#include \"tensor_map.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
   os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads;
   if (source.blocks)
@@ -154,6 +155,8 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
         os << (isWritten ? "" : "const ") << element << " *" << context.nameOf(operand);
       },
       ",\n    ");
+  for (size_t i = 0; i < source.tensorMaps.size(); ++i)
+    os << ",\n    const __grid_constant__ TensorMap " << context.tensorMap(i);
   os << ") {\n  extern __shared__ __align__(" << source.alignment << ") uint8_t shared[];\n"
      << (source.letsNextStartLate ? "" : "  letNextStart();\n") << context.beforeWait << "  waitForInputs();\n"
      << (source.letsNextStartLate ? "  letNextStart();\n" : "") << context.body << "}\n";

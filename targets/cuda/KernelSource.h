@@ -12,6 +12,15 @@
 
 namespace mjolnir::cuda {
 
+/// A parameter of a kernel behind its pointers: a tensor map (`TensorMap` of device/tensor_map.cuh), through which bulk
+/// tensor copies move boxes of a dense, row-major matrix of the operand's element type. Rows of a box are swizzled
+/// within 128 bytes in shared memory; what lies outside the matrix is read as zeros.
+struct TensorMap {
+  int64_t operand; ///< in KernelContext::operands
+  int64_t rows, columns;
+  int64_t boxRows, boxColumns; ///< 1 to 256 each, a row of 128 bytes at most
+};
+
 /// Source, and what a launch of it needs.
 struct KernelSource {
   std::string text;
@@ -25,6 +34,7 @@ struct KernelSource {
   bool letsNextStartLate = false;
   /// What multiplies f8 by f8 where that is not the chip's f8 tensor cores: "bf16 by mma.sync".
   std::string precision;
+  llvm::SmallVector<TensorMap> tensorMaps; ///< named KernelContext::tensorMap(index)
 };
 
 /// The source of `kernel`, or an error on it. `pool` is what holds its KV pages, null if it takes none. `fewestBlocks`:
@@ -52,6 +62,8 @@ struct KernelContext {
   std::string field(exec::SamplingField field);
   std::string result(unsigned index);
   std::string nameOf(const exec::KernelOperand &operand);
+  /// The parameter of KernelSource::tensorMaps[index].
+  std::string tensorMap(size_t index);
   /// Makes all tensor arguments leaves of `printer`.
   void setArguments(ElementPrinter &printer);
   /// Prints the stores of all appends of the region for row `row`: threads `thread`, `thread + threads`, ... over the

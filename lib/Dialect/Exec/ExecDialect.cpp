@@ -74,6 +74,20 @@ SmallVector<int64_t> LibraryMatmulAttr::getReadOperands() const {
   return read;
 }
 
+LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t operand, int64_t rows,
+                                    int64_t columns, int64_t boxRows, int64_t boxColumns) {
+  // What the hardware's descriptor holds.
+  constexpr int64_t maxSize = int64_t(1) << 32, maxBox = 256;
+  if (operand < 0)
+    return emitError() << "a tensor map is of operand " << operand << "; they are numbers from 0";
+  if (rows < 1 || columns < 1 || rows > maxSize || columns > maxSize)
+    return emitError() << "a tensor map has " << rows << " rows of " << columns << "; there are 1 to 2^32 of each";
+  if (boxRows < 1 || boxColumns < 1 || boxRows > maxBox || boxColumns > maxBox)
+    return emitError() << "a tensor map has boxes of " << boxRows << " rows of " << boxColumns << "; there are 1 to "
+                       << maxBox << " of each";
+  return success();
+}
+
 KvPoolOp mjolnir::exec::getWindowPool(ModuleOp module) {
   auto pools = llvm::to_vector(module.getOps<KvPoolOp>());
   if (pools.size() < 2)
@@ -160,6 +174,31 @@ static LogicalResult verifyCall(KernelOp kernel, LibraryMatmulAttr call) {
   return success();
 }
 
+/// That the operand of `map` is a tensor that can be seen so.
+static LogicalResult verifyMap(KernelOp kernel, TensorMapAttr map, ArrayRef<KernelOperand> operands) {
+  constexpr int64_t swizzledBytes = 128, unit = 16;
+  int64_t index = map.getOperand();
+  if (index >= int64_t(operands.size()) ||
+      (operands[index].kind != KernelOperand::tensor && operands[index].kind != KernelOperand::result))
+    return kernel.emitOpError("has a tensor map of operand ") << index << ", which is no tensor argument or result";
+  RankedTensorType type = operands[index].type;
+  Type element = type.getElementType();
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !isa<Float8E4M3FNType>(element) &&
+      !element.isInteger(8))
+    return kernel.emitOpError("has a tensor map of ") << type << "; elements of one are f32, f16, bf16, f8E4M3FN or i8";
+  if (map.getRows() > type.getNumElements() / map.getColumns())
+    return kernel.emitOpError("has a tensor map of ")
+           << map.getRows() << " rows of " << map.getColumns() << " over " << type << ", which is smaller";
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8, boxBytes = map.getBoxColumns() * bytes;
+  if (map.getColumns() * bytes % unit)
+    return kernel.emitOpError("has a tensor map of rows of ")
+           << map.getColumns() * bytes << " bytes; they are multiples of " << unit;
+  if (boxBytes % unit || boxBytes > swizzledBytes)
+    return kernel.emitOpError("has a tensor map whose boxes have rows of ")
+           << boxBytes << " bytes; they are multiples of " << unit << " up to " << swizzledBytes;
+  return success();
+}
+
 LogicalResult KernelOp::verifyRegions() {
   Block &block = getBody().front();
   for (Type type : block.getArgumentTypes())
@@ -169,9 +208,16 @@ LogicalResult KernelOp::verifyRegions() {
              << "and a cache";
   if (getScratch() && !isPositive(*getScratch()))
     return emitOpError("needs a positive number of scratch bytes, or none");
-  size_t operands = getKernelOperands(getBody().front()).size() + (getScratch() ? 1 : 0);
+  SmallVector<KernelOperand> known = getKernelOperands(getBody().front());
+  size_t operands = known.size() + (getScratch() ? 1 : 0);
   if (getAccesses().size() != operands)
     return emitOpError("states ") << getAccesses().size() << " accesses for a body of " << operands << " operands";
+  if (getTensorMapsAttr() && getLibraryAttr())
+    return emitOpError("has tensor maps and is a call of ") << getLibraryAttr().getLibrary() << ", which takes none";
+  if (ArrayAttr maps = getTensorMapsAttr())
+    for (auto map : maps.getAsRange<TensorMapAttr>())
+      if (failed(verifyMap(*this, map, known)))
+        return failure();
   if (auto call = getLibraryAttr(); call && failed(verifyCall(*this, call)))
     return failure();
   for (int64_t index : getEarly().value_or(ArrayRef<int64_t>()))

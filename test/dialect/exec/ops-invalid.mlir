@@ -432,3 +432,121 @@ exec.entry @main inputs [] outputs [] {
   // expected-error@+1 {{refers to @x, which is no exec.state}}
   %x = exec.state_buffer @x
 }
+
+// -----
+
+// expected-error @+2 {{a tensor map is of operand -1; they are numbers from 0}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = -1, rows = 16, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+2 {{a tensor map has 0 rows of 64; there are 1 to 2^32 of each}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 0, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+2 {{a tensor map has 16 rows of 4294967297; there are 1 to 2^32 of each}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 4294967297, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+2 {{a tensor map has boxes of 257 rows of 64; there are 1 to 256 of each}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 257, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+2 {{a tensor map has boxes of 8 rows of 0; there are 1 to 256 of each}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 8, box_columns = 0>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map of operand 2, which is no tensor argument or result}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 2, rows = 16, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map of 'tensor<16x64xi32>'; elements of one are f32, f16, bf16, f8E4M3FN or i8}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 8, box_columns = 32>] {
+^bb0(%x: tensor<16x64xi32>):
+  exec.return %x : tensor<16x64xi32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map of 17 rows of 64 over 'tensor<16x64xbf16>', which is smaller}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 1, rows = 17, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map of rows of 24 bytes; they are multiples of 16}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 12, box_rows = 8, box_columns = 8>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map whose boxes have rows of 24 bytes; they are multiples of 16 up to 128}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 8, box_columns = 12>] {
+^bb0(%x: tensor<16x64xbf16>):
+  exec.return %x : tensor<16x64xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map whose boxes have rows of 256 bytes; they are multiples of 16 up to 128}}
+exec.kernel @k schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<write>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%x: tensor<16x64xf32>):
+  exec.return %x : tensor<16x64xf32>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has a tensor map of operand 0, which is no tensor argument or result}}
+exec.kernel @k schedule <"cuda.pointwise"> tiles 1 accesses [#exec.access<read>] tensor_maps [
+    #exec.tensor_map<operand = 0, rows = 16, columns = 64, box_rows = 8, box_columns = 64>] {
+^bb0(%kv: !mj.kv<3 x 2 x 8 x bf16>):
+  exec.return %kv : !mj.kv<3 x 2 x 8 x bf16>
+}
+
+// -----
+
+// expected-error @+1 {{'exec.kernel' op has tensor maps and is a call of "cublaslt", which takes none}}
+exec.kernel @k schedule <"cublaslt"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>] library <library = "cublaslt", x = 0, weight = 1, result = 2, transpose_weight = true>
+    tensor_maps [#exec.tensor_map<operand = 0, rows = 4, columns = 8, box_rows = 4, box_columns = 8>] {
+^bb0(%x: tensor<4x8xf32>, %w: tensor<3x8xf32>):
+  %r = mj.matmul %x, %w {transpose_b} : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  exec.return %r : tensor<4x3xf32>
+}

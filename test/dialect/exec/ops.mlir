@@ -95,3 +95,14 @@ exec.entry @kept arena 64 align 64 inputs [] outputs [] {
   %s = exec.arena_buffer 64 at 0
   exec.launch @split(%x, %x, %s)
 }
+
+// A kernel whose bulk tensor copies see operands as matrices.
+// CHECK: exec.kernel @mapped schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>]
+// CHECK-SAME: tensor_maps [#exec.tensor_map<operand = 1, rows = 16, columns = 64, box_rows = 8, box_columns = 64>, #exec.tensor_map<operand = 2, rows = 4, columns = 16, box_rows = 256, box_columns = 8>] {
+exec.kernel @mapped schedule <"cuda.large_matmul"> tiles 1 accesses [#exec.access<read>, #exec.access<read>, #exec.access<write>]
+    tensor_maps [#exec.tensor_map<operand = 1, rows = 16, columns = 64, box_rows = 8, box_columns = 64>,
+                 #exec.tensor_map<operand = 2, rows = 4, columns = 16, box_rows = 256, box_columns = 8>] {
+^bb0(%x: tensor<4x64xbf16>, %w: tensor<16x64xbf16>):
+  %y = mj.matmul %x, %w {transpose_b} : tensor<4x64xbf16>, tensor<16x64xbf16> -> tensor<4x16xbf16>
+  exec.return %y : tensor<4x16xbf16>
+}

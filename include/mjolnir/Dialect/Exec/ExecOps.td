@@ -93,6 +93,22 @@ def Exec_LibraryMatmulAttr : AttrDef<Exec_Dialect, "LibraryMatmul"> {
   }];
 }
 
+def Exec_TensorMapAttr : AttrDef<Exec_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "how bulk tensor copies of a kernel see one of its operands";
+  let description = [{
+    `#exec.tensor_map<operand = 1, rows = 3072, columns = 1024, box_rows = 128, box_columns = 64>`: the first rows x columns
+    elements of operand 1, a tensor argument or a result of the body, are a dense matrix, row-major, of which a copy moves
+    a box at a time. In shared memory a row of a box is swizzled within 128 bytes, which it may not exceed; elements of a box
+    beyond the matrix are read as zeros and not written. Rows are a multiple of 16 bytes apart, a row of a box is one long.
+    Elements are f32, f16, bf16, f8E4M3FN or i8.
+  }];
+  let parameters = (ins "int64_t":$operand, "int64_t":$rows, "int64_t":$columns, "int64_t":$box_rows, "int64_t":$box_columns);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+def Exec_TensorMapArrayAttr : TypedArrayAttrBase<Exec_TensorMapAttr, "tensor maps">;
+
 def Exec_KvPoolOp : Exec_Op<"kv_pool", [Symbol]> {
   let summary = "paged memory of the KV cache";
   let description = [{
@@ -142,16 +158,17 @@ def Exec_KernelOp : Exec_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     split decode. `in_place` names results that may lie where an operand lies that nothing reads afterwards. `early` names
     operands of which a dependent launch reads before it waits for the launch before it: what no step of the entry writes,
     and of a cache what earlier runs left there. With `library` launches are calls of a library's function instead, and
-    no code is generated; such a launch is not dependent, nor is one right behind it.
+    no code is generated; such a launch is not dependent, nor is one right behind it. `tensor_maps`, which code generation
+    writes, are further parameters of a CUDA kernel, behind the addresses of its operands: one tensor map by value each.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mj_ScheduleAttr:$schedule, I64Attr:$tiles, Exec_AccessArrayAttr:$accesses,
                        OptionalAttr<Exec_InPlaceArrayAttr>:$in_place, OptionalAttr<I64Attr>:$scratch,
                        OptionalAttr<DenseI64ArrayAttr>:$early, OptionalAttr<StrAttr>:$ops,
-                       OptionalAttr<Exec_LibraryMatmulAttr>:$library);
+                       OptionalAttr<Exec_LibraryMatmulAttr>:$library, OptionalAttr<Exec_TensorMapArrayAttr>:$tensor_maps);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `schedule` $schedule `tiles` $tiles `accesses` $accesses (`in_place` $in_place^)? (`scratch` $scratch^)?
-    (`early` $early^)? (`library` $library^)? attr-dict-with-keyword $body
+    (`early` $early^)? (`library` $library^)? (`tensor_maps` $tensor_maps^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
