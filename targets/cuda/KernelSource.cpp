@@ -120,6 +120,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
                       .Case(kColumnsSchedule, printColumnsKernel)
                       .Case(kSmallMatmulSchedule, printSmallMatmulKernel)
                       .Case(kLargeMatmulSchedule, printLargeMatmulKernel)
+                      .Case(kTensorMatmulSchedule, printTensorMatmulKernel)
                       .Case(kBatchMatmulSchedule, printBatchMatmulKernel)
                       .Case(kDecodeAttentionSchedule, printDecodeAttentionKernel)
                       .Case(kPrefillAttentionSchedule, printPrefillAttentionKernel)
@@ -137,7 +138,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
   os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"flash_attention.cuh\"\n#include "
-        "\"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n#include \"tensor_map.cuh\"\n\n";
+        "\"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n#include \"tensor_matmul.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
   os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads;
   if (source.blocks)

@@ -77,6 +77,24 @@ size_t MatmulPrinter::widest() {
   return most;
 }
 
+void MatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
+                              function_ref<void(size_t set, StringRef block, int64_t columns)> select) {
+  int64_t firstBlock = 0;
+  for (auto [number, set] : llvm::enumerate(sets)) {
+    int64_t n = set.columns.columns(), blocks = llvm::divideCeil(n, blockColumns);
+    bool isLast = number + 1 == sets.size();
+    if (sets.size() > 1)
+      out.line(Twine(number ? "} else " : "") +
+               (isLast ? std::string("{") : formatv("if (block < {0}) {{", firstBlock + blocks).str()));
+    out.indentBy(sets.size() > 1 ? 2 : 0);
+    select(number, firstBlock ? formatv("(block - {0})", firstBlock).str() : std::string("block"), n);
+    out.indentBy(sets.size() > 1 ? -2 : 0);
+    firstBlock += blocks;
+  }
+  if (sets.size() > 1)
+    out.line("}");
+}
+
 LogicalResult MatmulPrinter::printBranches(ArrayRef<ColumnSet> sets,
                                            function_ref<LogicalResult(const ColumnSet &)> print) {
   if (sets.size() == 1)

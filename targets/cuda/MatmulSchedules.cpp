@@ -4,6 +4,7 @@
 #include "targets/cuda/MatmulSchedules.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
+#include "targets/cuda/TensorMatmulTile.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
@@ -347,6 +348,8 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   SmallVector<int64_t> columns;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
+  if (canUseTensorMaps(shape, isF8, profile))
+    return listTensorMatmuls(shape, columns, profile).front().toSchedule(fusion.getContext());
   return chooseLarge(fusion.getContext(), shape, columns, isF8, profile);
 }
 
@@ -398,7 +401,11 @@ void cuda::listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaP
   bool isF8 = getParameter(chosen, "tile_k") == 128;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
-  chooseLarge(fusion.getContext(), shape, columns, isF8, profile, &schedules);
+  if (chosen.getName().getValue() == kTensorMatmulSchedule)
+    for (const TensorMatmulTile &tile : listTensorMatmuls(shape, columns, profile))
+      schedules.push_back(tile.toSchedule(fusion.getContext()));
+  else
+    chooseLarge(fusion.getContext(), shape, columns, isF8, profile, &schedules);
 }
 
 StackedProduct::StackedProduct(Block &body) {

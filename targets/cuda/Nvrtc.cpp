@@ -103,6 +103,12 @@ llvm::Expected<CompiledKernel> Nvrtc::compile(const CompileKernelRequest &reques
   std::vector<const char *> arguments{chip.c_str()};
   for (StringRef option : options())
     arguments.push_back(option.data());
+  // Since 12.9 what a machine with a driver compiled before comes from the driver's cache, without what the assembler
+  // says of it.
+  int major = 0, minor = 0;
+  getVersion(&major, &minor);
+  if (std::pair(major, minor) >= std::pair(12, 9))
+    arguments.push_back("--no-cache");
   int result = run(program, arguments.size(), arguments.data());
   size_t size = 0;
   std::string text;

@@ -7,6 +7,7 @@
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/Schedules.h"
+#include "targets/cuda/TensorMatmulTile.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -29,6 +30,8 @@ public:
       predictSmallMatmul();
     else if (name == kLargeMatmulSchedule)
       predictLargeMatmul();
+    else if (name == kTensorMatmulSchedule)
+      predictTensorMatmul();
     else if (name == kDecodeAttentionSchedule)
       predictDecodeAttention();
     else if (name == kPrefillAttentionSchedule || name == kSdpaSchedule)
@@ -81,6 +84,13 @@ private:
     result.latencySeconds =
         times.tileStart + times.tileSums * double(splits - 1) * area + times.tileMemory * result.memorySeconds;
     result.memorySeconds = 0;
+  }
+
+  /// Operands that come from memory do so behind products of others.
+  void predictTensorMatmul() {
+    TensorMatmulTile tile(schedule);
+    result.computeSeconds =
+        tile.seconds(countBlocks(schedule, body) / tile.splits, getMatmulShape(findMatmulColumns(body)), profile);
   }
 
   /// Fewer blocks than multiprocessors share less than the whole bandwidth; two fit one.

@@ -27,6 +27,11 @@ static KernelTimes fitTimes() {
   times.tileBandwidth = 67e9;
   times.tileSums = 3.5e-6;
   times.tileMemory = 0.45;
+  times.mapStart = 1.0e-6;
+  times.mapEpilogue = 1.5e-6;
+  times.mapReach = 0.85;
+  times.mapBandwidth = 90e9;
+  times.mapSums = 1.0e-6;
   times.decodeStart = 4.0e-6;
   times.decodeNorm = 0.6e-6;
   times.decodeWave = 4.0e-6;

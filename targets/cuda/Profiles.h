@@ -37,6 +37,12 @@ struct KernelTimes {
   double tileBandwidth = 0; ///< bytes/s of operands from the cache to a multiprocessor
   double tileSums = 0;      ///< of such a tile, from each other block of a cluster
   double tileMemory = 0;    ///< of the time that memory alone takes, what is not hidden
+  // Matmuls by tensor maps.
+  double mapStart = 0;     ///< a block's first operands, and its end
+  double mapEpilogue = 0;  ///< of a tile of 128 x 128
+  double mapReach = 1;     ///< of the matrix units' rate
+  double mapBandwidth = 0; ///< bytes/s of operands from the cache to a multiprocessor
+  double mapSums = 0;      ///< of a cluster's blocks
   // Attention.
   double decodeStart = 0;  ///< rotation, cache write, what a cluster adds up
   double decodeNorm = 0;   ///< a norm of heads before it

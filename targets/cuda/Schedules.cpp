@@ -236,7 +236,7 @@ SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::Sched
   Block &body = fusion.getBody().front();
   StringRef name = chosen.getName().getValue();
   SmallVector<mj::ScheduleAttr> schedules;
-  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule)
+  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kTensorMatmulSchedule)
     listMatmuls(fusion, chosen, profile, schedules);
   else if (name == kDecodeAttentionSchedule)
     listDecodeAttention(fusion, firstOf<mj::AttentionOp>(body), chosen, profile, schedules);
@@ -252,7 +252,7 @@ SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::Sched
 
 SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
-  bool isMatmul = name == kSmallMatmulSchedule;
+  bool isMatmul = name == kSmallMatmulSchedule || name == kTensorMatmulSchedule;
   bool isAttention = name == kDecodeAttentionSchedule && firstOf<mj::KvAppendOp>(body);
   if ((!isMatmul && !isAttention) || getParameter(schedule, "stages") == 0)
     return {};
@@ -299,7 +299,8 @@ int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
     TiledAttention attention(firstOf<mj::SdpaOp>(body));
     return attention.countTiles(schedule, 1) * attention.kvHeads;
   }
-  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kBatchMatmulSchedule)
+  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kTensorMatmulSchedule ||
+      name == kBatchMatmulSchedule)
     return countMatmulBlocks(schedule, body);
   if (name == kColumnsSchedule)
     return llvm::divideCeil(mostElements(body), getParameter(schedule, "columns"));

@@ -36,6 +36,11 @@ inline constexpr llvm::StringLiteral kSmallMatmulSchedule = "cuda.small_matmul";
 /// `threads` a block, `unit` as in MatrixUnit: "mma.sync", "wgmma", "tcgen05".
 inline constexpr llvm::StringLiteral kLargeMatmulSchedule = "cuda.large_matmul";
 
+/// A matmul of many rows of two operands of one type, where the chip has wgmma: tiles, steps, stages and `threads` as
+/// of cuda.large_matmul, but a warp fetches by tensor maps; `blocks` on a multiprocessor at a time; the `splits` blocks
+/// of a cluster divide K.
+inline constexpr llvm::StringLiteral kTensorMatmulSchedule = "cuda.tensor_matmul";
+
 /// mj.batch_matmul: tiles as for cuda.large_matmul, always by mma.sync or, where that does not multiply the elements,
 /// by the plain cores.
 inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";

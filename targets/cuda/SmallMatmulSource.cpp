@@ -24,9 +24,6 @@ public:
 private:
   LogicalResult printOnTensorCores();
   LogicalResult printPlain();
-  /// Prints what tells a block its set and columns, and calls `select` in the branch of each set.
-  void printSets(ElementPrinter &out, int64_t blockColumns,
-                 function_ref<void(size_t set, StringRef block, int64_t columns)> select);
   LogicalResult printReductions();
   /// Declares `x`, rows that the template loads or copies.
   LogicalResult printRows(const RowsInMemory &stored);
@@ -39,24 +36,6 @@ private:
 LogicalResult SmallMatmulPrinter::print() {
   source.threads = context.parameter("threads");
   return usesTensorCores() && context.parameter("stages") > 0 ? printOnTensorCores() : printPlain();
-}
-
-void SmallMatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
-                                   function_ref<void(size_t set, StringRef block, int64_t columns)> select) {
-  int64_t firstBlock = 0;
-  for (auto [number, set] : llvm::enumerate(sets)) {
-    int64_t n = set.columns.columns(), blocks = llvm::divideCeil(n, blockColumns);
-    bool isLast = number + 1 == sets.size();
-    if (sets.size() > 1)
-      out.line(Twine(number ? "} else " : "") +
-               (isLast ? std::string("{") : formatv("if (block < {0}) {{", firstBlock + blocks).str()));
-    out.indentBy(sets.size() > 1 ? 2 : 0);
-    select(number, firstBlock ? formatv("(block - {0})", firstBlock).str() : std::string("block"), n);
-    out.indentBy(sets.size() > 1 ? -2 : 0);
-    firstBlock += blocks;
-  }
-  if (sets.size() > 1)
-    out.line("}");
 }
 
 LogicalResult SmallMatmulPrinter::printReductions() {

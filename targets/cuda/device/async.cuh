@@ -20,6 +20,11 @@ __device__ inline void expectBytes(uint64_t *barrier, uint32_t bytes) {
                : "memory");
 }
 
+/// Arrives.
+__device__ inline void arrive(uint64_t *barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(barrier)) : "memory");
+}
+
 /// Waits for the end of the phase of that parity: 0 for the first, 1 for the second, ...
 __device__ inline void waitFor(uint64_t *barrier, uint32_t parity) {
   asm volatile("{\n"

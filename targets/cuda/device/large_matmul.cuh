@@ -5,6 +5,7 @@
 // memory, so that the epilogue's threads have neighbouring columns.
 #pragma once
 #include "small_matmul.cuh"
+#include "tile_sums.cuh"
 #include "wgmma.cuh"
 
 /// The byte of a tile where a 16-byte piece of a row lies. A row is 128 bytes; pieces are exchanged so that eight rows
@@ -22,8 +23,8 @@ struct LargeMatmul {
   static constexpr int StageBytes = (TileM + Weights * TileN) * 128;
   // Products of the last step may still be on their way when the next copies begin.
   static constexpr int Ahead = UsesGroups ? Stages - 2 : Stages - 1;
-  static constexpr int SumStride = TileN + 4, SumBytes = Weights * TileM * SumStride * 4;
-  static constexpr int RingBytes = Stages * StageBytes, SharedBytes = RingBytes > SumBytes ? RingBytes : SumBytes;
+  using Sums = TileSums<M, TileM, TileN, Splits, Weights>;
+  static constexpr int RingBytes = Stages * StageBytes, SharedBytes = RingBytes > Sums::Bytes ? RingBytes : Sums::Bytes;
   static_assert(Ahead > 0 && TileM % 32 == 0 && TileN % 32 == 0);
 
   const X *x;
@@ -40,98 +41,12 @@ struct LargeMatmul {
       syncCluster();
     else
       __syncthreads();
-    const float *sums = reinterpret_cast<const float *>(shared);
-    if constexpr (Epilogue::kHasFours)
-      finishFours(sums, epilogue);
-    else
-      finishOnes(sums, epilogue);
+    Sums{reinterpret_cast<const float *>(shared), row, column, N, rank}.finish(epilogue);
     if constexpr (Splits > 1)
       syncCluster(); // others still read
   }
 
 private:
-  /// The epilogue of the block's part of the tile, element by element.
-  template <typename Epilogue> __device__ void finishOnes(const float *sums, Epilogue epilogue) {
-    constexpr int Step = Threads * Splits, All = TileM * TileN / Step, Batch = All < 8 ? All : 8;
-    static_assert(TileM * TileN % (Step * Batch) == 0);
-    for (int j = 0; j < All; j += Batch) {
-      float acc[Batch][Weights], values[Batch][Epilogue::kResults];
-      auto place = [&](int k, int &m, int &n) {
-        const int i = threadIdx.x + rank * Threads + (j + k) * Step;
-        m = i / TileN, n = i % TileN;
-        return row + m < M && column + n < N;
-      };
-#pragma unroll
-      for (int k = 0; k < Batch; ++k) {
-        int m, n;
-        place(k, m, n);
-#pragma unroll
-        for (int w = 0; w < Weights; ++w) {
-          acc[k][w] = 0.0f;
-#pragma unroll
-          for (int split = 0; split < Splits; ++split) {
-            const float *sum = sums + (w * TileM + m) * SumStride + n;
-            acc[k][w] += Splits > 1 ? loadRemote(sum, split) : *sum;
-          }
-        }
-      }
-#pragma unroll
-      for (int k = 0; k < Batch; ++k)
-        if (int m, n; place(k, m, n))
-          epilogue.compute(row + m, column + n, acc[k], values[k]);
-#pragma unroll
-      for (int k = 0; k < Batch; ++k)
-        if (int m, n; place(k, m, n))
-          epilogue.put(row + m, column + n, values[k]);
-    }
-  }
-
-  /// The same, four neighbours at a time.
-  template <typename Epilogue> __device__ void finishFours(const float *sums, Epilogue epilogue) {
-    constexpr int Step = Threads * Splits, All = TileM * TileN / 4 / Step, Batch = All < 2 ? All : 2;
-    static_assert(TileM * TileN / 4 % (Step * Batch) == 0);
-    for (int j = 0; j < All; j += Batch) {
-      float4 acc[Batch][Weights];
-      float values[Batch][4][Epilogue::kResults];
-      auto place = [&](int k, int &m, int &n) {
-        const int i = threadIdx.x + rank * Threads + (j + k) * Step;
-        m = i / (TileN / 4), n = i % (TileN / 4) * 4;
-        return row + m < M && column + n < N;
-      };
-#pragma unroll
-      for (int k = 0; k < Batch; ++k) {
-        int m, n;
-        place(k, m, n);
-#pragma unroll
-        for (int w = 0; w < Weights; ++w) {
-          acc[k][w] = {0.0f, 0.0f, 0.0f, 0.0f};
-#pragma unroll
-          for (int split = 0; split < Splits; ++split) {
-            const float *sum = sums + (w * TileM + m) * SumStride + n;
-            const float4 part = Splits > 1 ? loadRemoteFour(sum, split) : *reinterpret_cast<const float4 *>(sum);
-            acc[k][w].x += part.x, acc[k][w].y += part.y, acc[k][w].z += part.z, acc[k][w].w += part.w;
-          }
-        }
-      }
-#pragma unroll
-      for (int k = 0; k < Batch; ++k)
-        if (int m, n; place(k, m, n)) {
-#pragma unroll
-          for (int v = 0; v < 4; ++v) {
-            float element[Weights];
-#pragma unroll
-            for (int w = 0; w < Weights; ++w)
-              element[w] = v == 0 ? acc[k][w].x : v == 1 ? acc[k][w].y : v == 2 ? acc[k][w].z : acc[k][w].w;
-            epilogue.compute(row + m, column + n + v, element, values[k][v]);
-          }
-        }
-#pragma unroll
-      for (int k = 0; k < Batch; ++k)
-        if (int m, n; place(k, m, n))
-          epilogue.putFour(row + m, column + n, values[k]);
-    }
-  }
-
   __device__ int steps() const { return max(min(Share, AllSteps - rank * Share), 0); }
 
   /// Rows [first, first + Rows) of a row-major matrix, a step of each. `IsWhole`: there are as many rows and elements.
@@ -167,7 +82,10 @@ private:
     cores::commitCopies();
   }
 
-  __device__ float *sumsOf(int w) { return reinterpret_cast<float *>(shared) + w * TileM * SumStride; }
+  /// Two neighbouring sums, of matmul w at (m, n) of the tile.
+  __device__ void keep(int w, int m, int n, float first, float second) {
+    *reinterpret_cast<float2 *>(reinterpret_cast<float *>(shared) + Sums::placeOf(w, m, n)) = {first, second};
+  }
 
   __device__ void multiplyByGroups() {
     // A group has 64 rows of the tile, or half the columns of one of 64 rows.
@@ -209,8 +127,7 @@ private:
 #pragma unroll
       for (int i = 0; i < GroupN / 2; i += 2) {
         const int n = firstColumn + i / 4 * 8 + lane % 4 * 2;
-        float *sum = sumsOf(w) + (m + i / 2 % 2 * 8) * SumStride + n;
-        *reinterpret_cast<float2 *>(sum) = {acc[w][i], acc[w][i + 1]};
+        keep(w, m + i / 2 % 2 * 8, n, acc[w][i], acc[w][i + 1]);
       }
   }
 
@@ -249,10 +166,9 @@ private:
     for (int w = 0; w < Weights; ++w)
       for (int i = 0; i < TilesM; ++i)
         for (int j = 0; j < TilesN; ++j)
-          for (int half = 0; half < 2; ++half) {
-            float *sum = sumsOf(w) + (warpM + i * 16 + half * 8 + lane / 4) * SumStride + warpN + j * 8 + lane % 4 * 2;
-            *reinterpret_cast<float2 *>(sum) = {acc[w][i][j][half * 2], acc[w][i][j][half * 2 + 1]};
-          }
+          for (int half = 0; half < 2; ++half)
+            keep(w, warpM + i * 16 + half * 8 + lane / 4, warpN + j * 8 + lane % 4 * 2, acc[w][i][j][half * 2],
+                 acc[w][i][j][half * 2 + 1]);
   }
 };
 

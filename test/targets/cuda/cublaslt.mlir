@@ -50,25 +50,25 @@
 // CHECK-LABEL: func.func @few_rows
 // CHECK: schedule #mj.schedule<"cuda.small_matmul"
 // CHECK-LABEL: func.func @silu
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: "a matmul of 128 x 64 by 64 x 48 is no call of cublaslt: it computes arith.divf, which no epilogue does"
 // CHECK-LABEL: func.func @gate_and_up
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it multiplies by 2 weights, a call by one"
 // CHECK-LABEL: func.func @channels
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it scales each of 48 columns by a number of its own; a call scales all by one, as --fp8-scales=tensor gives"
 // CHECK-LABEL: func.func @weights_alone
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it has no product of bf16 by f8E4M3FN to bf16"
 // CHECK-LABEL: func.func @two_results
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it returns 2 values, a call one"
 // CHECK-LABEL: func.func @other_constant
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it computes arith.maximumf, which no epilogue does"
 // CHECK-LABEL: func.func @wide_bias
-// CHECK: schedule #mj.schedule<"cuda.large_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: is no call of cublaslt: it adds f32 to bf16; a call adds what has the result's type"
 // REMARK: regions by schedule: 5 cublaslt
 

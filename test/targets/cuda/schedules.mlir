@@ -6,7 +6,7 @@
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --plan-paged-kv=target=cuda:sm_90a --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // REMARK: @q stays row-major
-// REMARK: regions by schedule: 5 cuda.small_matmul, 2 cuda.large_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
+// REMARK: regions by schedule: 5 cuda.small_matmul, 2 cuda.tensor_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
 
 // The oracle is no GPU's, and a chip has to be named.
 // RUN: not mjolnir-opt %t/schedules.mlir --select-schedules="target=cuda:sm_90a oracle" 2>&1 | FileCheck %s --check-prefix=ORACLE
@@ -29,14 +29,14 @@
 // Gate and up meet: a column is one of both, 24 of 3072 a block, three groups of 8 and two weights.
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 8 : i64, late = 1 : i64, shares = 0 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 384 : i64}>
 // BLOCKS: exec.kernel @matmul_1 schedule <"cuda.small_matmul", {{.*}}> tiles 128
-// 512 rows of 3072 columns: 48 tiles of 128 x 256 leave most multiprocessors idle; two blocks of a cluster divide K. 96 of
-// 128 x 128 bring more operands from the cache, which takes longer than the products.
-// H200: schedule #mj.schedule<"cuda.large_matmul", {splits = 2 : i64, stages = 4 : i64, threads = 256 : i64, tile_k = 64 : i64, tile_m = 128 : i64, tile_n = 256 : i64, unit = "wgmma"}>
+// 512 rows of 3072 columns: 96 tiles of 128 x 128 are one wave, a block a multiprocessor, with seven of 32 KB in its 227 on
+// their way; 48 of 128 x 256 leave most multiprocessors idle, and 192 of 128 x 64 are two waves.
+// H200: schedule #mj.schedule<"cuda.tensor_matmul", {blocks = 1 : i64, splits = 1 : i64, stages = 7 : i64, threads = 288 : i64, tile_k = 64 : i64, tile_m = 128 : i64, tile_n = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "tcgen05"}>
 // RTX: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "mma.sync"}>
-// BLOCKS: exec.kernel @matmul_2 schedule <"cuda.large_matmul", {{.*}}> tiles 96
+// BLOCKS: exec.kernel @matmul_2 schedule <"cuda.tensor_matmul", {{.*}}> tiles 96
 // f8 by f8: 128 bytes of K are 128 elements.
-// H200: schedule #mj.schedule<"cuda.large_matmul", {{.*}}tile_k = 128 : i64{{.*}}unit = "wgmma"}>
+// H200: schedule #mj.schedule<"cuda.tensor_matmul", {{.*}}tile_k = 128 : i64
 // 6 matrices of 96 x 200: 2 x 4 tiles each; of 128 x 128 there would be 12 blocks. Four steps of 2 x 64 rows of 64 + 8
 // elements are 74 KB, which a block has everywhere.
 // CHECK: schedule #mj.schedule<"cuda.batch_matmul", {stages = 4 : i64, threads = 256 : i64, tile_k = 64 : i64, tile_m = 64 : i64, tile_n = 64 : i64}>
