@@ -62,45 +62,53 @@ def _phases(stats):
     return {name: float(value) for name, value in re.findall(r"^  ([a-z ]+?) +([\d.]+) ms$", stats, re.MULTILINE)}
 
 
+def steps_ahead(path):
+    """Whole decode steps of a package, each started before the one before it has been waited for: of each batch the wall
+    time of a step."""
+    library, found = mj.library(), {}
+    package = mj.Package(path)
+    size = package.kv.page_size
+    per = -(-(CONTEXT + 2 * STEPS) // size)
+    entries = [entry for key, entry in package.entries.items() if key.startswith("decode")]
+    session = mj.Session(package, kv_pages=max(entry.sequences for entry in entries) * per)
+    for entry in sorted(entries, key=lambda entry: entry.sequences):
+        batch = [([5 + b], CONTEXT, list(range(b * per, (b + 1) * per))) for b in range(entry.sequences)]
+        calls = [session.ragged(entry.name, batch, want_logits=False) for _ in range(2)]
+        places = {binding.name: i for i, binding in enumerate(entry.inputs)}
+
+        def start(turn, position, flags):
+            inputs = calls[turn].inputs
+            inputs[places["positions"]][:] = position
+            inputs[places["context_lengths"]][:] = position + 1
+            inputs[places["slots"]][:] = [pages[position // size] * size + position % size for _, _, pages in batch]
+            status = library.mj_session_start(session.handle, C.c_size_t(entry.index), calls[turn]._in,
+                                              C.c_size_t(len(entry.inputs)), calls[turn]._out,
+                                              C.c_size_t(len(entry.outputs)), C.c_uint32(flags))
+            if status:
+                raise mj.MjolnirError(library.mj_last_error().decode())
+
+        seconds, last = [], time.perf_counter()
+        start(0, CONTEXT, 0)
+        for step in range(1, STEPS):
+            start(step % 2, CONTEXT + step, CONTINUE)
+            library.mj_session_wait(session.handle)
+            now = time.perf_counter()
+            seconds.append(now - last)
+            last = now
+        library.mj_session_wait(session.handle)
+        milliseconds = np.sort(np.array(seconds[10:])) * 1e3
+        median = float(milliseconds[len(milliseconds) // 2])
+        found[entry.sequences] = {
+            "median_ms": round(median, 4), "p99_ms": round(float(milliseconds[int(0.99 * (len(milliseconds) - 1))]), 4),
+            "tokens_per_second": round(entry.sequences * 1e3 / median, 1)}
+    session.close()
+    package.close()
+    return found
+
+
 @check("decode-ahead", 240, "speed")
 def decode_ahead(context):
     """Whole decode steps, each started before the one before it has been waited for: wall time of a step."""
-    library = mj.library()
     for name in models(context):
-        package = mj.Package(filled(context, name))
-        size = package.kv.page_size
-        per = -(-(CONTEXT + 2 * STEPS) // size)
-        entries = [entry for key, entry in package.entries.items() if key.startswith("decode")]
-        session = mj.Session(package, kv_pages=max(entry.sequences for entry in entries) * per)
-        for entry in sorted(entries, key=lambda entry: entry.sequences):
-            batch = [([5 + b], CONTEXT, list(range(b * per, (b + 1) * per))) for b in range(entry.sequences)]
-            calls = [session.ragged(entry.name, batch, want_logits=False) for _ in range(2)]
-            places = {binding.name: i for i, binding in enumerate(entry.inputs)}
-
-            def start(turn, position, flags):
-                inputs = calls[turn].inputs
-                inputs[places["positions"]][:] = position
-                inputs[places["context_lengths"]][:] = position + 1
-                inputs[places["slots"]][:] = [pages[position // size] * size + position % size for _, _, pages in batch]
-                status = library.mj_session_start(session.handle, C.c_size_t(entry.index), calls[turn]._in,
-                                                  C.c_size_t(len(entry.inputs)), calls[turn]._out,
-                                                  C.c_size_t(len(entry.outputs)), C.c_uint32(flags))
-                if status:
-                    raise mj.MjolnirError(library.mj_last_error().decode())
-
-            seconds, last = [], time.perf_counter()
-            start(0, CONTEXT, 0)
-            for step in range(1, STEPS):
-                start(step % 2, CONTEXT + step, CONTINUE)
-                library.mj_session_wait(session.handle)
-                now = time.perf_counter()
-                seconds.append(now - last)
-                last = now
-            library.mj_session_wait(session.handle)
-            milliseconds = np.sort(np.array(seconds[10:])) * 1e3
-            median = float(milliseconds[len(milliseconds) // 2])
-            context.figure(f"{name} batch {entry.sequences}", {
-                "median_ms": round(median, 4), "p99_ms": round(float(milliseconds[int(0.99 * (len(milliseconds) - 1))]), 4),
-                "tokens_per_second": round(entry.sequences * 1e3 / median, 1)})
-        session.close()
-        package.close()
+        for batch, figure in steps_ahead(filled(context, name)).items():
+            context.figure(f"{name} batch {batch}", figure)

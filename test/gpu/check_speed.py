@@ -30,25 +30,30 @@ def models(context, part="speed"):
 
 def bench(context, name, *options, part="speed", tokens=CONTEXT):
     """What mjolnir-bench says of the package of a large model."""
+    return bench_package(context, filled(context, name, part), name, f"--context={tokens}", *options)
+
+
+def bench_package(context, package, name, *options):
+    """What mjolnir-bench says of a package; None where it fails, which is noted under `name`."""
     out = os.path.join(context.folder, "bench.json")
-    command = [context.path("bin", "mjolnir-bench"), filled(context, name, part), f"--context={tokens}", "--json", out,
-               *options]
+    command = [context.path("bin", "mjolnir-bench"), package, "--json", out, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        context.fail(f"{name}: {done.stderr.strip()}")
+        context.fail(f"{name}: {done.stderr.strip() or f'mjolnir-bench ended with exit code {done.returncode}'}")
         return None
     with open(out, encoding="utf-8") as file:
         return json.load(file)
 
 
-def _entries(context, name, prefix):
-    package = mj.Package(filled(context, name))
+def entries_of(context, name, prefix, part="speed"):
+    """The names of a package's entries that begin with `prefix`, with commas between."""
+    package = mj.Package(filled(context, name, part))
     names = [key for key in package.entries if key.startswith(prefix)]
     package.close()
     return ",".join(names)
 
 
-def _note(context, name, found, key):
+def note(context, name, found, key):
     """An entry's figures in a line: times in microseconds, the fraction of what memory can do."""
     for row in found["entries"]:
         figure = {"us": row["microseconds"]["median"], "p99_us": row["microseconds"]["p99"]}
@@ -68,25 +73,25 @@ def _note(context, name, found, key):
 def decode(context):
     """Whole decode steps with sampling, context 512, batches 1, 4, 32, 128."""
     for name in models(context):
-        found = bench(context, name, f"--runs={STEPS}", "--entry", _entries(context, name, "decode"))
+        found = bench(context, name, f"--runs={STEPS}", "--entry", entries_of(context, name, "decode"))
         if found:
-            _note(context, name, found, "sequences")
+            note(context, name, found, "sequences")
 
 
 @check("prefill", 240, "speed")
 def prefill(context):
     """Prefill of one sequence that fills the bucket."""
     for name in models(context):
-        found = bench(context, name, "--runs=20", "--entry", _entries(context, name, "prefill"))
+        found = bench(context, name, "--runs=20", "--entry", entries_of(context, name, "prefill"))
         if found:
-            _note(context, name, found, "tokens")
+            note(context, name, found, "tokens")
 
 
 @check("profile", 240, "speed", on_host=False)
 def profile(context):
     """Each kernel of a decode step by itself, launched back to back over buffers that rotate through 512 MiB."""
     for name in models(context):
-        found = bench(context, name, "--runs=20", "--kernels", "--entry", _entries(context, name, "decode"))
+        found = bench(context, name, "--runs=20", "--kernels", "--entry", entries_of(context, name, "decode"))
         for row in found["entries"] if found else []:
             kernels = {}
             for kernel in sorted(row["kernels"], key=lambda kernel: -kernel["launches"] * kernel["microseconds"]["median"]):

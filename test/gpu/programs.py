@@ -28,7 +28,8 @@ OPTIONS = re.compile(r"^// gpu-check: options (.+?)\s*$", re.M)
 SAFETENSORS = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
 
 
-def _write_checkpoint(text, folder, generator):
+def write_checkpoint(text, folder, generator):
+    """The weights that a program names, random: a folder as --checkpoint wants it."""
     header, parts, offset = {}, [], 0
     for sizes, element, name in WEIGHT.findall(text):
         if name in header:
@@ -82,7 +83,7 @@ def prepare(path, folder, compiler, target, scratch):
     with open(path, encoding="utf-8") as file:
         source = file.read()
     checkpoint = os.path.join(scratch, "checkpoint")
-    _write_checkpoint(source, checkpoint, np.random.default_rng(0))
+    write_checkpoint(source, checkpoint, np.random.default_rng(0))
     os.makedirs(folder, exist_ok=True)
 
     def compiled(name, *options):

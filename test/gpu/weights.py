@@ -27,6 +27,8 @@ CHUNK = 1 << 24     # elements that are made at once
 def _matrices(path):
     """(offset in the file, bytes, dtype) of what is taken out."""
     with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        if "weights.safetensors" not in archive.namelist():
+            return []
         member = archive.getinfo("weights.safetensors")
         file.seek(member.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
@@ -105,7 +107,8 @@ def fill(bare, package, seed=0, threads=8):
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         list(pool.map(make, enumerate(head["matrices"])))
     target.flush()
-    _mend_checksum(package)
+    if head["matrices"]:
+        _mend_checksum(package)
 
 
 def _mend_checksum(path):

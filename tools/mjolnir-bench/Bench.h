@@ -18,6 +18,12 @@ namespace mjolnir::bench {
 
 using Json = nlohmann::ordered_json;
 
+/// How tokens are drawn; by default greedily, since what other sampling costs depends on the logits.
+struct Sampling {
+  float temperature = 0, topP = 1;
+  uint32_t topK = 0; ///< 0: all
+};
+
 struct Options {
   std::string package, versus;
   std::string tuningTable, reference; ///< with --tune
@@ -26,6 +32,7 @@ struct Options {
   uint32_t runs = 100;
   uint32_t threads = 0;
   uint32_t rotateMegabytes = 512; ///< that buffers are spread over
+  Sampling sampling;
   bool kernels = false, predictions = false;
   bool graphs = true, dependentLaunches = true;
 };
@@ -86,7 +93,10 @@ class Inputs {
 public:
   /// Outputs of up to `largestOutput` bytes are brought back.
   Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage = 0,
-         uint64_t largestOutput = LargestOutput);
+         uint64_t largestOutput = LargestOutput, const Sampling &sampling = {});
+  /// At the context and with the sampling of `options`.
+  Inputs(const runtime::Package &package, size_t entry, const Options &options, uint32_t firstPage = 0)
+      : Inputs(package, entry, options.context, firstPage, LargestOutput, options.sampling) {}
   const std::vector<const DLTensor *> &inputs() const { return in_; }
   const std::vector<const DLTensor *> &outputs() const { return out_; }
   const void *data(size_t input) const { return buffers_[input].data(); }
@@ -98,7 +108,8 @@ public:
 private:
   static constexpr uint64_t LargestOutput = 64 * 1024;
   const DLTensor *add(const runtime::Binding &binding);
-  void fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage);
+  void fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage,
+                  const Sampling &sampling);
   std::vector<std::vector<uint64_t>> buffers_;
   std::vector<std::unique_ptr<DLTensor>> tensors_;
   std::vector<std::vector<int64_t>> shapes_;

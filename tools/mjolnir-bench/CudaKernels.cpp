@@ -87,8 +87,8 @@ constexpr uint64_t Alignment = 256;
 constexpr size_t LargestGraph = 4096; ///< launches
 constexpr size_t LeastLaunches = 64;
 
-/// Copies of what a kernel's launches read and write, one after the other in memory, and of the index inputs with other
-/// pages in each.
+/// Copies of what a kernel's launches read and write, one after the other in memory; of a language model's index inputs
+/// with other pages in each, of another entry's inputs as they are.
 class Rotation {
 public:
   Rotation(CudaGraph &graph, const Package &package, size_t entry, const Options &options)
@@ -110,14 +110,26 @@ public:
     copies = std::max<uint64_t>(1, std::min<uint64_t>(count, own ? wanted / own + 1 : 1));
     check(DeviceMemory::allocate(driver, own * copies, "the buffers that rotate", memory));
     check(driver.check(driver.memorySet(memory.pointer(), 0x3c, own * copies, graph.stream()), "filling memory"));
-    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it.
-    Inputs one(package, entry, options.context);
-    uint64_t sets = usesPool ? std::min<uint64_t>((count + steps.size() - 1) / steps.size(), kMostSets) : 1;
-    makePools(uint32_t(one.pages() * sets));
-    for (uint64_t set = 0; set < sets; ++set)
-      addInputs(Inputs(package, entry, options.context, uint32_t(set * one.pages())));
     this->steps = steps;
     this->own = own;
+    Inputs one(package, entry, options);
+    if (package.entry(entry).kind() == fb::EntryKind::plain) {
+      addInputs(one);
+      uint64_t given = 1;
+      for (const Binding &binding : package.bindings(entry).inputs)
+        given += binding.bytes;
+      for (uint64_t sets = std::min({count, kMostSets, wanted / given + 1}); inputSets.size() < sets;)
+        repeatInputs();
+      return;
+    }
+    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it.
+    // One set need not be new for every launch: pages of all layers are many, and all that is touched has to be more than
+    // what is wanted.
+    uint64_t turns = (count + steps.size() - 1) / steps.size(), enough = wanted / (touched * steps.size()) + 1;
+    uint64_t sets = usesPool ? std::min({turns, enough, kMostSets}) : 1;
+    makePools(uint32_t(one.pages() * sets));
+    for (uint64_t set = 0; set < sets; ++set)
+      addInputs(Inputs(package, entry, options, uint32_t(set * one.pages())));
   }
 
   void launchAll() {
@@ -191,6 +203,20 @@ private:
       check(driver.check(driver.copyToDevice(place.pointer(), inputs.data(i), bindings[i].bytes, graph.stream()),
                          "copying inputs"));
       check(driver.check(driver.streamSynchronize(graph.stream()), "copying inputs"));
+    }
+  }
+
+  /// Another copy of the first inputs.
+  void repeatInputs() {
+    inputSets.emplace_back();
+    const std::vector<Binding> &bindings = package.bindings(entry).inputs;
+    for (size_t i = 0; i < bindings.size(); ++i) {
+      inputSets.back().emplace_back();
+      DeviceMemory &place = inputSets.back().back();
+      check(DeviceMemory::allocate(driver, bindings[i].bytes, "the inputs of the measurement", place));
+      check(driver.check(
+          driver.copyOnDevice(place.pointer(), inputSets.front()[i].pointer(), bindings[i].bytes, graph.stream()),
+          "copying inputs"));
     }
   }
 

@@ -33,7 +33,7 @@ Json describeEntry(const runtime::Package &package, size_t index, const Inputs &
 bool runsOnCuda(const runtime::Package &package) { return package.program().target()->kind()->string_view() == "cuda"; }
 
 Runner::Runner(const runtime::Package &package, size_t entry, const Options &options)
-    : inputs(package, entry, options.context), entry(entry) {
+    : inputs(package, entry, options), entry(entry) {
   runtime::SessionOptions wanted;
   wanted.threads = options.threads;
   wanted.kvPages = wanted.kvWindowPages = inputs.pages();

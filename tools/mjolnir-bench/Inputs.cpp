@@ -44,7 +44,7 @@ const DLTensor *Inputs::add(const runtime::Binding &binding) {
 }
 
 Inputs::Inputs(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage,
-               uint64_t largestOutput) {
+               uint64_t largestOutput, const Sampling &sampling) {
   const runtime::EntryBindings &bindings = package.bindings(entry);
   for (const runtime::Binding &binding : bindings.inputs) {
     in_.push_back(add(binding));
@@ -53,11 +53,15 @@ Inputs::Inputs(const runtime::Package &package, size_t entry, uint32_t context, 
   for (const runtime::Binding &binding : bindings.outputs)
     out_.push_back(binding.bytes <= largestOutput ? add(binding) : nullptr);
   if (package.entry(entry).kind() == fb::EntryKind::ragged)
-    fillRagged(package, entry, context, firstPage);
+    fillRagged(package, entry, context, firstPage, sampling);
 }
 
-void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage) {
+void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t context, uint32_t firstPage,
+                        const Sampling &sampling) {
   const fb::Entry &source = package.entry(entry);
+  if (!package.program().kv_pools() || package.program().kv_pools()->size() == 0)
+    throw std::runtime_error("entry '" + source.name()->str() +
+                             "' is a language model's without a KV cache, of which no step can be made");
   const uint32_t pageSize = package.program().kv_pools()->Get(0)->page_size();
   const uint32_t limit = package.program().language_model()->max_context();
   const uint32_t vocabulary = package.program().language_model()->vocabulary();
@@ -80,9 +84,14 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
                              std::to_string(limit ? std::min(limit, source.pages_per_sequence() * pageSize)
                                                   : source.pages_per_sequence() * pageSize));
   pages_ = sequences * pagesEach;
-  // Greedy: what other sampling costs depends on the logits.
-  std::fill_n(integers("temperature"), source.sequences(), 0);
-  std::fill_n(integers("top_p"), source.sequences(), 0x3f800000); // 1 in f32
+  auto bits = [](float value) {
+    int32_t result;
+    std::memcpy(&result, &value, sizeof(result));
+    return result;
+  };
+  std::fill_n(integers("temperature"), source.sequences(), bits(sampling.temperature));
+  std::fill_n(integers("top_p"), source.sequences(), bits(sampling.topP));
+  std::fill_n(integers("top_k"), source.sequences(), int32_t(sampling.topK));
   std::fill_n(integers("slots"), source.tokens(), -1);
   std::fill_n(integers("sequence_offsets"), source.sequences() + 1, int32_t(sequences * rows));
   for (uint32_t b = 0; b < sequences; ++b) {

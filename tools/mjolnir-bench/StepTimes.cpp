@@ -28,7 +28,7 @@ class SomeSteps {
 public:
   SomeSteps(CudaGraph &graph, const Package &package, size_t entry, const Options &options)
       : graph(graph), driver(graph.driver()), usesDependentLaunches(options.dependentLaunches) {
-    Inputs inputs(package, entry, options.context);
+    Inputs inputs(package, entry, options);
     allocate(package.entry(entry).arena_bytes(), "the arena of the measurement", arena);
     SessionMemory memory;
     memory.arena = arena.data();

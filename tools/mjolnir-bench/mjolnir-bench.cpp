@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <iostream>
 
@@ -24,7 +25,7 @@ const char *const footer = R"(Examples:
   mjolnir-bench candidates.mjp --tune tuning.json               what mjolnir-tune --emit wrote: which schedules are the fastest
   mjolnir-bench new.mjp --vs old.mjp --runs 200                 in turn; the ratio is how many times new.mjp is faster
 
-Steps of a language model sample greedily. Fractions are of the bandwidth of the same memory, measured in the same run: what is read and written moves at the speed of a
+Steps of a language model sample greedily unless --temperature says otherwise. Fractions are of the bandwidth of the same memory, measured in the same run: what is read and written moves at the speed of a
 copy, what is only read at the speed of reading. On a GPU, kernels are launched back to back in one graph over buffers that
 rotate through --rotate MiB; on a CPU they are timed within the runs of an entry, and what fits the cache is faster than memory.
 Exit codes: 0 success; 1 failure while running; 2 wrong usage.)";
@@ -103,6 +104,21 @@ int main(int argc, char **argv) {
   app.add_option("--context", options.context, "Tokens that each sequence holds before a decode step")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
+      ->capture_default_str();
+  auto *temperature = app.add_option("--temperature", options.sampling.temperature, "Draw tokens with this temperature")
+                          ->check(CLI::NonNegativeNumber)
+                          ->type_name("T")
+                          ->capture_default_str();
+  app.add_option("--top-k", options.sampling.topK, "With --temperature: among the K most likely; 0: among all")
+      ->check(CLI::Range(0, INT32_MAX))
+      ->type_name("K")
+      ->needs(temperature)
+      ->capture_default_str();
+  app.add_option("--top-p", options.sampling.topP,
+                 "With --temperature: among the most likely that have the probability P together")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("P")
+      ->needs(temperature)
       ->capture_default_str();
   app.add_option("--runs", options.runs, "How many runs are counted")
       ->check(CLI::PositiveNumber)
