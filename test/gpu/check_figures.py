@@ -198,6 +198,8 @@ def attention(context):
                 theirs = peer.get((shape, kind, batch, tokens))
                 name = f"attention {heads}/{kv_heads} x {size} {kind} b{batch} c{tokens}"
                 more = {"us": us, "fraction": _fraction(count, us, copy), "launches": kernel["launches"]}
+                if "rotated_bytes" in kernel:
+                    more["rotated_MiB"] = kernel["rotated_bytes"] >> 20
                 if theirs:
                     more.update({"FlashInfer us": theirs, "FlashInfer": source})
                 if kind == "bf16" and theirs:

@@ -122,12 +122,12 @@ public:
         repeatInputs();
       return;
     }
-    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it.
-    // One set need not be new for every launch: pages of all layers are many, and all that is touched has to be more than
-    // what is wanted.
+    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it. Not every launch
+    // needs a new set: what they touch together has to be more than what is wanted.
     uint64_t turns = (count + steps.size() - 1) / steps.size(), enough = wanted / (touched * steps.size()) + 1;
     uint64_t sets = usesPool ? std::min({turns, enough, kMostSets}) : 1;
     makePools(uint32_t(one.pages() * sets));
+    poolBytes = usesPool ? touched * std::min<uint64_t>(sets * steps.size(), count) : 0;
     for (uint64_t set = 0; set < sets; ++set)
       addInputs(Inputs(package, entry, options, uint32_t(set * one.pages())));
   }
@@ -151,7 +151,8 @@ public:
   }
 
   uint64_t launches() const { return count; }
-  uint64_t rotatedBytes() const { return own * copies; }
+  /// Pages that no launch uses, those of other layers, do not count.
+  uint64_t rotatedBytes() const { return own * copies + poolBytes; }
 
   /// Real weights where copies of them lie, so that the values are those of the model.
   void copyWeights() {
@@ -226,7 +227,7 @@ private:
   size_t entry;
   const Options &options;
   std::vector<size_t> steps;
-  uint64_t own = 0, copies = 1, count = 0;
+  uint64_t own = 0, copies = 1, count = 0, poolBytes = 0;
   DeviceMemory memory;
   std::vector<DeviceMemory> pools;
   std::vector<std::vector<DeviceMemory>> inputSets;
