@@ -171,7 +171,28 @@ static bool hasFours(const ColumnSet &set, Block &block) {
          });
 }
 
-LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
+llvm::SetVector<Value> MatmulPrinter::findRead(const ColumnSet &set) {
+  llvm::SetVector<Value> read;
+  for (Operation &op : context.block().without_terminator())
+    for (Value operand : op.getOperands())
+      if (isa<BlockArgument>(operand) && OpTrait::hasElementwiseMappableTraits(&op) &&
+          tensorOf(operand).getShape() == ArrayRef<int64_t>({rows, set.columns.columns()}))
+        read.insert(operand);
+  return read;
+}
+
+void MatmulPrinter::printFetch(ArrayRef<Value> read, int64_t columns, int64_t weights) {
+  printer.line(formatv("const auto fetch = [&](int m, int n, float (&early)[{0}][8]) {{", read.size() + 1));
+  for (auto [index, value] : llvm::enumerate(read)) {
+    printer.line(
+        formatv("  loadVector({0} + int64_t(m) * {1} + n, early[{2}]);", context.argument(value), columns, index));
+    std::string element = formatv("acc[{0}]", weights + index);
+    printer.setLeaf(value, [element](ElementPrinter &, ArrayRef<std::string>) { return element; });
+  }
+  printer.line("};");
+}
+
+LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets, bool fetchesEights) {
   size_t results = 0, weights = 0;
   bool fours = true;
   for (const ColumnSet &set : sets) {
@@ -179,8 +200,16 @@ LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
     results = std::max<size_t>(results, set.results.size());
     weights = std::max(weights, set.columns.matmuls.size());
   }
+  llvm::SetVector<Value> early;
+  int64_t columns = sets.front().columns.columns();
+  if (fetchesEights && sets.size() == 1 && columns % 8 == 0) {
+    early = findRead(sets.front());
+    early.remove_if([](Value value) { return !isa<FloatType>(tensorOf(value).getElementType()); });
+  }
+  if (!early.empty())
+    printFetch(early.getArrayRef(), columns, weights);
   printer.line(formatv("const auto compute = [&](int m, int n, const float (&acc)[{0}], float (&values)[{1}]) {{",
-                       weights, results));
+                       weights + early.size(), results));
   printer.indentBy(2);
   if (failed(printBranches(sets, [&](const ColumnSet &set) { return printValues(set); })))
     return failure();
@@ -198,9 +227,9 @@ LogicalResult MatmulPrinter::printEpilogue(ArrayRef<ColumnSet> sets) {
     return failure();
   printer.indentBy(-2);
   printer.line("};");
-  printer.line(
-      formatv("const Epilogue<{0}, {1}, decltype(compute), decltype(put), decltype(putFour)> epilogue{{compute, "
-              "put, putFour};",
-              results, fours));
+  printer.line(formatv("const Epilogue<{0}, {1}, decltype(compute), decltype(put), decltype(putFour){2}> "
+                       "epilogue{{compute, put, putFour{3}};",
+                       results, fours, early.empty() ? "" : formatv(", {0}, decltype(fetch)", early.size()).str(),
+                       early.empty() ? "" : ", fetch"));
   return success();
 }

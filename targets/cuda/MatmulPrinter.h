@@ -34,8 +34,11 @@ protected:
   void printSets(ElementPrinter &out, int64_t blockColumns,
                  llvm::function_ref<void(size_t set, llvm::StringRef block, int64_t columns)> select);
   /// Declares `epilogue`, an Epilogue of (m, n) with `acc[w]` the product with matmul w of a set. Where there are
-  /// several sets, the variable `set` tells which.
-  llvm::LogicalResult printEpilogue(llvm::ArrayRef<ColumnSet> sets);
+  /// several sets, the variable `set` tells which. `fetchesEights`: the template fetches what it reads of matrices like
+  /// the result, eight elements at a time, where it can.
+  llvm::LogicalResult printEpilogue(llvm::ArrayRef<ColumnSet> sets, bool fetchesEights = false);
+  /// Matrices of the shape of a set's result that are read element by element.
+  llvm::SetVector<mlir::Value> findRead(const ColumnSet &set);
 
   KernelContext &context;
   KernelSource &source;
@@ -53,6 +56,8 @@ private:
   llvm::LogicalResult printValues(const ColumnSet &set);
   llvm::LogicalResult printStores(const ColumnSet &set);
   llvm::LogicalResult printStoresOfFours(const ColumnSet &set);
+  /// Declares `fetch` for `read`, matrices of `columns`, and has them read from `acc` behind its `weights` products.
+  void printFetch(llvm::ArrayRef<mlir::Value> read, int64_t columns, int64_t weights);
 };
 
 } // namespace mjolnir::cuda

@@ -31,7 +31,7 @@ static KernelTimes fitTimes() {
   times.mapEpilogue = 1.5e-6;
   times.mapReach = 0.85;
   times.mapBandwidth = 90e9;
-  times.mapSums = 1.0e-6;
+  times.mapSums = 1.6e-6;
   times.decodeStart = 4.0e-6;
   times.decodeNorm = 0.6e-6;
   times.decodeWave = 4.0e-6;
@@ -52,12 +52,13 @@ static KernelTimes scaleTimes(double clock, double tileReach) {
   KernelTimes times = fitTimes();
   double slower = times.clock / clock;
   for (double *seconds :
-       {&times.matmulStart, &times.matmulRows, &times.stagedByte, &times.warpProduct, &times.clusterSums,
-        &times.tileStart, &times.tileEpilogue, &times.tileSums, &times.decodeStart, &times.decodeNorm,
-        &times.decodeWave, &times.prefillStart, &times.prefillWave, &times.rowsStart, &times.rowsWave,
-        &times.rowsReduction, &times.sampleStart})
+       {&times.matmulStart, &times.matmulRows,   &times.stagedByte, &times.warpProduct,   &times.clusterSums,
+        &times.tileStart,   &times.tileEpilogue, &times.tileSums,   &times.mapStart,      &times.mapEpilogue,
+        &times.mapSums,     &times.decodeStart,  &times.decodeNorm, &times.decodeWave,    &times.prefillStart,
+        &times.prefillWave, &times.rowsStart,    &times.rowsWave,   &times.rowsReduction, &times.sampleStart})
     *seconds *= slower;
   times.tileBandwidth /= slower;
+  times.mapBandwidth /= slower;
   times.clock = clock;
   times.tileReach = tileReach;
   times.areFitted = false;

@@ -42,7 +42,7 @@ struct KernelTimes {
   double mapEpilogue = 0;  ///< of a tile of 128 x 128
   double mapReach = 1;     ///< of the matrix units' rate
   double mapBandwidth = 0; ///< bytes/s of operands from the cache to a multiprocessor
-  double mapSums = 0;      ///< of a cluster's blocks
+  double mapSums = 0;      ///< of a cluster's blocks, for each doubling
   // Attention.
   double decodeStart = 0;  ///< rotation, cache write, what a cluster adds up
   double decodeNorm = 0;   ///< a norm of heads before it

@@ -90,12 +90,7 @@ void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
   ColumnSet &set = sets.front();
   if (sets.size() > 1 || rows * columns > source.threads)
     return;
-  llvm::SetVector<Value> read;
-  for (Operation &op : context.block().without_terminator())
-    for (Value operand : op.getOperands())
-      if (isa<BlockArgument>(operand) && OpTrait::hasElementwiseMappableTraits(&op) &&
-          tensorOf(operand).getShape() == ArrayRef<int64_t>({rows, set.columns.columns()}))
-        read.insert(operand);
+  llvm::SetVector<Value> read = findRead(set);
   if (read.empty())
     return;
   printer.line(

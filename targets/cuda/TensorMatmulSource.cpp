@@ -81,7 +81,7 @@ LogicalResult TensorMatmulPrinter::print() {
     }
   });
   start.line("matmul.start();");
-  if (failed(printEpilogue(sets)))
+  if (failed(printEpilogue(sets, /*fetchesEights=*/tile.splits == 1)))
     return failure();
   printer.line("matmul.run(epilogue);");
   return success();

@@ -43,7 +43,7 @@ double TensorMatmulTile::seconds(int64_t tiles, const MatmulShape &shape, const 
   double places = splits > 2 && blocks == 1 ? profile.processors * 0.9 : profile.processors;
   // Blocks that share a multiprocessor hide each other's beginnings and ends, not their steps.
   double block = times.mapStart + times.mapEpilogue * m * sums / (128 * 128);
-  block += splits > 1 ? times.mapSums : 0;
+  block += times.mapSums * llvm::Log2_64(splits);
   return std::ceil(all / places) * steps * step + std::ceil(all / (places * blocks)) * block;
 }
 
@@ -72,11 +72,13 @@ SmallVector<TensorMatmulTile> cuda::listTensorMatmuls(const MatmulShape &shape, 
         int64_t budget =
             std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / blocks - 1024) - 2 * mostStages * 8;
         tile.stages = std::min({budget / tile.stageBytes(shape.widest), mostStages, std::max(steps, fewestStages)});
-        if (!fits || tile.stages < fewestStages || tile.sharedBytes(shape.widest) > budget || (splits > 1 && steps < 4))
-          continue;
         int64_t count = 0;
         for (int64_t each : columns)
           count += llvm::divideCeil(each, n) * llvm::divideCeil(shape.rows, m);
+        // Blocks that divide K serve multiprocessors that have none.
+        bool isWorth = splits == 1 || (steps >= 4 && count * splits <= profile.processors);
+        if (!fits || !isWorth || tile.stages < fewestStages || tile.sharedBytes(shape.widest) > budget)
+          continue;
         order.emplace_back(tile.seconds(count, shape, profile), tiles.size());
         tiles.push_back(tile);
       }

@@ -93,13 +93,17 @@ template <typename T> __device__ inline void storeFour(T *p, int64_t i, float a,
 
 /// What becomes of the products at (m, n): `compute(m, n, acc, values)` makes `Results` numbers of them, `put(m, n,
 /// values)` stores them, `putFour` those of n to n + 3 where `HasFours`: rows are multiples of four elements. A thread
-/// computes several elements before it stores the first, so that it waits for what they read once.
-template <int Results, bool HasFours, typename Compute, typename Put, typename PutFour> struct Epilogue {
-  static constexpr int kResults = Results;
+/// computes several elements before it stores the first, so that it waits for what they read once. `fetch(m, n, early)`
+/// loads of `Early` operands what belongs to n to n + 7; `compute` finds an element's behind its products in `acc`.
+template <int Results, bool HasFours, typename Compute, typename Put, typename PutFour, int Early = 0,
+          typename Fetch = int>
+struct Epilogue {
+  static constexpr int kResults = Results, kEarly = Early;
   static constexpr bool kHasFours = HasFours;
   Compute compute;
   Put put;
   PutFour putFour;
+  Fetch fetch;
   template <int Weights> __device__ void operator()(int m, int n, const float (&acc)[Weights]) const {
     float values[Results];
     compute(m, n, acc, values);

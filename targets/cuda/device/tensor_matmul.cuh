@@ -142,20 +142,32 @@ private:
   }
 
   /// The epilogue from registers. The four lanes that share rows exchange columns first, so that each has eight
-  /// neighbours.
+  /// neighbours. What the epilogue reads comes for two times eight at once.
   template <typename Epilogue> __device__ void finish(float (&acc)[Weights][GroupN / 2], Epilogue epilogue) const {
     const int group = threadIdx.x / 128, lane = threadIdx.x % 32, quarter = lane % 4,
-              m = row + (TileM == 128 ? group * 64 : 0) + threadIdx.x / 32 % 4 * 16 + lane / 4,
+              firstM = row + (TileM == 128 ? group * 64 : 0) + threadIdx.x / 32 % 4 * 16 + lane / 4,
               firstN = column + (TileM == 128 ? 0 : group * GroupN) + quarter * 8;
+    constexpr int Octets = GroupN / 8, Batch = Octets >= 8 ? 2 : 1, Early = Epilogue::kEarly;
 #pragma unroll
     for (int half = 0; half < 2; ++half)
 #pragma unroll
-      for (int j = 0; j < GroupN / 8; j += 4) {
-        float all[Weights][8];
+      for (int j = 0; j < Octets; j += 4 * Batch) {
+        const int m = firstM + half * 8;
+        float early[Batch][Early + 1][8]; // one more, since there may be none
 #pragma unroll
-        for (int w = 0; w < Weights; ++w)
-          exchange(acc[w] + j * 4 + half * 2, all[w]);
-        finishEight(m + half * 8, firstN + j * 8, all, epilogue);
+        for (int b = 0; b < Batch; ++b)
+          if (const int n = firstN + (j + 4 * b) * 8; m < M && n < end)
+            if constexpr (Early > 0)
+              epilogue.fetch(m, n, early[b]);
+#pragma unroll
+        for (int b = 0; b < Batch; ++b) {
+          float all[Weights][8];
+#pragma unroll
+          for (int w = 0; w < Weights; ++w)
+            exchange(acc[w] + (j + 4 * b) * 4 + half * 2, all[w]);
+          if (m < M)
+            finishEight(m, firstN + (j + 4 * b) * 8, all, early[b], epilogue);
+        }
       }
   }
 
@@ -183,16 +195,16 @@ private:
   }
 
   template <typename Epilogue>
-  __device__ void finishEight(int m, int n, const float (&all)[Weights][8], Epilogue epilogue) const {
+  __device__ void finishEight(int m, int n, const float (&all)[Weights][8],
+                              const float (&early)[Epilogue::kEarly + 1][8], Epilogue epilogue) const {
+    constexpr int Known = Weights + Epilogue::kEarly;
     float values[8][Epilogue::kResults];
-    if (m >= M)
-      return;
 #pragma unroll
     for (int v = 0; v < 8; ++v) {
-      float element[Weights];
+      float element[Known];
 #pragma unroll
-      for (int w = 0; w < Weights; ++w)
-        element[w] = all[w][v];
+      for (int i = 0; i < Known; ++i)
+        element[i] = i < Weights ? all[i][v] : early[i - Weights][v];
       if (n + v < end)
         epilogue.compute(m, n + v, element, values[v]);
     }
