@@ -203,6 +203,8 @@ private:
         table->threads = threads.getInt();
       if (auto shared = kernel->getAttrOfType<IntegerAttr>("shared_bytes"))
         table->shared_bytes = shared.getInt();
+      if (failed(addTensorMaps(kernel, *table)))
+        return failure();
       for (auto [name, place] : {std::pair("image", &table->image), {"portable_image", &table->portable_image}})
         if (auto member = kernel->getAttrOfType<StringAttr>(name))
           for (auto [index, image] : llvm::enumerate(contents.program.images))
@@ -210,6 +212,27 @@ private:
               *place = index;
       kernelIndices[kernel] = contents.program.kernels.size();
       contents.program.kernels.push_back(std::move(table));
+    }
+    return success();
+  }
+
+  LogicalResult addTensorMaps(exec::KernelOp kernel, fb::KernelT &table) {
+    ArrayAttr maps = kernel.getTensorMapsAttr();
+    if (!maps)
+      return success();
+    SmallVector<exec::KernelOperand> operands = exec::getKernelOperands(kernel.getBody().front());
+    for (auto map : maps.getAsRange<exec::TensorMapAttr>()) {
+      FailureOr<fb::DType> dtype = dtypeOf(kernel, operands[map.getOperand()].type);
+      if (failed(dtype))
+        return failure();
+      auto record = std::make_unique<fb::TensorMapT>();
+      record->operand = map.getOperand();
+      record->dtype = *dtype;
+      record->rows = map.getRows();
+      record->columns = map.getColumns();
+      record->box_rows = map.getBoxRows();
+      record->box_columns = map.getBoxColumns();
+      table.tensor_maps.push_back(std::move(record));
     }
     return success();
   }

@@ -18,7 +18,7 @@ namespace mjolnir::cuda {
 struct TensorMap {
   int64_t operand; ///< in KernelContext::operands
   int64_t rows, columns;
-  int64_t boxRows, boxColumns; ///< 1 to 256 each, a row of 128 bytes at most
+  int64_t boxRows, boxColumns; ///< 1 to 256 each; a row is a multiple of 16 bytes, 128 at most
 };
 
 /// Source, and what a launch of it needs.

@@ -20,6 +20,7 @@ int main(int argc, char **argv) {
   write("good-file", 0, zipMembers(good));
   write("good-program", 1, good[0].second);
   write("good-calls", 1, makeMembers(makeCallProgram(), testImage())[0].second);
+  write("good-maps", 1, makeMembers(makeMapProgram(), testImage())[0].second);
   // A batch of two sequences, 3 and 2 tokens, 3 of padding; each value is a byte, two more than it says.
   write("ragged", 2,
         std::string("\7\1\3\3\3\17\17"

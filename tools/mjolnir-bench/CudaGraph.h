@@ -24,8 +24,8 @@ public:
 
   /// Makes what `work` puts into the stream the graph.
   void capture(const std::function<void()> &work);
-  /// Puts a launch into the stream; `parameters` are where its operands are.
-  void launch(uint32_t kernel, uint32_t tiles, bool isDependent, void **parameters);
+  /// Puts a launch of a kernel of the package, `name`, into the stream, over `count` operands at these addresses.
+  void launch(uint32_t kernel, const char *name, uint32_t tiles, bool isDependent, void **operands, size_t count);
   /// Seconds that the graph takes, `runs` times, after a first run that is not counted.
   std::vector<double> time(uint32_t runs);
 
@@ -36,6 +36,7 @@ private:
   runtime::cuda::Stream stream_ = nullptr;
   runtime::cuda::Event begun_ = nullptr, ended_ = nullptr;
   runtime::cuda::GraphExec graph_ = nullptr;
+  runtime::cuda::LaunchParameters parameters_;
 };
 
 } // namespace mjolnir::bench

@@ -56,14 +56,17 @@ void CudaGraph::capture(const std::function<void()> &work) {
   check(made);
 }
 
-void CudaGraph::launch(uint32_t kernelIndex, uint32_t tiles, bool isDependent, void **parameters) {
+void CudaGraph::launch(uint32_t kernelIndex, const char *name, uint32_t tiles, bool isDependent, void **operands,
+                       size_t count) {
   const CudaKernel &kernel = device_.kernel(kernelIndex);
+  check(parameters_.set(driver(), name, kernel.tensorMaps, operands, count));
   LaunchAttribute dependent = {};
   dependent.id = LaunchAttributeProgrammaticStreamSerialization;
   dependent.value.programmaticStreamSerializationAllowed = 1;
   LaunchConfig config = {
       tiles, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, &dependent, isDependent ? 1u : 0u};
-  check(driver().check(driver().launchKernel(&config, kernel.function, parameters, nullptr), "launching"));
+  check(driver().check(driver().launchKernel(&config, kernel.function, parameters_.data(), nullptr),
+                       "launching kernel ", name));
 }
 
 std::vector<double> CudaGraph::time(uint32_t runs) {
@@ -133,20 +136,17 @@ public:
   }
 
   void launchAll() {
-    std::vector<DevicePointer> operands;
-    std::vector<void *> parameters;
+    std::vector<void *> operands;
     for (uint64_t i = 0; i < count; ++i) {
       const fb::Launch &launch = launchOf(steps[i % steps.size()]);
       operands.clear();
       uint64_t next = memory.pointer() + i % copies * own;
       for (const fb::Operand *operand : *launch.operands()) {
-        operands.push_back(placeOf(*operand, next, i / steps.size() % inputSets.size()));
+        operands.push_back(reinterpret_cast<void *>(placeOf(*operand, next, i / steps.size() % inputSets.size())));
         next += format::alignUp(operand->bytes(), Alignment);
       }
-      parameters.clear();
-      for (DevicePointer &operand : operands)
-        parameters.push_back(&operand);
-      graph.launch(launch.kernel(), launch.tiles(), launch.dependent() && options.dependentLaunches, parameters.data());
+      graph.launch(launch.kernel(), package.program().kernels()->Get(launch.kernel())->name()->c_str(), launch.tiles(),
+                   launch.dependent() && options.dependentLaunches, operands.data(), operands.size());
     }
   }
 

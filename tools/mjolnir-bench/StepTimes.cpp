@@ -86,10 +86,8 @@ private:
         check(driver.check(driver.copyOnDevice(at(0), at(1), step.copyBytes, graph.stream()), "copying"));
       return;
     }
-    parameters.clear();
-    for (uint32_t i = 0; i < step.operandCount; ++i)
-      parameters.push_back(&step.operands[i]);
-    graph.launch(step.kernel, step.tiles, step.isDependent && usesDependentLaunches, parameters.data());
+    graph.launch(step.kernel, step.name, step.tiles, step.isDependent && usesDependentLaunches, step.operands,
+                 step.operandCount);
   }
 
   CudaGraph &graph;
@@ -98,7 +96,6 @@ private:
   DeviceMemory arena;
   std::vector<DeviceMemory> pools, tensors;
   std::unique_ptr<SessionPlan> plan;
-  std::vector<void *> parameters;
 };
 
 } // namespace

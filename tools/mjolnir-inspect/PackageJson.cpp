@@ -113,6 +113,20 @@ Json toJson(const fb::Entry &entry, const fb::Program &program) {
   return json;
 }
 
+Json tensorMapsOf(const fb::Kernel &kernel) {
+  Json maps = Json::array();
+  for (uint32_t i = 0; kernel.tensor_maps() && i < kernel.tensor_maps()->size(); ++i) {
+    const fb::TensorMap &map = *kernel.tensor_maps()->Get(i);
+    maps.push_back({{"operand", map.operand()},
+                    {"dtype", fb::EnumNameDType(map.dtype())},
+                    {"rows", map.rows()},
+                    {"columns", map.columns()},
+                    {"box_rows", map.box_rows()},
+                    {"box_columns", map.box_columns()}});
+  }
+  return maps;
+}
+
 } // namespace
 
 Json toJson(const runtime::PackageView &package) {
@@ -144,6 +158,7 @@ Json toJson(const runtime::PackageView &package) {
                                {"symbol", text(kernel->symbol())},
                                {"image", kernel->image()},
                                {"operand_count", kernel->operand_count()},
+                               {"tensor_maps", tensorMapsOf(*kernel)},
                                {"ops", text(kernel->ops())},
                                {"schedule", text(kernel->schedule())}});
   json["libraries"] = Json::array();

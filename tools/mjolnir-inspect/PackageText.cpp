@@ -171,8 +171,11 @@ void printKernels(const fb::Program &program, std::ostream &out) {
   Table table;
   for (uint32_t i = 0; i < program.kernels()->size(); ++i) {
     const fb::Kernel *kernel = program.kernels()->Get(i);
-    table.row({text(kernel->name()), countText(kernel->operand_count(), "operand"),
-               "launched " + countText(launches[i], "time"), text(kernel->ops()), text(kernel->schedule())});
+    std::string parameters = countText(kernel->operand_count(), "operand");
+    if (kernel->tensor_maps() && kernel->tensor_maps()->size() != 0)
+      parameters += ", " + countText(kernel->tensor_maps()->size(), "tensor map");
+    table.row({text(kernel->name()), std::move(parameters), "launched " + countText(launches[i], "time"),
+               text(kernel->ops()), text(kernel->schedule())});
   }
   table.print(out);
 }

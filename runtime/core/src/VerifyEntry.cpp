@@ -34,6 +34,7 @@ private:
   Status bindings(const Bindings &list, const char *role, std::vector<uint64_t> &bytes);
   Status arena();
   Status launch(const std::string &step, const fb::Launch &launch);
+  Status mappedOperand(const std::string &name, const fb::Operand &operand, const fb::TensorMap &map);
   Status copy(const std::string &step, const fb::Copy &copy);
   Status matmulCall(const std::string &step, const fb::MatmulCall &call);
   Status callOperand(const std::string &name, const fb::Operand &operand, uint64_t bytes);
@@ -129,6 +130,27 @@ Status EntryVerifier::launch(const std::string &step, const fb::Launch &launch) 
   for (uint32_t i = 0; i < launch.operands()->size(); ++i)
     if (Status status = operand(concat(step, " operand ", i, " of kernel ", name), *launch.operands()->Get(i)))
       return status;
+  for (uint32_t i = 0; kernel.tensor_maps() && i < kernel.tensor_maps()->size(); ++i) {
+    const fb::TensorMap &map = *kernel.tensor_maps()->Get(i);
+    if (Status status = mappedOperand(concat(step, " operand ", map.operand(), " of kernel ", name),
+                                      *launch.operands()->Get(map.operand()), map))
+      return status;
+  }
+  return Status::ok();
+}
+
+/// A verified operand that a verified tensor map is of.
+Status EntryVerifier::mappedOperand(const std::string &name, const fb::Operand &operand, const fb::TensorMap &map) {
+  if (operand.space() == fb::Space::pool)
+    return malformed(name, " is in a KV pool, of which there are no tensor maps");
+  uint64_t bytes = 0;
+  if (__builtin_mul_overflow(map.rows(), map.columns() * format::elementBytes(map.dtype()), &bytes) ||
+      bytes > operand.bytes())
+    return malformed(name, " has ", operand.bytes(), " bytes, fewer than the ", map.rows(), " rows of ", map.columns(),
+                     " of its tensor map");
+  if (operand.offset() % format::TensorMapAlignment != 0)
+    return malformed(name, " is at ", operand.offset(), ", and its tensor map must begin at a multiple of ",
+                     format::TensorMapAlignment);
   return Status::ok();
 }
 

@@ -54,6 +54,7 @@ private:
   Status cudaTarget(const fb::Target &target);
   Status images();
   Status kernels();
+  Status tensorMaps(const std::string &name, const fb::Kernel &kernel);
   Status weightsMember();
   Status weights();
   Status pools();
@@ -141,6 +142,48 @@ Status ProgramVerifier::kernels() {
     }
     if (kernel.operand_count() == 0)
       return malformed("kernel ", name, " has no operands, so it could not do anything");
+    if (Status status = tensorMaps(name, kernel))
+      return status;
+  }
+  return Status::ok();
+}
+
+/// What holds for every launch; where operands lie is the entries' business.
+Status ProgramVerifier::tensorMaps(const std::string &name, const fb::Kernel &kernel) {
+  constexpr uint64_t MaxSize = uint64_t(1) << 32, MaxBox = 256, SwizzledBytes = 128;
+  const uint32_t count = kernel.tensor_maps() ? kernel.tensor_maps()->size() : 0;
+  if (count != 0 && view(program.target()->kind()) != "cuda")
+    return malformed("kernel ", name, " takes tensor maps, which the target ", quote(view(program.target()->kind())),
+                     " does not have");
+  for (uint32_t i = 0; i < count; ++i) {
+    const fb::TensorMap &map = *kernel.tensor_maps()->Get(i);
+    const std::string what = concat("kernel ", name, " tensor map ", i);
+    if (map.operand() >= kernel.operand_count())
+      return malformed(what, " is of operand ", map.operand(), ", but there are ", kernel.operand_count());
+    switch (map.dtype()) {
+    case fb::DType::f32:
+    case fb::DType::f16:
+    case fb::DType::bf16:
+    case fb::DType::f8e4m3fn:
+    case fb::DType::i8:
+      break;
+    default:
+      return malformed(what, " has the dtype ", unsigned(map.dtype()), "; it may be f32, f16, bf16, f8e4m3fn or i8");
+    }
+    for (uint64_t size : {map.rows(), map.columns()})
+      if (size == 0 || size > MaxSize)
+        return malformed(what, " has ", map.rows(), " rows of ", map.columns(), "; there are 1 to 2^32 of each");
+    for (uint64_t size : {map.box_rows(), map.box_columns()})
+      if (size == 0 || size > MaxBox)
+        return malformed(what, " has boxes of ", map.box_rows(), " rows of ", map.box_columns(), "; there are 1 to ",
+                         MaxBox, " of each");
+    const uint64_t element = format::elementBytes(map.dtype()), pitch = map.columns() * element;
+    const uint64_t boxBytes = map.box_columns() * element;
+    if (pitch % format::TensorMapAlignment != 0)
+      return malformed(what, " has rows of ", pitch, " bytes, not a multiple of ", format::TensorMapAlignment);
+    if (boxBytes % format::TensorMapAlignment != 0 || boxBytes > SwizzledBytes)
+      return malformed(what, " has boxes with rows of ", boxBytes, " bytes; these are multiples of ",
+                       format::TensorMapAlignment, " up to ", SwizzledBytes);
   }
   return Status::ok();
 }

@@ -6,7 +6,7 @@
 
 /// A tensor map, CUtensorMap of the driver's API, whose contents the driver alone knows. A kernel takes it by value, as
 /// `const __grid_constant__`, and hands its address to copies.
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   uint64_t opaque[16];
 };
 

@@ -31,6 +31,9 @@ struct alignas(16) uint4 {
 struct float2 {
   float x, y;
 };
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
 struct Index {
   unsigned x = 0, y = 0, z = 0;
 };

@@ -1,13 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// What large_matmul.cuh takes of targets/cuda/device/small_matmul.cuh and of what that includes, for a block that is no
-// part of a cluster.
+// What large_matmul.cuh takes of targets/cuda/device/small_matmul.cuh and of what that includes.
 #pragma once
 #include "tensor_cores.cuh"
-
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
 
 /// Eight elements of a row as four pairs of bf16.
 struct Pairs {
@@ -19,7 +14,3 @@ template <typename T> inline Pairs loadPairs(const T *p) {
     pairs.p[i] = packBf16(load(p, 2 * i), load(p, 2 * i + 1));
   return pairs;
 }
-
-inline void syncCluster() { std::abort(); }
-inline float loadRemote(const float *, int) { std::abort(); }
-inline float4 loadRemoteFour(const float *, int) { std::abort(); }

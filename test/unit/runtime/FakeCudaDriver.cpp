@@ -8,7 +8,10 @@
 //
 // Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
 // of a function that fails), FAKE_CUDA_INTEGRATED ("0"), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at
-// once, as early as they may). Tests that count calls find `fakeCudaCalls`.
+// once, as early as they may). Tests that count calls find `fakeCudaCalls`. With FAKE_CUDA_OLD it is built as a driver
+// that is too old for tensor maps.
+#include "FakeTensorMap.h"
+
 #include "cuda/DriverApi.h"
 
 #include <cstdio>
@@ -19,6 +22,7 @@
 #include <elf.h>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -39,7 +43,7 @@ using Kernel = void (*)(void *const *operands, int64_t tile);
 
 struct FakeFunction {
   Kernel kernel;
-  size_t operands;
+  size_t operands, tensorMaps;
 };
 struct FakeStream {
   std::vector<Work> captured;
@@ -103,9 +107,11 @@ void submit(Stream stream, Work work, bool isHasty = false) {
 }
 
 /// The kernels of the tests' image and how many operands each has: a launch does not say.
-const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_scale", 3},  {"test_count", 3},
-                                                     {"test_stack", 1}, {"test_append", 4}, {"test_sum", 5},
-                                                     {"toy_append", 5}, {"toy_predict", 7}, {"toy_increment", 2}};
+const std::map<std::string, size_t> operandCounts = {
+    {"test_add", 3}, {"test_scale", 3}, {"test_count", 3},  {"test_stack", 1},    {"test_append", 4},
+    {"test_sum", 5}, {"toy_append", 5}, {"toy_predict", 7}, {"toy_increment", 2}, {"test_show", 3}};
+/// Those that take tensor maps: they find the addresses of copies behind their operands.
+const std::map<std::string, size_t> tensorMapCounts = {{"test_show", 3}};
 
 } // namespace
 
@@ -268,7 +274,7 @@ EXPORT Result cuModuleGetFunction(Function *function, Module module, const char 
   ENTER("cuModuleGetFunction");
   auto *fake = reinterpret_cast<FakeModule *>(module);
   if (!fake->handle) {
-    fake->functions[name] = {[](void *const *, int64_t) {}, 0};
+    fake->functions[name] = {[](void *const *, int64_t) {}, 0, 0};
     *function = reinterpret_cast<Function>(&fake->functions[name]);
     return Success;
   }
@@ -277,7 +283,8 @@ EXPORT Result cuModuleGetFunction(Function *function, Module module, const char 
   if (!symbol || count == operandCounts.end())
     return ErrorNotFound;
   FakeFunction &known = fake->functions[name];
-  known = {reinterpret_cast<Kernel>(symbol), count->second};
+  auto maps = tensorMapCounts.find(name);
+  known = {reinterpret_cast<Kernel>(symbol), count->second, maps == tensorMapCounts.end() ? 0 : maps->second};
   *function = reinterpret_cast<Function>(&known);
   return Success;
 }
@@ -290,13 +297,50 @@ EXPORT Result cuLaunchKernelEx(const LaunchConfig *config, Function function, vo
   std::vector<void *> operands; // the driver copies parameters when it is called
   for (size_t i = 0; i < fake.operands; ++i)
     operands.push_back(*static_cast<void **>(parameters[i]));
-  submit(config->stream, [fake, operands, blocks = config->gridX] {
+  auto maps = std::make_shared<std::vector<TensorMap>>();
+  for (size_t i = 0; i < fake.tensorMaps; ++i)
+    maps->push_back(*static_cast<const TensorMap *>(parameters[fake.operands + i]));
+  for (TensorMap &map : *maps)
+    operands.push_back(&map);
+  submit(config->stream, [fake, operands, maps, blocks = config->gridX] {
     for (unsigned block = 0; block < blocks; ++block)
       fake.kernel(operands.data(), block);
     ++ticks;
   });
   return Success;
 }
+
+#ifndef FAKE_CUDA_OLD
+/// Refuses what the driver documents that it refuses.
+EXPORT Result cuTensorMapEncodeTiled(TensorMap *map, int dataType, uint32_t rank, void *address, const uint64_t *sizes,
+                                     const uint64_t *strides, const uint32_t *box, const uint32_t *elementStrides,
+                                     int interleave, int swizzle, int l2Promotion, int fill) {
+  ENTER("cuTensorMapEncodeTiled");
+  const uint32_t elementBytes = dataType == TensorMapUint8 ? 1 : dataType == TensorMapFloat32 ? 4 : 2;
+  if (reinterpret_cast<uintptr_t>(map) % 64 || reinterpret_cast<uintptr_t>(address) % 16 || rank != 2 ||
+      strides[0] % 16 || strides[0] < sizes[0] * elementBytes || strides[0] >= uint64_t(1) << 40 ||
+      box[0] * elementBytes % 16 || box[0] * elementBytes > 128)
+    return ErrorInvalidValue;
+  mjolnir::test::FakeTensorMap fake = {};
+  for (int i = 0; i < 2; ++i) {
+    if (sizes[i] == 0 || sizes[i] > uint64_t(1) << 32 || box[i] == 0 || box[i] > 256 || elementStrides[i] == 0)
+      return ErrorInvalidValue;
+    fake.sizes[i] = sizes[i];
+    fake.box[i] = box[i];
+    fake.elementStrides[i] = elementStrides[i];
+  }
+  fake.address = reinterpret_cast<uint64_t>(address);
+  fake.pitch = strides[0];
+  fake.dataType = uint32_t(dataType);
+  fake.rank = rank;
+  fake.interleave = uint32_t(interleave);
+  fake.swizzle = uint32_t(swizzle);
+  fake.l2Promotion = uint32_t(l2Promotion);
+  fake.fill = uint32_t(fill);
+  memcpy(map, &fake, sizeof(fake));
+  return Success;
+}
+#endif
 
 EXPORT Result cuStreamCreate(Stream *stream, unsigned) {
   ENTER("cuStreamCreate");

@@ -109,6 +109,27 @@ TEST(Golden, Format14IsRead) {
   EXPECT_EQ(add.operands()->Get(0)->space(), fb::Space::state);
 }
 
+TEST(Golden, TensorMapsOfFormat15AreRead) {
+  runtime::MappedFile file;
+  runtime::Status status = file.open(MJOLNIR_TEST_GOLDEN "/1.5/maps.mjp");
+  ASSERT_FALSE(status) << status.message();
+  runtime::PackageView view;
+  status = view.parse(file.bytes());
+  ASSERT_FALSE(status) << status.message();
+  EXPECT_EQ(view.program().version_minor(), 5u);
+  EXPECT_FALSE(view.program().kernels()->Get(0)->tensor_maps());
+  const fb::Kernel &show = *view.program().kernels()->Get(6);
+  ASSERT_TRUE(show.tensor_maps());
+  ASSERT_EQ(show.tensor_maps()->size(), 3u);
+  const fb::TensorMap &map = *show.tensor_maps()->Get(1);
+  EXPECT_EQ(map.operand(), 2u);
+  EXPECT_EQ(map.dtype(), fb::DType::f32);
+  EXPECT_EQ(map.rows(), 2u);
+  EXPECT_EQ(map.columns(), 32u);
+  EXPECT_EQ(map.box_rows(), 256u);
+  EXPECT_EQ(map.box_columns(), 16u);
+}
+
 class GoldenRuns : public testing::TestWithParam<const char *> {};
 
 TEST_P(GoldenRuns, AsItWasWritten) {

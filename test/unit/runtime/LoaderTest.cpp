@@ -147,7 +147,7 @@ TEST(LoaderVersion, IsWhatTheHeaderSays) {
   uint32_t major = 0, minor = 9;
   mj_package_format(&major, &minor);
   EXPECT_EQ(major, 1u);
-  EXPECT_EQ(minor, 4u);
+  EXPECT_EQ(minor, 5u);
   EXPECT_STREQ(mj_version(), "0.1.0");
 }
 

@@ -24,6 +24,8 @@ void setBytes(Operand &o, uint64_t bytes) { o = Operand(o.space(), o.index(), o.
 
 fb::MatmulCallT &callOf(ProgramT &program) { return *program.entries[Multiply]->steps[0]->kind.AsMatmulCall(); }
 
+fb::TensorMapT &mapOf(ProgramT &program, size_t map) { return *program.kernels.back()->tensor_maps[map]; }
+
 /// Makes a step of 'affine' wait for `after`.
 void nameSteps(ProgramT &program, size_t step, std::vector<uint32_t> after) {
   program.entries[Affine]->steps[step]->waits = fb::Waits::named;
@@ -68,11 +70,11 @@ const ProgramCase ProgramCases[] = {
     {"state-too-small", "is 1024 bytes at 0 of state 'x', which has 512",
      [](ProgramT &p) { useState(p, "x"), p.states[0]->shape[0] = 2; }},
     // ---- version and target ----
-    {"version-newer-major", "the package has format 2.4; this runtime reads 1.0 to 1.4: it needs a newer runtime",
+    {"version-newer-major", "the package has format 2.5; this runtime reads 1.0 to 1.5: it needs a newer runtime",
      [](ProgramT &p) { p.version_major = 2; }, MJ_ERROR_VERSION},
-    {"version-newer-minor", "the package has format 1.5; this runtime reads 1.0 to 1.4: it needs a newer runtime",
-     [](ProgramT &p) { p.version_minor = 5; }, MJ_ERROR_VERSION},
-    {"version-older-major", "the package has format 0.4; this runtime reads 1.0 to 1.4: compile it again",
+    {"version-newer-minor", "the package has format 1.6; this runtime reads 1.0 to 1.5: it needs a newer runtime",
+     [](ProgramT &p) { p.version_minor = 6; }, MJ_ERROR_VERSION},
+    {"version-older-major", "the package has format 0.5; this runtime reads 1.0 to 1.5: compile it again",
      [](ProgramT &p) { p.version_major = 0; }, MJ_ERROR_VERSION},
     {"target-unknown", "the package is for target 'abacus'", [](ProgramT &p) { p.target->kind = "abacus"; },
      MJ_ERROR_UNSUPPORTED},
@@ -414,6 +416,44 @@ const ProgramCase CallCases[] = {
      }},
 };
 
+// Of makeMapProgram().
+const ProgramCase MapCases[] = {
+    {"map-on-the-host", "kernel 'show' takes tensor maps, which the target 'host' does not have",
+     [](ProgramT &p) { p.target->kind = "host", p.target->triple = "x86_64-unknown-linux-gnu"; }},
+    {"map-of-unknown-operand", "kernel 'show' tensor map 1 is of operand 3, but there are 3",
+     [](ProgramT &p) { mapOf(p, 1).operand = 3; }},
+    {"map-of-unknown-dtype", "kernel 'show' tensor map 0 has the dtype 77; it may be",
+     [](ProgramT &p) { mapOf(p, 0).dtype = static_cast<fb::DType>(77); }},
+    {"map-of-integers", "kernel 'show' tensor map 1 has the dtype 6; it may be f32, f16, bf16, f8e4m3fn or i8",
+     [](ProgramT &p) { mapOf(p, 1).dtype = fb::DType::i32; }},
+    {"map-without-rows", "kernel 'show' tensor map 0 has 0 rows of 64; there are 1 to 2^32 of each",
+     [](ProgramT &p) { mapOf(p, 0).rows = 0; }},
+    {"map-enormous", "kernel 'show' tensor map 0 has 18 rows of 4294967304; there are 1 to 2^32 of each",
+     [](ProgramT &p) { mapOf(p, 0).columns = (uint64_t(1) << 32) + 8; }},
+    {"map-of-long-boxes", "kernel 'show' tensor map 0 has boxes of 257 rows of 64; there are 1 to 256 of each",
+     [](ProgramT &p) { mapOf(p, 0).box_rows = 257; }},
+    {"map-of-empty-boxes", "kernel 'show' tensor map 0 has boxes of 8 rows of 0; there are 1 to 256 of each",
+     [](ProgramT &p) { mapOf(p, 0).box_columns = 0; }},
+    {"map-of-unaligned-rows", "kernel 'show' tensor map 0 has rows of 120 bytes, not a multiple of 16",
+     [](ProgramT &p) { mapOf(p, 0).columns = 60; }},
+    {"map-of-wide-boxes",
+     "kernel 'show' tensor map 0 has boxes with rows of 144 bytes; these are multiples of 16 up to 128",
+     [](ProgramT &p) { mapOf(p, 0).box_columns = 72; }},
+    {"map-of-unaligned-boxes", "kernel 'show' tensor map 0 has boxes with rows of 24 bytes; these are multiples of 16",
+     [](ProgramT &p) { mapOf(p, 0).box_columns = 12; }},
+    {"map-beyond-operand",
+     "step 0 operand 1 of kernel 'show' has 2304 bytes, fewer than the 19 rows of 64 of its tensor map",
+     [](ProgramT &p) { mapOf(p, 0).rows = 19; }},
+    {"map-overflow",
+     "step 0 operand 1 of kernel 'show' has 2304 bytes, fewer than the 4294967296 rows of 2147483648 of its tensor map",
+     [](ProgramT &p) { mapOf(p, 0).rows = uint64_t(1) << 32, mapOf(p, 0).columns = uint64_t(1) << 31; }},
+    {"map-of-unaligned-operand",
+     "step 0 operand 1 of kernel 'show' is at 8, and its tensor map must begin at a multiple of 16",
+     [](ProgramT &p) { operandOf(p, Show, 0, 1) = Operand(Space::input, 0, 8, 2304); }},
+    {"map-of-pool", "step 0 operand 1 of kernel 'show' is in a KV pool, of which there are no tensor maps",
+     [](ProgramT &p) { operandOf(p, Show, 0, 1) = Operand(Space::pool, 0, 0, 0); }},
+};
+
 } // namespace
 
 std::vector<MalformedCase> makeMalformedPrograms(const std::string &image) {
@@ -426,6 +466,8 @@ std::vector<MalformedCase> makeMalformedPrograms(const std::string &image) {
     add(source, makeProgram());
   for (const ProgramCase &source : CallCases)
     add(source, makeCallProgram());
+  for (const ProgramCase &source : MapCases)
+    add(source, makeMapProgram());
   return cases;
 }
 

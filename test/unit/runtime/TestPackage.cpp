@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 
 namespace mjolnir::test {
 namespace {
@@ -277,6 +278,34 @@ fb::ProgramT makeStateProgram() {
       launch(Add, 4, {{Space::state, 0, 0, 1024}, {Space::state, 0, 0, 1024}, {Space::input, 0, 0, 1024}}));
   tick->steps.push_back(copy({Space::state, 0, 0, 1024}, {Space::output, 0, 0, 1024}));
   program.entries.push_back(std::move(tick));
+  return program;
+}
+
+fb::ProgramT makeMapProgram() {
+  fb::ProgramT program = makeProgram();
+  program.target->kind = "cuda";
+  program.target->triple.clear();
+  program.target->features = {"sm_90a"};
+  program.kernels.push_back(kernel("show", 3));
+  for (auto &kernel : program.kernels)
+    kernel->threads = 32;
+  auto map = [&](uint32_t operand, DType dtype, std::pair<uint64_t, uint64_t> size, std::pair<uint32_t, uint32_t> box) {
+    auto result = std::make_unique<fb::TensorMapT>();
+    result->operand = operand;
+    result->dtype = dtype;
+    std::tie(result->rows, result->columns) = size;
+    std::tie(result->box_rows, result->box_columns) = box;
+    program.kernels.back()->tensor_maps.push_back(std::move(result));
+  };
+  map(1, DType::bf16, {18, 64}, {8, 64});
+  map(2, DType::f32, {2, 32}, {256, 16});
+  map(1, DType::f8e4m3fn, {9, 128}, {1, 128});
+  auto show = entry("show");
+  show->inputs.push_back(binding("x", DType::bf16, {20, 64}));
+  show->outputs.push_back(binding("rows", DType::u64, {4, 16}));
+  show->steps.push_back(launch(uint32_t(program.kernels.size() - 1), 1,
+                               {{Space::output, 0, 0, 512}, {Space::input, 0, 256, 2304}, {Space::weight, 0, 0, 256}}));
+  program.entries.push_back(std::move(show));
   return program;
 }
 

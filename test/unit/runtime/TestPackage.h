@@ -49,6 +49,14 @@ enum : size_t { Multiply = 4 };
 fb::ProgramT makeStateProgram();
 enum : size_t { Tick = 4 };
 
+/// makeProgram() for device cuda (`sm_90a`), with one more kernel, that takes tensor maps, and one more entry:
+///   show: x bf16[20,64] -> rows u64[4,16]; row 0 begins with the addresses of rows, of x from row 2 on and of w, the
+///   others are the tensor maps that the kernel was given, all of them FakeTensorMap:
+///     x from row 2 on as bf16[18,64] in boxes of 8 x 64, w as f32[2,32] in boxes of 256 x 16, x from row 2 on as
+///     bytes[9,128] in boxes of 1 x 128
+fb::ProgramT makeMapProgram();
+enum : size_t { Show = 4 };
+
 /// The bytes of weight `index` of makeProgram() or makeBigProgram().
 std::string weightBytes(size_t index);
 

@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Writes test packages to files: `--golden FILE` the good one, `--golden-calls FILE` the one that calls a library,
-// `--malformed FOLDER` the corpus.
+// `--golden-maps FILE` the one whose kernels take tensor maps, `--malformed FOLDER` the corpus.
 #include "MalformedCases.h"
 
 #include <cstdio>
@@ -50,12 +50,19 @@ int main(int argc, char **argv) {
     }
     return 0;
   }
+  if (argc == 3 && !strcmp(argv[1], "--golden-maps")) {
+    if (auto error = writeTestPackage(argv[2], testImage(), makeMapProgram())) {
+      fprintf(stderr, "%s\n", error.message().c_str());
+      return 1;
+    }
+    return 0;
+  }
   if (argc == 3 && !strcmp(argv[1], "--malformed")) {
     for (auto make : {makeMalformedFiles, makeMalformedPrograms})
       for (const MalformedCase &malformed : make(testImage()))
         writeFile(std::string(argv[2]) + "/" + malformed.name + ".mjp", malformed.bytes);
     return 0;
   }
-  fprintf(stderr, "usage: %s --golden FILE | --golden-calls FILE | --malformed FOLDER\n", argv[0]);
+  fprintf(stderr, "usage: %s --golden FILE | --golden-calls FILE | --golden-maps FILE | --malformed FOLDER\n", argv[0]);
   return 2;
 }

@@ -55,3 +55,15 @@ void test_sum(void *const *operands, int64_t tile) {
   for (int v = 0; v < Vocabulary; ++v)
     ((float *)operands[4])[tile * Vocabulary + v] = sum + (float)v;
 }
+
+// Rows of 128 bytes: the addresses of the operands, then the tensor maps as they came. Operands: rows, x, weight; behind
+// them, three tensor maps.
+void test_show(void *const *operands, int64_t tile) {
+  uint64_t *rows = operands[0];
+  for (int i = 0; i < 3; ++i)
+    rows[i] = (uint64_t)operands[i];
+  for (int map = 0; map < 3; ++map)
+    for (int i = 0; i < 16; ++i)
+      rows[16 * (map + 1) + i] = ((const uint64_t *)operands[3 + map])[i];
+  (void)tile;
+}

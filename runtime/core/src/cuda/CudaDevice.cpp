@@ -211,8 +211,25 @@ Status CudaDevice::findKernels(const fb::Program &program) {
                                                                        static_cast<int>(kernel.sharedBytes)),
                                          "giving kernel ", name, " ", kernel.sharedBytes, " bytes of shared memory"))
         return status;
-    kernels_.push_back(kernel);
+    if (Status status = layOutTensorMaps(*source, kernel))
+      return status;
+    kernels_.push_back(std::move(kernel));
   }
+  return Status::ok();
+}
+
+Status CudaDevice::layOutTensorMaps(const fb::Kernel &source, CudaKernel &kernel) const {
+  if (!source.tensor_maps() || source.tensor_maps()->size() == 0)
+    return Status::ok();
+  const std::string name = quote(source.name()->string_view());
+  if (major_ < 9)
+    return failure(MJ_ERROR_UNSUPPORTED, "kernel ", name, " takes tensor maps, which devices have from sm_90 on; ",
+                   quote(name_), " is sm_", major_ * 10 + minor_);
+  if (!driver_->tensorMapEncodeTiled)
+    return failure(MJ_ERROR_UNSUPPORTED, "kernel ", name, " takes tensor maps, and the CUDA driver is too old to make ",
+                   "them: it has no cuTensorMapEncodeTiled; install one of CUDA 12 or newer");
+  for (const fb::TensorMap *map : *source.tensor_maps())
+    kernel.tensorMaps.emplace_back(*map);
   return Status::ok();
 }
 

@@ -9,6 +9,7 @@
 #include "AlgorithmStore.h"
 #include "CublasLt.h"
 #include "DeviceMemory.h"
+#include "LaunchParameters.h"
 
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace mjolnir::runtime {
 struct CudaKernel {
   cuda::Function function = nullptr;
   unsigned threads = 0, sharedBytes = 0;
+  std::vector<cuda::TensorMapLayout> tensorMaps;
 };
 
 class CudaDevice final : public Device {
@@ -48,6 +50,7 @@ private:
   Status loadImages(const PackageView &package);
   Status loadImage(std::string_view name, ByteSpan bytes, cuda::Module &module) const;
   Status findKernels(const fb::Program &program);
+  Status layOutTensorMaps(const fb::Kernel &source, CudaKernel &kernel) const;
   Status openLibraries(const fb::Program &program);
   Status load(const PackageView &package, const OpenOptions &options);
   Status uploadWeights(const PackageView &package, const OpenOptions &options) const;

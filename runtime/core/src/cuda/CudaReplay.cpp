@@ -101,8 +101,8 @@ Status CudaSession::enqueueStep(const Entry &entry, size_t index) {
   if (step.kernel == PlannedStep::Call)
     return entry.calls[index]->enqueue(*step.call, step.operands, stream_);
   const CudaKernel &kernel = device_.kernel(step.kernel);
-  for (uint32_t i = 0; i < step.operandCount; ++i)
-    parameters_[i] = &step.operands[i];
+  if (Status status = parameters_.set(driver_, step.name, kernel.tensorMaps, step.operands, step.operandCount))
+    return status;
   LaunchAttribute dependent = {};
   dependent.id = LaunchAttributeProgrammaticStreamSerialization;
   dependent.value.programmaticStreamSerializationAllowed = 1;

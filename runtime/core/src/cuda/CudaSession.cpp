@@ -75,7 +75,7 @@ CudaSession::~CudaSession() {
 
 Status CudaSession::allocateMemory() {
   uint64_t inputBytes = 0, outputBytes = 0, smallBytes = 0;
-  size_t operands = 0;
+  size_t operands = 0, maps = 0;
   auto place = [](const Binding &binding, uint64_t &offset, uint64_t &bytes) {
     offset = bytes;
     bytes += format::alignUp(binding.bytes, StagingAlignment);
@@ -116,11 +116,14 @@ Status CudaSession::allocateMemory() {
     outputBytes = std::max(outputBytes, bytes);
     smallBytes = std::max(smallBytes, small);
     for (const PlannedStep &step : entry.plan.steps())
-      operands = std::max<size_t>(operands, step.operandCount);
+      if (step.kernel != PlannedStep::Copy && step.kernel != PlannedStep::Call) {
+        operands = std::max<size_t>(operands, step.operandCount);
+        maps = std::max(maps, device_.kernel(step.kernel).tensorMaps.size());
+      }
     for (Replay &replay : entry.replays)
       replay.addresses.reserve(bindings.inputs.size() + bindings.outputs.size());
   }
-  parameters_.resize(operands);
+  parameters_.reserve(operands, maps);
   addresses_.reserve(inputs_.size() + outputs_[0].size());
   if (Status status = DeviceMemory::allocate(driver_, outputBytes, "the outputs of a run", outputArea_))
     return status;

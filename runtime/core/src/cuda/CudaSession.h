@@ -97,9 +97,9 @@ private:
   std::vector<cuda::DeviceMemory> pools_, states_;
   std::vector<Entry> entries_;
   std::map<std::string, std::unique_ptr<cuda::LtMatmul>> matmuls_; // of libraries, by key
-  std::vector<uint8_t *> addresses_; // of inputs, then outputs, of the run that is being started, on the device
-  std::vector<void *> parameters_;   // of one launch: where its operands are
-  std::vector<cuda::Event> events_;  // of profiled runs
+  std::vector<uint8_t *> addresses_;  // of inputs, then outputs, of the run that is being started, on the device
+  cuda::LaunchParameters parameters_; // of one launch
+  std::vector<cuda::Event> events_;   // of profiled runs
   uint64_t captureNanoseconds_ = 0;
 };
 

@@ -41,6 +41,10 @@ Status Driver::open() {
     return status;
   MJOLNIR_CUDA_FUNCTIONS(MJOLNIR_CUDA_FIND)
 #undef MJOLNIR_CUDA_FIND
+#define MJOLNIR_CUDA_FIND_OPTIONAL(name, symbol, parameters)                                                           \
+  name = reinterpret_cast<decltype(name)>(dlsym(library, symbol));
+  MJOLNIR_CUDA_OPTIONAL_FUNCTIONS(MJOLNIR_CUDA_FIND_OPTIONAL)
+#undef MJOLNIR_CUDA_FIND_OPTIONAL
   if (Status status = check(init(0), "starting the CUDA driver"))
     return failure(MJ_ERROR_UNSUPPORTED, status.message());
   return Status::ok();

@@ -22,6 +22,7 @@ public:
 
 #define MJOLNIR_CUDA_DECLARE(name, symbol, parameters) Result(*name) parameters = nullptr;
   MJOLNIR_CUDA_FUNCTIONS(MJOLNIR_CUDA_DECLARE)
+  MJOLNIR_CUDA_OPTIONAL_FUNCTIONS(MJOLNIR_CUDA_DECLARE)
 #undef MJOLNIR_CUDA_DECLARE
 
 private:

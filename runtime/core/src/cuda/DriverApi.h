@@ -1,7 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // The part of the CUDA driver's interface that the runtime uses, declared here so that building it needs no toolkit.
-// Names, values and layouts are those of the driver's ABI as documented in the CUDA Driver API reference (CUDA 12).
+// Names, values and layouts are those of the driver's ABI as documented in the CUDA Driver API reference (CUDA 12 and
+// 13).
 #ifndef MJOLNIR_RUNTIME_CUDA_DRIVERAPI_H
 #define MJOLNIR_RUNTIME_CUDA_DRIVERAPI_H
 
@@ -61,6 +62,20 @@ struct LaunchConfig {
 };
 static_assert(offsetof(LaunchConfig, stream) == 32, "CUlaunchConfig");
 
+/// CUtensorMap: 64 bytes of alignment are what the driver asks for, 128 what CUDA 13 declares.
+struct alignas(128) TensorMap {
+  uint64_t opaque[16];
+};
+
+enum TensorMapDataType : int {
+  TensorMapUint8 = 0,
+  TensorMapFloat16 = 6,
+  TensorMapFloat32 = 7,
+  TensorMapBfloat16 = 9,
+};
+inline constexpr int TensorMapInterleaveNone = 0, TensorMapSwizzle128 = 3, TensorMapL2Promotion128 = 2,
+                     TensorMapFillZeros = 0;
+
 enum JitOption : int {
   JitInfoLogBuffer = 3,
   JitInfoLogBufferBytes = 4,
@@ -115,6 +130,13 @@ enum JitOption : int {
   X(eventRecord, "cuEventRecord", (Event event, Stream stream))                                                        \
   X(eventSynchronize, "cuEventSynchronize", (Event event))                                                             \
   X(eventElapsed, "cuEventElapsedTime", (float *milliseconds, Event start, Event end))
+
+// Likewise those that only some packages need, null where the driver is too old for them. Dimensions of a tensor map
+// are the innermost first, `strides` are bytes of all but that.
+#define MJOLNIR_CUDA_OPTIONAL_FUNCTIONS(X)                                                                             \
+  X(tensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                    \
+    (TensorMap * map, int dataType, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,      \
+     const uint32_t *box, const uint32_t *elementStrides, int interleave, int swizzle, int l2Promotion, int fill))
 
 } // namespace mjolnir::runtime::cuda
 

@@ -13,7 +13,7 @@ namespace mjolnir::format {
 
 // The package format. See the version rule in program.fbs.
 constexpr uint32_t VersionMajor = 1;
-constexpr uint32_t VersionMinor = 4;
+constexpr uint32_t VersionMinor = 5;
 
 constexpr char ProgramMember[] = "program.fb";
 constexpr char WeightsMember[] = "weights.safetensors";
@@ -22,6 +22,8 @@ constexpr char WeightsMember[] = "weights.safetensors";
 constexpr uint64_t MemberAlignment = 4096;
 // Offsets of weights, and of what launches touch in the arena and in weights: a cache line, the widest vector.
 constexpr uint64_t DataAlignment = 64;
+// Where what a tensor map describes begins, and how far its rows are apart.
+constexpr uint64_t TensorMapAlignment = 16;
 
 /// Bytes of one element; 0 for a value that is no DType.
 constexpr uint64_t elementBytes(fb::DType type) {
