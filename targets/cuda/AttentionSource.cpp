@@ -340,9 +340,7 @@ LogicalResult AttentionPrinter::printPrefill() {
   TiledAttention tiled(attention);
   mj::ScheduleAttr schedule = context.kernel.getSchedule();
   int64_t sequences = batch.getSequences(), tiles = tiled.countTiles(schedule, sequences + 1);
-  source.threads = context.parameter("threads");
-  source.sharedBytes = tiled.sharedBytes(schedule);
-  source.blocks = 1; // registers before blocks: sums and queries stay in them
+  tiled.setLaunch(schedule, source);
   printer.line(tiled.printMemoryCheck(schedule));
   // Later rows see more keys: the longest tiles go first.
   printer.line(formatv("const int head = blockIdx.x % {0}, tile = {1} - blockIdx.x / {0};", kv.getHeads(), tiles - 1));

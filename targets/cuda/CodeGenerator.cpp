@@ -162,7 +162,8 @@ static LogicalResult compileSpillingAgain(ArrayRef<exec::KernelOp> kernels, Muta
   SmallVector<CompileKernelRequest> wanted;
   for (size_t i = 0; i < count; ++i) {
     exec::KernelOp kernel = kernels[i];
-    if (compiled[i].spillBytes == 0 || sources[i].blocks == 1 || kernel->hasAttr(kReplacedAttr))
+    if (compiled[i].spillBytes == 0 || sources[i].blocks == 1 || sources[i].dividesRegisters ||
+        kernel->hasAttr(kReplacedAttr))
       continue;
     FailureOr<KernelSource> source = printKernel(kernel, exec::getPagesOf(kernel), profile, /*fewestBlocks=*/true);
     if (failed(source))

@@ -132,12 +132,12 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
            << schedule << "', for which there are no CUDA kernels yet; --target=host runs it";
   if (failed(print(context, source)))
     return failure();
-  if (fewestBlocks)
+  if (fewestBlocks && !source.dividesRegisters)
     source.blocks = 1;
 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
-  os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"flash_attention.cuh\"\n#include "
+  os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"flash_groups.cuh\"\n#include "
         "\"large_matmul.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n#include \"tensor_matmul.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
   os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads;

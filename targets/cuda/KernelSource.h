@@ -30,6 +30,8 @@ struct KernelSource {
   int64_t cluster = 1;     ///< blocks that read each other's shared memory
   /// Blocks that a multiprocessor is to hold; 0 leaves the trade of registers against blocks to the assembler.
   int64_t blocks = 0;
+  /// Whether warps take each other's registers, which are counted on what `threads` and `blocks` leave.
+  bool dividesRegisters = false;
   /// Whether the next kernel may start only once this one has its inputs, not with it.
   bool letsNextStartLate = false;
   /// What multiplies f8 by f8 where that is not the chip's f8 tensor cores: "bf16 by mma.sync".

@@ -320,7 +320,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   Block &body = fusion.getBody().front();
   SmallVector<MatmulColumns> sets = findMatmulColumns(body);
   Value x = sets.front().matmuls.front().getX();
-  bool isF8 = true;
+  bool isF8 = true, isBf16 = true;
   for (const MatmulColumns &set : sets)
     for (mj::MatmulOp matmul : set.matmuls) {
       if (matmul.getX() != x)
@@ -331,6 +331,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
                << " columns; results that meet have the same columns";
       isF8 &= isa<Float8E4M3FNType>(tensorOf(x).getElementType()) &&
               isa<Float8E4M3FNType>(tensorOf(matmul.getWeight()).getElementType());
+      isBf16 &= tensorOf(x).getElementType().isBF16() && tensorOf(matmul.getWeight()).getElementType().isBF16();
     }
   MatmulShape shape = getMatmulShape(sets);
   bool hasPrologue = x.getDefiningOp() != nullptr;
@@ -348,7 +349,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   SmallVector<int64_t> columns;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
-  if (canUseTensorMaps(shape, isF8, profile))
+  if ((isF8 || isBf16) && canUseTensorMaps(shape, isF8, profile))
     return listTensorMatmuls(shape, columns, profile).front().toSchedule(fusion.getContext());
   return chooseLarge(fusion.getContext(), shape, columns, isF8, profile);
 }

@@ -38,11 +38,13 @@ struct KernelTimes {
   double tileSums = 0;      ///< of such a tile, from each other block of a cluster
   double tileMemory = 0;    ///< of the time that memory alone takes, what is not hidden
   // Matmuls by tensor maps.
-  double mapStart = 0;     ///< a block's first operands, and its end
-  double mapEpilogue = 0;  ///< of a tile of 128 x 128
-  double mapReach = 1;     ///< of the matrix units' rate
-  double mapBandwidth = 0; ///< bytes/s of operands from the cache to a multiprocessor
-  double mapSums = 0;      ///< of a cluster's blocks, for each doubling
+  double mapStart = 0;         ///< a block's first operands, and its end
+  double mapEpilogue = 0;      ///< of a tile of 128 x 128
+  double mapReach = 1;         ///< of the matrix units' rate
+  double mapBandwidth = 0;     ///< bytes/s of operands from the cache to a multiprocessor that has a block
+  double mapPairBandwidth = 0; ///< the same, that has two
+  double mapSums = 0;          ///< of a cluster's blocks, for each doubling
+  double mapMemory = 0;        ///< of the time that weights alone take, what is not hidden
   // Attention.
   double decodeStart = 0;  ///< rotation, cache write, what a cluster adds up
   double decodeNorm = 0;   ///< a norm of heads before it
@@ -50,6 +52,7 @@ struct KernelTimes {
   double prefillStart = 0; ///< a launch
   double prefillWave = 0;  ///< a block's start and end, tiles without rows too
   double prefillReach = 1; ///< of the matrix units' rate, heads of 128; of 64 three quarters, as softmax is the same
+  double groupReach = 1;   ///< the same of wgmma
   // Rows.
   double rowsStart = 0, rowsWave = 0; ///< a launch; a block
   double gatherStart = 0;             ///< a launch that reads rows by index

@@ -54,6 +54,7 @@ inline constexpr llvm::StringLiteral kDecodeAttentionSchedule = "cuda.decode_att
 
 /// Attention of several rows of a sequence: a block is for a kv head and `rows` query vectors, those of all query heads
 /// of the kv head for one row after the other; `keys` a step, which `key_warps` warps divide; `threads` a block.
+/// With `groups` that many groups of four warps multiply by wgmma, 64 query vectors each, and one more fetches.
 inline constexpr llvm::StringLiteral kPrefillAttentionSchedule = "cuda.prefill_attention";
 
 /// mj.sdpa, parameters as for cuda.prefill_attention.

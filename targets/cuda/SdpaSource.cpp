@@ -38,9 +38,7 @@ LogicalResult cuda::printSdpaKernel(KernelContext &context, KernelSource &source
   TiledAttention tiled(sdpa);
   mj::ScheduleAttr schedule = context.kernel.getSchedule();
   int64_t tile = context.parameter("rows"), tiles = tiled.countTiles(schedule, 1), keys = 0;
-  source.threads = context.parameter("threads");
-  source.sharedBytes = tiled.sharedBytes(schedule);
-  source.blocks = 1; // registers before blocks: sums and queries stay in them
+  tiled.setLaunch(schedule, source);
   SmallVector<std::string> ends;
   for (Value segment : sdpa.getKeys())
     ends.push_back(std::to_string(keys += tensorOf(segment).getDimSize(0)));

@@ -37,20 +37,24 @@ double TensorMatmulTile::seconds(int64_t tiles, const MatmulShape &shape, const 
   const KernelTimes &times = profile.times;
   int64_t sums = n * shape.widest, all = tiles * splits;
   double rate = (elementBytes == 1 ? profile.flopsF8 : profile.flopsBf16) / profile.processors * times.mapReach;
-  double step = std::max(2.0 * m * sums * stepK() / rate, stageBytes(shape.widest) / times.mapBandwidth);
+  double bandwidth = blocks == 1 ? times.mapBandwidth : times.mapPairBandwidth;
+  double step = std::max(2.0 * m * sums * stepK() / rate, stageBytes(shape.widest) / bandwidth);
   double steps = double(llvm::divideCeil(llvm::divideCeil(shape.k, stepK()), splits));
-  // A cluster's blocks lie beside each other: of larger ones, whose blocks fill a multiprocessor, some wait for places.
+  // A cluster's blocks lie beside each other: some of larger ones, each of which fills a multiprocessor, wait for
+  // places.
   double places = splits > 2 && blocks == 1 ? profile.processors * 0.9 : profile.processors;
   // Blocks that share a multiprocessor hide each other's beginnings and ends, not their steps.
   double block = times.mapStart + times.mapEpilogue * m * sums / (128 * 128);
   block += times.mapSums * llvm::Log2_64(splits);
-  return std::ceil(all / places) * steps * step + std::ceil(all / (places * blocks)) * block;
+  double weightSeconds = double(shape.columns * shape.widest * shape.k * elementBytes) / profile.readBandwidth;
+  return std::max(std::ceil(all / places) * steps * step + std::ceil(all / (places * blocks)) * block, weightSeconds) +
+         times.mapMemory * weightSeconds;
 }
 
 bool cuda::canUseTensorMaps(const MatmulShape &shape, bool isF8, const CudaProfile &profile) {
   int64_t elementBytes = isF8 ? 1 : 2;
   return (isF8 ? profile.matrixUnitF8 : profile.matrixUnit) == MatrixUnit::wgmma && (!isF8 || profile.multipliesF8) &&
-         shape.xBytes == elementBytes && shape.weightBytes == elementBytes && shape.k * elementBytes % 16 == 0;
+         shape.k * elementBytes % 16 == 0;
 }
 
 SmallVector<TensorMatmulTile> cuda::listTensorMatmuls(const MatmulShape &shape, ArrayRef<int64_t> columns,

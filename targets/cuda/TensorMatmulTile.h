@@ -25,11 +25,11 @@ struct TensorMatmulTile {
   int64_t stageBytes(int64_t weights) const { return 128 * (m + n * weights); }
   /// Shared memory of a block for sets of `weights` matmuls: what TensorMatmul::SharedBytes is.
   int64_t sharedBytes(int64_t weights) const;
-  /// Seconds from the first block's start to the last one's end, operands in the cache, of `tiles` tiles.
+  /// Seconds from the first block's start to the last one's end of `tiles` tiles, weights in memory, x in the cache.
   double seconds(int64_t tiles, const MatmulShape &shape, const CudaProfile &profile) const;
 };
 
-/// Whether the chip has kernels that multiply operands of this shape by tensor maps. `isF8`: both are f8.
+/// Whether the chip has kernels that multiply operands of this shape by tensor maps. `isF8`: both are f8, else bf16.
 bool canUseTensorMaps(const MatmulShape &shape, bool isF8, const CudaProfile &profile);
 
 /// All tiles for sets of that many `columns`, the one that takes the least time first.

@@ -42,6 +42,11 @@ bool TiledAttention::usesTensorCores() const {
   return isHalf && (cache == query || isa<Float8E4M3FNType>(cache)) && d % 8 == 0 && e % 8 == 0 && d <= 256 && e <= 256;
 }
 
+bool TiledAttention::usesGroups(const CudaProfile &profile) const {
+  auto isWhole = [](int64_t size) { return size == 64 || size == 128; };
+  return profile.matrixUnit == MatrixUnit::wgmma && query.isBF16() && cache == query && isWhole(d) && isWhole(e);
+}
+
 /// As flash::sharedBytes() computes it.
 int64_t TiledAttention::sharedBytes(int64_t tile, int64_t keys, int64_t keyWarps) const {
   if (!usesTensorCores())
@@ -54,6 +59,9 @@ int64_t TiledAttention::sharedBytes(int64_t tile, int64_t keys, int64_t keyWarps
 }
 
 int64_t TiledAttention::sharedBytes(mj::ScheduleAttr schedule) const {
+  // As GroupAttention::SharedBytes says: queries, two stages of keys and values, their barriers.
+  if (int64_t groups = getParameter(schedule, "groups"))
+    return 64 * groups * d * 2 + 2 * getParameter(schedule, "keys") * (d + e) * 2 + 4 * 2 * 8;
   return sharedBytes(getParameter(schedule, "rows"), getParameter(schedule, "keys"),
                      getParameter(schedule, "key_warps"));
 }
@@ -70,6 +78,12 @@ static constexpr Shape shapes[] = {{128, 1}, {64, 2}, {32, 4}, {16, 4}};
 
 mj::ScheduleAttr TiledAttention::chooseSchedule(MLIRContext *context, StringRef name,
                                                 const CudaProfile &profile) const {
+  auto countBlocks = [&](int64_t tile) { return int64_t(llvm::divideCeil(rows * group(), tile)) * kvHeads; };
+  // Two groups share what is fetched; one has more blocks; where even those are few, more warps divide a tile's keys.
+  for (int64_t groups : {2, 1})
+    if (usesGroups(profile) && countBlocks(64 * groups) >= profile.processors / (groups == 2 ? 1 : 3))
+      return makeSchedule(context, name,
+                          {{"groups", groups}, {"keys", 128}, {"rows", 64 * groups}, {"threads", 128 * (groups + 1)}});
   const Shape *best = nullptr;
   int64_t steps = 0;
   for (const Shape &shape : shapes) {
@@ -80,7 +94,7 @@ mj::ScheduleAttr TiledAttention::chooseSchedule(MLIRContext *context, StringRef 
       continue;
     best = &shape;
     steps = keys;
-    if (int64_t(llvm::divideCeil(rows * group(), shape.tile)) * kvHeads >= profile.processors)
+    if (countBlocks(shape.tile) >= profile.processors)
       break;
   }
   if (!best) {
@@ -94,6 +108,17 @@ mj::ScheduleAttr TiledAttention::chooseSchedule(MLIRContext *context, StringRef 
                        {"threads", best->tile / 16 * best->keyWarps * 32}});
 }
 
+void TiledAttention::setLaunch(mj::ScheduleAttr schedule, KernelSource &source) const {
+  int64_t groups = getParameter(schedule, "groups");
+  source.threads = getParameter(schedule, "threads");
+  source.sharedBytes = sharedBytes(schedule);
+  // Registers before blocks: sums and queries stay in them. Groups begin with as many as GroupAttention divides.
+  source.blocks = groups == 1 ? 2 : 1;
+  source.dividesRegisters = groups > 0;
+  if (groups)
+    source.alignment = 1024;
+}
+
 int64_t TiledAttention::countTiles(mj::ScheduleAttr schedule, int64_t parts) const {
   return llvm::divideCeil(rows * group(), getParameter(schedule, "rows")) + parts - 1;
 }
@@ -102,6 +127,8 @@ std::string TiledAttention::printCallee(mj::ScheduleAttr schedule) const {
   int64_t tile = getParameter(schedule, "rows");
   if (!usesTensorCores())
     return llvm::formatv("flash::attendPlainly<{0}, {1}, {2}, {3}>", tile, getParameter(schedule, "threads"), d, e);
+  if (int64_t groups = getParameter(schedule, "groups"))
+    return llvm::formatv("flash::attendByGroups<{0}, {1}, {2}, {3}>", groups, getParameter(schedule, "keys"), d, e);
   return llvm::formatv("flash::attend<{0}, {1}, {2}, {3}, {4}>", tile, getParameter(schedule, "key_warps"),
                        getParameter(schedule, "keys"), d, e);
 }
@@ -109,6 +136,9 @@ std::string TiledAttention::printCallee(mj::ScheduleAttr schedule) const {
 std::string TiledAttention::printMemoryCheck(mj::ScheduleAttr schedule) const {
   if (!usesTensorCores())
     return "";
+  if (int64_t groups = getParameter(schedule, "groups"))
+    return llvm::formatv("static_assert(flash::GroupAttention<{0}, {1}, {2}, {3}>::SharedBytes == {4});", groups,
+                         getParameter(schedule, "keys"), d, e, sharedBytes(schedule));
   return llvm::formatv("static_assert(flash::sharedBytes<{0}, {1}, {2}, {3}, {4}, {5}>() == {6});",
                        getParameter(schedule, "rows"), getParameter(schedule, "key_warps"),
                        getParameter(schedule, "keys"), d, e, bytesOf(cache), sharedBytes(schedule));

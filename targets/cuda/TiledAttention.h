@@ -4,6 +4,7 @@
 #ifndef MJOLNIR_TARGETS_CUDA_TILEDATTENTION_H
 #define MJOLNIR_TARGETS_CUDA_TILEDATTENTION_H
 
+#include "targets/cuda/KernelSource.h"
 #include "targets/cuda/Schedules.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -22,11 +23,15 @@ struct TiledAttention {
   int64_t group() const { return heads / kvHeads; }
   /// Whether the tensor cores multiply these elements; else a warp computes a query vector in f32.
   bool usesTensorCores() const;
+  /// Whether wgmma does, by groups of four warps (device/flash_groups.cuh).
+  bool usesGroups(const CudaProfile &profile) const;
   /// Shared memory of a block with tiles of `tile` query vectors and steps of `keys` keys, which `keyWarps` warps
   /// divide.
   int64_t sharedBytes(int64_t tile, int64_t keys, int64_t keyWarps) const;
   int64_t sharedBytes(mj::ScheduleAttr schedule) const;
   mj::ScheduleAttr chooseSchedule(mlir::MLIRContext *context, llvm::StringRef name, const CudaProfile &profile) const;
+  /// What a launch takes: threads, shared memory and how it is aligned, registers.
+  void setLaunch(mj::ScheduleAttr schedule, KernelSource &source) const;
   /// Tiles of query vectors of a kv head; each of `parts` groups of rows begins one of its own.
   int64_t countTiles(mj::ScheduleAttr schedule, int64_t parts) const;
   /// The call that computes a tile, up to the arguments: "flash::attend<64, 2, 64, 128, 128>".
