@@ -1,9 +1,101 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// What headers take of targets/cuda/device/async.cuh, for a block that is no part of a cluster.
+// What headers take of targets/cuda/device/async.cuh, as the PTX manual describes barriers in shared memory
+// ("mbarrier"), named barriers and clusters.
 #pragma once
 #include "tensor_cores.cuh"
 
-inline void syncCluster() { std::abort(); }
-inline float loadRemote(const float *, int) { std::abort(); }
-inline float4 loadRemoteFour(const float *, int) { std::abort(); }
+namespace emulated {
+
+/// What such a barrier holds. A phase completes when no arrival and no byte is pending.
+struct Barrier {
+  static constexpr uint64_t Initialized = 1, Visible = 2; // no others
+  uint64_t state : 2, phase : 1, arrivals : 20, pending : 20;
+  int64_t bytes : 21; // announced that have not come; copies may come first
+};
+static_assert(sizeof(Barrier) == sizeof(uint64_t));
+
+inline Barrier barrierAt(const uint64_t *p) {
+  Barrier barrier = fromBits<Barrier>(*p);
+  if (barrier.state != Barrier::Initialized && barrier.state != Barrier::Visible)
+    fail("a barrier that is not initialized");
+  return barrier;
+}
+
+/// Does `change` to the barrier, whose phase may then be over.
+template <typename Change> inline void change(uint64_t *p, Change change) {
+  Barrier barrier = barrierAt(p);
+  change(barrier);
+  if (barrier.pending == 0 && barrier.bytes == 0)
+    barrier.phase ^= 1, barrier.pending = barrier.arrivals;
+  *p = bitsOf(barrier);
+}
+
+inline void arriveWith(uint64_t *p, uint32_t bytes) {
+  offsetOf(p, sizeof(*p));
+  change(p, [&](Barrier &barrier) {
+    if (barrier.pending == 0)
+      fail("more threads arrive at a barrier than its phase has");
+    barrier.bytes += bytes, barrier.pending -= 1;
+  });
+}
+
+/// Of a copy, which wrote them.
+inline void completeBytes(uint64_t *p, uint32_t bytes) {
+  change(p, [&](Barrier &barrier) { barrier.bytes -= bytes; });
+}
+
+} // namespace emulated
+
+inline void initBarrier(uint64_t *p, int arrivals) {
+  emulated::offsetOf(p, sizeof(*p));
+  if (reinterpret_cast<uintptr_t>(p) % 8 || arrivals < 1)
+    std::abort();
+  emulated::Barrier barrier{emulated::Barrier::Initialized, 0, uint64_t(arrivals), uint64_t(arrivals), 0};
+  *p = emulated::bitsOf(barrier);
+  emulated::self().barriers.push_back(p);
+}
+inline void fenceBarriers() {
+  for (uint64_t *p : emulated::self().barriers)
+    emulated::change(p, [](emulated::Barrier &barrier) { barrier.state = emulated::Barrier::Visible; });
+  emulated::self().barriers.clear();
+}
+inline void expectBytes(uint64_t *p, uint32_t bytes) { emulated::arriveWith(p, bytes); }
+inline void arrive(uint64_t *p) { emulated::arriveWith(p, 0); }
+/// Goes on while the barrier's phase has the other parity, whether it is the next phase or an earlier one.
+inline void waitFor(uint64_t *p, uint32_t parity) {
+  emulated::offsetOf(p, sizeof(*p));
+  emulated::awaitCondition([=] { return emulated::barrierAt(p).phase != parity; });
+}
+
+inline void syncWarps(int number, int threads) {
+  emulated::NamedBarrier &barrier = emulated::ownBlock().barriers.at(number);
+  if (threads % 32 || (barrier.arrived && barrier.expected != threads))
+    emulated::fail("a barrier that has another number of threads");
+  barrier.expected = threads;
+  if (++barrier.arrived == threads) {
+    barrier.arrived = 0, ++barrier.phase;
+    return;
+  }
+  emulated::awaitCondition([&barrier, phase = barrier.phase] { return barrier.phase != phase; });
+}
+
+//===--- Clusters ----------------------------------------------------------===//
+
+inline void syncCluster() { emulated::await(emulated::Wait::cluster); }
+
+namespace emulated {
+template <typename T> inline T loadRemote(const void *p, int rank) {
+  const Block &block = cluster->blocks.at(rank);
+  if (block.running == 0)
+    fail("reads shared memory of a block that has ended");
+  if (reinterpret_cast<uintptr_t>(p) % sizeof(T))
+    std::abort();
+  T value;
+  std::memcpy(&value, block.shared + offsetOf(p, sizeof(T)), sizeof(T));
+  return value;
+}
+} // namespace emulated
+
+inline float loadRemote(const float *p, int rank) { return emulated::loadRemote<float>(p, rank); }
+inline float4 loadRemoteFour(const float *p, int rank) { return emulated::loadRemote<float4>(p, rank); }

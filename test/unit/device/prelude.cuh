@@ -1,13 +1,15 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
-// A block of CUDA threads on a CPU, for tests of the device headers: a fiber a thread, run in an order that a seed
+// Blocks of CUDA threads on a CPU, for tests of the device headers: a fiber a thread, run in an order that a seed
 // chooses. What targets/cuda/device/prelude.cuh gives kernels, without PTX. Threads of a warp meet in collectives,
 // those of a block in __syncthreads(); whoever gets there late has seen nothing of what others wrote afterwards.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -43,6 +45,12 @@ inline Index threadIdx, blockIdx, blockDim;
 
 namespace emulated {
 
+/// What a kernel must not do.
+[[noreturn]] inline void fail(const char *what) {
+  std::fprintf(stderr, "emulated kernel: %s\n", what);
+  std::abort();
+}
+
 /// Copies that a thread has asked for and not waited for.
 struct Copy {
   void *to;
@@ -51,44 +59,193 @@ struct Copy {
   bool isInside;
 };
 
+enum class Wait { none, warp, block, cluster, condition };
+
 struct Thread {
   ucontext_t context;
   std::unique_ptr<char[]> stack;
   bool isDone = false;
-  int waits = 0;      ///< 0: runs, 1: for its warp, 2: for its block
-  uint64_t values[8]; ///< what it shows its warp
+  Wait waits = Wait::none;
+  std::function<bool()> condition; ///< ends the wait for one
+  uint64_t values[8];              ///< what it shows its warp
   std::vector<std::vector<Copy>> copies{{}};
+  std::vector<std::vector<std::function<void()>>> products{{}}; ///< groups; the last one is not committed
+  bool hasBegunProducts = false;
+  std::vector<uint64_t *> barriers; ///< that it initialized and shows nobody yet
+};
+
+/// A barrier of some threads of a block.
+struct NamedBarrier {
+  int arrived = 0, expected = 0;
+  unsigned phase = 0;
 };
 
 struct Block {
-  std::vector<Thread> threads;
-  ucontext_t scheduler;
-  unsigned current = 0;
-  std::function<void()> kernel;
+  uint8_t *shared = nullptr;
+  unsigned running = 0; ///< threads
+  std::array<NamedBarrier, 16> barriers;
 };
-inline Block *block = nullptr;
 
-inline Thread &self() { return block->threads[block->current]; }
+/// What an engine does some time after it was asked.
+struct Task {
+  uint64_t due;
+  std::function<void()> run;
+};
 
-inline void await(int what) {
+/// Blocks that run at a time, of one cluster.
+struct Cluster {
+  std::vector<Thread> threads; ///< of all blocks
+  std::vector<Block> blocks;
+  unsigned blockThreads, firstBlock, current = 0;
+  size_t sharedBytes; ///< of a block
+  ucontext_t scheduler;
+  std::function<void()> kernel;
+  std::mt19937 random;
+  uint64_t clock = 0; ///< turns of warps
+  std::vector<Task> tasks;
+
+  unsigned blockWarps() const { return (blockThreads + 31) / 32; }
+  bool turn(unsigned warp);
+  bool release(unsigned first, unsigned end, Wait wait);
+  void runTasks();
+  void run();
+};
+inline Cluster *cluster = nullptr;
+
+inline Thread &self() { return cluster->threads[cluster->current]; }
+inline unsigned ownRank() { return cluster->current / cluster->blockThreads; }
+inline Block &ownBlock() { return cluster->blocks[ownRank()]; }
+/// The block's, aligned to 1024 bytes.
+inline uint8_t *sharedMemory() { return ownBlock().shared; }
+/// How far behind its beginning `p` is, which has that many bytes there.
+inline size_t offsetOf(const void *p, size_t bytes) {
+  size_t offset = static_cast<const uint8_t *>(p) - sharedMemory();
+  if (offset > cluster->sharedBytes || bytes > cluster->sharedBytes - offset)
+    fail("an address outside of shared memory");
+  return offset;
+}
+
+inline void await(Wait what) {
   Thread &thread = self();
   thread.waits = what;
-  swapcontext(&thread.context, &block->scheduler);
+  swapcontext(&thread.context, &cluster->scheduler);
+}
+inline void awaitCondition(std::function<bool()> condition) {
+  if (condition())
+    return;
+  self().condition = std::move(condition);
+  await(Wait::condition);
+}
+
+/// Does it after a while: between the next turn of a warp and some turns of each.
+inline void later(std::function<void()> task) {
+  cluster->tasks.push_back(
+      {cluster->clock + cluster->random() % (3 * cluster->blockWarps() * cluster->blocks.size()), std::move(task)});
+}
+
+/// Lets others run for a while.
+inline void pause() {
+  bool isOver = false;
+  later([&isOver] { isOver = true; });
+  awaitCondition([&isOver] { return isOver; });
 }
 
 inline void enter() {
-  block->kernel();
+  cluster->kernel();
   self().isDone = true;
-  swapcontext(&self().context, &block->scheduler);
+  --ownBlock().running;
+  swapcontext(&self().context, &cluster->scheduler);
 }
 
-/// Runs `kernel` by `threads` threads as block `index`. Aborts when they wait for each other forever.
-inline void launch(unsigned threads, unsigned index, uint32_t seed, std::function<void()> kernel) {
-  constexpr size_t stackBytes = 256 << 10;
-  Block own;
-  own.threads.resize(threads);
+/// A warp runs until all of its threads wait for others or are done: other warps stand still meanwhile. Whether any
+/// ran.
+inline bool Cluster::turn(unsigned warp) {
+  unsigned start = warp / blockWarps() * blockThreads, first = start + warp % blockWarps() * 32,
+           end = std::min(first + 32, start + blockThreads);
+  bool hasRun = false;
+  do
+    for (unsigned i = first; i < end; ++i) {
+      Thread &thread = threads[i];
+      if (thread.isDone || (thread.waits == Wait::condition ? !thread.condition() : thread.waits != Wait::none))
+        continue;
+      thread.waits = Wait::none;
+      current = i;
+      threadIdx.x = i - start;
+      blockIdx.x = firstBlock + i / blockThreads;
+      swapcontext(&scheduler, &thread.context);
+      hasRun = true;
+    }
+  while (release(first, end, Wait::warp));
+  return hasRun;
+}
+
+/// Lets the threads go on if all that are not done wait for that; whether there are any.
+inline bool Cluster::release(unsigned first, unsigned end, Wait wait) {
+  bool moved = false;
+  if (std::all_of(threads.begin() + first, threads.begin() + end,
+                  [&](const Thread &thread) { return thread.isDone || thread.waits == wait; }))
+    for (unsigned i = first; i < end; ++i)
+      if (!threads[i].isDone)
+        threads[i].waits = Wait::none, moved = true;
+  return moved;
+}
+
+inline void Cluster::runTasks() {
+  ++clock;
+  for (size_t i = 0; i < tasks.size();)
+    if (tasks[i].due < clock) {
+      tasks[i].run();
+      tasks.erase(tasks.begin() + i);
+    } else {
+      ++i;
+    }
+}
+
+inline void Cluster::run() {
+  std::vector<unsigned> warps(blockWarps() * blocks.size());
+  for (unsigned i = 0; i < warps.size(); ++i)
+    warps[i] = i;
+  auto isLeft = [](const Block &block) { return block.running > 0; };
+  while (std::any_of(blocks.begin(), blocks.end(), isLeft)) {
+    // Some warps get a turn, so that others fall behind.
+    std::shuffle(warps.begin(), warps.end(), random);
+    size_t turns = 1 + random() % warps.size();
+    bool canRun = turns < warps.size() || !tasks.empty();
+    for (size_t i = 0; i < turns; ++i) {
+      canRun |= turn(warps[i]);
+      runTasks();
+    }
+    for (unsigned first = 0; first < threads.size(); first += blockThreads)
+      canRun |= release(first, first + blockThreads, Wait::block);
+    canRun |= release(0, threads.size(), Wait::cluster);
+    if (!canRun)
+      fail("threads wait for each other forever");
+  }
+  if (!tasks.empty())
+    fail("a block ends before what it has asked for");
+}
+
+/// Runs `kernel` by a cluster of `blocks` blocks of `threads` threads, whose first block is number `index`, each with
+/// `sharedBytes` of shared memory. Aborts when they wait for each other forever.
+inline void launchCluster(unsigned blocks, unsigned threads, size_t sharedBytes, unsigned index, uint32_t seed,
+                          std::function<void()> kernel) {
+  constexpr size_t stackBytes = 256 << 10, sharedAlignment = 1024;
+  Cluster own;
+  own.blockThreads = threads, own.firstBlock = index, own.sharedBytes = sharedBytes;
+  own.threads.resize(blocks * threads);
+  own.blocks.resize(blocks);
   own.kernel = std::move(kernel);
-  block = &own;
+  own.random.seed(seed);
+  // Bytes that are no number, no address and no barrier.
+  std::vector<uint8_t> shared((sharedBytes + sharedAlignment) * blocks + sharedAlignment, 0xff);
+  uintptr_t at = reinterpret_cast<uintptr_t>(shared.data());
+  for (Block &block : own.blocks) {
+    at = (at + sharedAlignment - 1) / sharedAlignment * sharedAlignment;
+    block.shared = reinterpret_cast<uint8_t *>(at);
+    block.running = threads;
+    at += sharedBytes;
+  }
+  cluster = &own;
   blockDim.x = threads;
   for (Thread &thread : own.threads) {
     thread.stack.reset(new char[stackBytes]);
@@ -98,56 +255,22 @@ inline void launch(unsigned threads, unsigned index, uint32_t seed, std::functio
     thread.context.uc_link = &own.scheduler;
     makecontext(&thread.context, enter, 0);
   }
-  std::mt19937 random(seed);
-  std::vector<unsigned> warps((threads + 31) / 32);
-  for (unsigned i = 0; i < warps.size(); ++i)
-    warps[i] = i;
-  for (;;) {
-    bool hasRun = false, isLeft = false;
-    std::shuffle(warps.begin(), warps.end(), random);
-    for (unsigned warp : warps) {
-      // A warp runs until all of its threads wait for the block or are done: the others stand still meanwhile.
-      unsigned first = warp * 32, end = std::min(first + 32, threads);
-      for (bool moved = true; moved;) {
-        moved = false;
-        for (unsigned i = first; i < end; ++i) {
-          Thread &thread = own.threads[i];
-          if (thread.isDone || thread.waits)
-            continue;
-          own.current = i;
-          threadIdx.x = i;
-          blockIdx.x = index;
-          swapcontext(&own.scheduler, &thread.context);
-          moved = hasRun = true;
-        }
-        if (std::all_of(own.threads.begin() + first, own.threads.begin() + end,
-                        [](const Thread &thread) { return thread.isDone || thread.waits == 1; }))
-          for (unsigned i = first; i < end; ++i)
-            if (!own.threads[i].isDone)
-              own.threads[i].waits = 0, moved = true;
-      }
-    }
-    if (std::all_of(own.threads.begin(), own.threads.end(),
-                    [](const Thread &thread) { return thread.isDone || thread.waits == 2; }))
-      for (Thread &thread : own.threads)
-        thread.waits = 0, hasRun = true;
-    for (const Thread &thread : own.threads)
-      isLeft |= !thread.isDone;
-    if (!isLeft)
-      break;
-    if (!hasRun)
-      std::abort();
-  }
-  block = nullptr;
+  own.run();
+  cluster = nullptr;
+}
+
+/// The same of one block, whose shared memory is the caller's.
+inline void launch(unsigned threads, unsigned index, uint32_t seed, std::function<void()> kernel) {
+  launchCluster(1, threads, 0, index, seed, std::move(kernel));
 }
 
 /// Shows the warp `count` values of this thread and reads with `read(lane, i)` what others show.
 template <typename Read> inline auto exchange(const uint64_t *values, int count, Read read) {
   std::copy(values, values + count, self().values);
-  await(1);
-  unsigned first = block->current / 32 * 32;
-  auto result = read([first](int lane, int i) { return block->threads[first + lane].values[i]; });
-  await(1);
+  await(Wait::warp);
+  unsigned first = cluster->current - threadIdx.x % 32;
+  auto result = read([first](int lane, int i) { return cluster->threads[first + lane].values[i]; });
+  await(Wait::warp);
   return result;
 }
 
@@ -164,8 +287,8 @@ template <typename T> inline T fromBits(uint64_t bits) {
 
 } // namespace emulated
 
-inline void __syncthreads() { emulated::await(2); }
-inline void __syncwarp() { emulated::await(1); }
+inline void __syncthreads() { emulated::await(emulated::Wait::block); }
+inline void __syncwarp() { emulated::await(emulated::Wait::warp); }
 
 template <typename T> inline T __shfl_sync(uint32_t, T x, int source) {
   uint64_t bits = emulated::bitsOf(x);
@@ -210,11 +333,18 @@ inline float toFloat(bf16 x) { return emulated::fromBits<float>(uint64_t(x.bits)
 inline float toFloat(f16 x) { return float(emulated::fromBits<_Float16>(x.bits)); }
 /// E4M3: 4 bits of exponent with bias 7, 3 of fraction, no infinities.
 inline float toFloat(f8 x) {
-  int exponent = x.bits >> 3 & 15, fraction = x.bits & 7;
-  float value = exponent == 15 && fraction == 7 ? std::numeric_limits<float>::quiet_NaN()
-                : exponent                      ? std::ldexp(float(8 + fraction), exponent - 10)
-                                                : std::ldexp(float(fraction), -9);
-  return x.bits & 0x80 ? -value : value;
+  static const std::vector<float> values = [] {
+    std::vector<float> values(256);
+    for (int bits = 0; bits < 256; ++bits) {
+      int exponent = bits >> 3 & 15, fraction = bits & 7;
+      float value = exponent == 15 && fraction == 7 ? std::numeric_limits<float>::quiet_NaN()
+                    : exponent                      ? std::ldexp(float(8 + fraction), exponent - 10)
+                                                    : std::ldexp(float(fraction), -9);
+      values[bits] = bits & 0x80 ? -value : value;
+    }
+    return values;
+  }();
+  return values[x.bits];
 }
 inline bool toFloat(bool x) { return x; }
 inline int32_t toFloat(int32_t x) { return x; }

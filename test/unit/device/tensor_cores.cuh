@@ -1,7 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // The instructions of targets/cuda/device/tensor_cores.cuh as the PTX manual describes their fragments. Copies take
-// place when they are waited for, so that who does not wait finds what was there before.
+// place when they are waited for, and what was there is lost when they begin.
 #pragma once
 #include "prelude.cuh"
 
@@ -10,6 +10,7 @@ namespace cores {
 template <int Bytes> inline void copyAsync(void *to, const void *from, bool inside) {
   if (reinterpret_cast<uintptr_t>(to) % Bytes || (inside && reinterpret_cast<uintptr_t>(from) % Bytes))
     std::abort();
+  std::memset(to, 0xff, Bytes);
   emulated::self().copies.back().push_back({to, from, Bytes, inside});
 }
 inline void commitCopies() { emulated::self().copies.push_back({}); }
