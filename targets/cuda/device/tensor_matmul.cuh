@@ -24,7 +24,7 @@ template <int M, int K, int TileM, int TileN, int Stages, int Splits, int Weight
   static constexpr int RingBytes = Stages * StageBytes;
   static constexpr int DataBytes = Splits > 1 && Sums::Bytes > RingBytes ? Sums::Bytes : RingBytes;
   static constexpr int SharedBytes = DataBytes + 2 * Stages * int(sizeof(uint64_t));
-  static_assert((TileM == 64 || TileM == 128) && GroupN % 32 == 0);
+  static_assert((TileM == 64 || TileM == 128) && GroupN % 32 == 0 && Stages > 1);
 
   const TensorMap *x, *weights[Weights];
   int row, column, end; // of the tile
@@ -55,6 +55,7 @@ template <int M, int K, int TileM, int TileN, int Stages, int Splits, int Weight
       if (threadIdx.x == Producer)
         fetchAll();
       if constexpr (Splits > 1) {
+        __syncwarp(); // the cluster's barrier takes whole warps
         syncCluster();
         syncCluster();
       }

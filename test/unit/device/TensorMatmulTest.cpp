@@ -19,12 +19,13 @@ void check() {
   for (int w = 0; w < Weights; ++w)
     weights[w] = mapOf(operands.weights[w], N, TileN);
   using Matmul = TensorMatmul<M, K, TileM, TileN, Stages, Splits, Weights, E>;
+  const TensorMap computed = mapOf(operands.x, M, TileM);
+  uint32_t seed = M + N + K;
   for (int row = 0; row < M; row += TileM)
-    for (int column = 0; column < N; column += TileN) {
-      const TensorMap computed = mapOf(operands.x, M, TileM);
-      TensorMap x = computed;
-      x.matrix = nullptr;
-      emulated::launchCluster(Splits, Matmul::Threads, Matmul::SharedBytes, 0, row + column, [&] {
+    for (int column = 0; column < N; column += TileN)
+      emulated::launchCluster(Splits, Matmul::Threads, Matmul::SharedBytes, 0, ++seed, [&] {
+        TensorMap x = computed;
+        x.matrix = nullptr;
         Matmul matmul{&x, {}, row, column, N, int(blockIdx.x), emulated::sharedMemory()};
         for (int w = 0; w < Weights; ++w)
           matmul.weights[w] = &weights[w];
@@ -32,7 +33,6 @@ void check() {
         x = computed; // here a kernel waits for its inputs
         matmul.run(Sink<M, N, Weights, HasFours>{&results});
       });
-    }
   operands.expectProducts(results);
 }
 

@@ -157,8 +157,8 @@ inline void enter() {
   swapcontext(&self().context, &cluster->scheduler);
 }
 
-/// A warp runs until all of its threads wait for others or are done: other warps stand still meanwhile. Whether any
-/// ran.
+/// Runs a warp until all of its threads wait for others or are done: other warps stand still meanwhile. Returns whether
+/// any thread ran.
 inline bool Cluster::turn(unsigned warp) {
   unsigned start = warp / blockWarps() * blockThreads, first = start + warp % blockWarps() * 32,
            end = std::min(first + 32, start + blockThreads);
@@ -179,7 +179,7 @@ inline bool Cluster::turn(unsigned warp) {
   return hasRun;
 }
 
-/// Lets the threads go on if all that are not done wait for that; whether there are any.
+/// Lets the threads go on if all that are not done wait for that. Returns whether there are any.
 inline bool Cluster::release(unsigned first, unsigned end, Wait wait) {
   bool moved = false;
   if (std::all_of(threads.begin() + first, threads.begin() + end,
@@ -226,7 +226,7 @@ inline void Cluster::run() {
 }
 
 /// Runs `kernel` by a cluster of `blocks` blocks of `threads` threads, whose first block is number `index`, each with
-/// `sharedBytes` of shared memory. Aborts when they wait for each other forever.
+/// `sharedBytes` of shared memory. Fails when they wait for each other forever.
 inline void launchCluster(unsigned blocks, unsigned threads, size_t sharedBytes, unsigned index, uint32_t seed,
                           std::function<void()> kernel) {
   constexpr size_t stackBytes = 256 << 10, sharedAlignment = 1024;
@@ -269,6 +269,9 @@ template <typename Read> inline auto exchange(const uint64_t *values, int count,
   std::copy(values, values + count, self().values);
   await(Wait::warp);
   unsigned first = cluster->current - threadIdx.x % 32;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    if (cluster->threads.at(first + lane).isDone)
+      fail("a warp exchanges values after some of its threads have ended");
   auto result = read([first](int lane, int i) { return cluster->threads[first + lane].values[i]; });
   await(Wait::warp);
   return result;
