@@ -45,10 +45,17 @@ template <typename Op> static Op firstOf(Block &body) {
 
 bool cuda::startsNextLate(int64_t rows) { return rows > 2; }
 
-/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one, unless `wish` says how
+namespace {
+struct AttentionWishes {
+  std::optional<int64_t> splits = {};
+  int64_t warps = 4, blocks = 2; ///< of a block; of a multiprocessor
+};
+} // namespace
+
+/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one, unless `wishes` say how
 /// many.
 static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
-                                              const CudaProfile &profile, std::optional<int64_t> wish = {}) {
+                                              const CudaProfile &profile, const AttentionWishes &wishes = {}) {
   mj::BatchType batch = attention.getBatch().getType();
   mj::KvType kv = attention.getKv().getType();
   int64_t size = kv.getHeadDim(), elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8;
@@ -59,14 +66,14 @@ static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::Attention
   int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
   while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
     splits *= 2;
-  splits = wish.value_or(splits);
-  // Two blocks a multiprocessor, with the row's own key and value, what a cluster adds up, and what the prologue keeps.
-  constexpr int64_t warps = 4;
-  int64_t tileBytes = 2 * 16 * size * elementBytes,
+  splits = wishes.splits.value_or(splits);
+  // The blocks of a multiprocessor, each with the row's own key and value, what a cluster adds up, and what the
+  // prologue keeps.
+  int64_t warps = wishes.warps, tileBytes = 2 * 16 * size * elementBytes,
           group = tensorOf(attention.getQuery()).getDimSize(1) / kv.getHeads();
   int64_t pushedBytes = splits > 1 ? warps * group * (size + 2 * splits) * 4 : 0;
   int64_t prologueBytes = size * (6 * group + 12) + (3 << 9);
-  int64_t bytes = profile.sharedBytesPerProcessor / 2 - prologueBytes - pushedBytes - tileBytes;
+  int64_t bytes = profile.sharedBytesPerProcessor / wishes.blocks - prologueBytes - pushedBytes - tileBytes;
   int64_t stages = std::clamp<int64_t>(bytes / (warps * tileBytes), 2, 6);
   return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
                       {{"late", startsNextLate(batch.getSequences())},
@@ -213,7 +220,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   return choosePlain(fusion);
 }
 
-/// Other numbers of blocks in a cluster, and fewer stages, which leave room for more blocks.
+/// Other numbers of blocks in a cluster, of warps in a block, and of blocks on a multiprocessor.
 static void listDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention, mj::ScheduleAttr chosen,
                                 const CudaProfile &profile, SmallVectorImpl<mj::ScheduleAttr> &schedules) {
   int64_t size = attention.getKv().getType().getHeadDim();
@@ -222,13 +229,11 @@ static void listDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention, 
     return;
   for (int64_t splits : {1, 2, 4, 8})
     if ((splits == 1 || profile.hasClusters) && group * size % splits == 0)
-      schedules.push_back(chooseDecodeAttention(fusion, attention, profile, splits));
-  for (int64_t stages = 2; stages < getParameter(chosen, "stages"); ++stages)
-    schedules.push_back(makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                                     {{"late", getParameter(chosen, "late")},
-                                      {"splits", getParameter(chosen, "splits")},
-                                      {"stages", stages},
-                                      {"threads", getParameter(chosen, "threads")}}));
+      schedules.push_back(chooseDecodeAttention(fusion, attention, profile, {.splits = splits}));
+  for (int64_t warps : {2, 4, 8})
+    for (int64_t blocks : {2, 3, 4, 6})
+      schedules.push_back(chooseDecodeAttention(
+          fusion, attention, profile, {.splits = getParameter(chosen, "splits"), .warps = warps, .blocks = blocks}));
 }
 
 SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen,

@@ -68,9 +68,9 @@
 // 20 multiprocessors have a block each with tiles of 64; 70 with 16.
 // THOR: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 2 : i64, keys = 64 : i64, rows = 64 : i64, threads = 256 : i64}>
 // RTX: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
-// 960 rows of 24 heads are 192 blocks of 128 rows. Queries and two steps of 64 keys and values take 104 KB: where a block has
-// 99 KB, steps are of 32 keys.
-// H200: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 64 : i64, rows = 128 : i64, threads = 256 : i64}>
+// 960 rows of 24 heads are 192 blocks of 128 rows: two groups of warps for each by wgmma. By mma.sync, queries and two steps of
+// 64 keys and values take 104 KB: where a block has 99 KB, steps are of 32 keys.
+// H200: schedule #mj.schedule<"cuda.sdpa", {groups = 2 : i64, keys = 128 : i64, rows = 128 : i64, threads = 384 : i64}>
 // RTX: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 32 : i64, rows = 128 : i64, threads = 256 : i64}>
 // BLOCKS: exec.kernel @sdpa_11 schedule <"cuda.sdpa", {{.*}}> tiles 192
 
