@@ -25,6 +25,11 @@ __device__ inline void arrive(uint64_t *barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(barrier)) : "memory");
 }
 
+/// Arrives when all copies of the calling thread, of cores::copyAsync(), have come.
+__device__ inline void arriveWithCopies(uint64_t *barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier)) : "memory");
+}
+
 /// Waits for the end of the phase of that parity: 0 for the first, 1 for the second, ...
 __device__ inline void waitFor(uint64_t *barrier, uint32_t parity) {
   asm volatile("{\n"
@@ -57,6 +62,15 @@ __device__ inline void copyBulkToMany(void *to, const void *from, uint32_t bytes
 /// A barrier of `threads` threads of whole warps; 0 is that of the block.
 __device__ inline void syncWarps(int barrier, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+/// Registers of a thread from here on. All warps of a group of four say so (compute capability 9.0 with its own
+/// instructions: sm_90a).
+template <int Count> __device__ inline void takeRegisters() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));
+}
+template <int Count> __device__ inline void giveRegisters() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Count));
 }
 
 //===--- Clusters ----------------------------------------------------------===//

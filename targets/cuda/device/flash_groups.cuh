@@ -10,19 +10,6 @@
 
 namespace flash {
 
-/// Registers of a thread from here on. All warps of a group of four say so.
-template <int Count> __device__ inline void takeRegisters() {
-  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));
-}
-template <int Count> __device__ inline void giveRegisters() {
-  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Count));
-}
-
-/// The calling thread arrives at the barrier when all its copies have come.
-__device__ inline void arriveWithCopies(uint64_t *barrier) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(sharedAddress(barrier)) : "memory");
-}
-
 /// As attend(), of 64 x Groups query vectors, by 128 x (Groups + 1) threads. D and E are 64 or 128, T is bf16 and what
 /// the cache holds. Shared memory is aligned to 1024 bytes: rows of 64 elements lie as wgmma wants them.
 template <int Groups, int Keys, int D, int E> struct GroupAttention {
@@ -102,6 +89,7 @@ private:
       }
       arriveWithCopies(barrier(ValuesCame, step));
     }
+    cores::commitCopies(); // only groups are waited for
     cores::waitForCopies();
   }
 

@@ -32,14 +32,23 @@ template <int M, int N, int Count> struct Results {
   }
 };
 
-/// An epilogue that keeps sums.
-template <int M, int N, int Count, bool HasFours> struct Sink {
-  static constexpr int kResults = Count;
+/// An epilogue that keeps sums, behind which it wants what it fetched of `Early` operands.
+template <int M, int N, int Count, bool HasFours, int Early = 0> struct Sink {
+  static constexpr int kResults = Count, kEarly = Early;
   static constexpr bool kHasFours = HasFours;
   Results<M, N, Count> *results;
-  void compute(int m, int n, const float (&acc)[Count], float (&values)[Count]) const {
+  static float operand(int i, int m, int n) { return float((i * M + m) * N + n); }
+  void fetch(int m, int n, float (&early)[Early + 1][8]) const {
+    for (int i = 0; i < Early; ++i)
+      for (int v = 0; v < 8 && n + v < N; ++v)
+        if (results->has(m, n + v))
+          early[i][v] = operand(i, m, n + v);
+  }
+  void compute(int m, int n, const float (&known)[Count + Early], float (&values)[Count]) const {
     if (results->has(m, n)) // a kernel's epilogue reads operands there
-      std::copy(acc, acc + Count, values);
+      std::copy(known, known + Count, values);
+    for (int i = 0; i < Early; ++i)
+      EXPECT_EQ(known[Count + i], operand(i, m, n)) << m << ", " << n;
   }
   void put(int m, int n, const float (&values)[Count]) const { results->put(m, n, values); }
   void putFour(int m, int n, const float (&values)[4][Count]) const {

@@ -40,6 +40,26 @@ inline void arriveWith(uint64_t *p, uint32_t bytes) {
   });
 }
 
+/// Arrives when the copies that the thread has asked for are done, some time after.
+inline void arriveLater(uint64_t *p) {
+  offsetOf(p, sizeof(*p));
+  barrierAt(p);
+  std::vector<std::shared_ptr<Copy>> copies;
+  for (auto &group : self().copies) {
+    group.erase(std::remove_if(group.begin(), group.end(), [](auto &copy) { return copy->isDone; }), group.end());
+    copies.insert(copies.end(), group.begin(), group.end());
+  }
+  later([p, copies] {
+    for (auto &copy : copies)
+      finish(*copy);
+    change(p, [](Barrier &barrier) {
+      if (barrier.pending == 0)
+        fail("more threads arrive at a barrier than its phase has");
+      barrier.pending -= 1;
+    });
+  });
+}
+
 /// Of a copy, which wrote them.
 inline void completeBytes(uint64_t *p, uint32_t bytes) {
   change(p, [&](Barrier &barrier) { barrier.bytes -= bytes; });
@@ -62,6 +82,7 @@ inline void fenceBarriers() {
 }
 inline void expectBytes(uint64_t *p, uint32_t bytes) { emulated::arriveWith(p, bytes); }
 inline void arrive(uint64_t *p) { emulated::arriveWith(p, 0); }
+inline void arriveWithCopies(uint64_t *p) { emulated::arriveLater(p); }
 /// Goes on while the barrier's phase has the other parity, whether it is the next phase or an earlier one.
 inline void waitFor(uint64_t *p, uint32_t parity) {
   emulated::offsetOf(p, sizeof(*p));
@@ -79,6 +100,12 @@ inline void syncWarps(int number, int threads) {
   }
   emulated::awaitCondition([&barrier, phase = barrier.phase] { return barrier.phase != phase; });
 }
+
+template <int Count> inline void takeRegisters() {
+  static_assert(Count % 8 == 0 && Count >= 24 && Count <= 256);
+  emulated::await(emulated::Wait::warp);
+}
+template <int Count> inline void giveRegisters() { takeRegisters<Count>(); }
 
 //===--- Clusters ----------------------------------------------------------===//
 

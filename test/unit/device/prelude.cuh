@@ -51,12 +51,21 @@ namespace emulated {
   std::abort();
 }
 
-/// Copies that a thread has asked for and not waited for.
+/// 16 bytes of shared memory that a copy of the generic proxy wrote or is about to write.
+struct Piece {
+  static constexpr uint64_t Never = 0, Underway = UINT64_MAX;
+  uint64_t written = Never; ///< the number of that write among all
+  unsigned writer = 0;      ///< thread
+};
+
+/// A copy that a thread has asked for. `piece` is null where nobody multiplies.
 struct Copy {
   void *to;
   const void *from;
   int bytes;
-  bool isInside;
+  bool isInside, isDone = false;
+  Piece *piece;
+  unsigned writer;
 };
 
 enum class Wait { none, warp, block, cluster, condition };
@@ -66,9 +75,10 @@ struct Thread {
   std::unique_ptr<char[]> stack;
   bool isDone = false;
   Wait waits = Wait::none;
-  std::function<bool()> condition; ///< ends the wait for one
-  uint64_t values[8];              ///< what it shows its warp
-  std::vector<std::vector<Copy>> copies{{}};
+  std::function<bool()> condition;                           ///< ends the wait for one
+  uint64_t values[8];                                        ///< what it shows its warp
+  std::vector<std::vector<std::shared_ptr<Copy>>> copies{1}; ///< groups; the last one is not committed
+  uint64_t shown = 0; ///< up to which write the proxy of products sees what this thread does
   std::vector<std::vector<std::function<void()>>> products{{}}; ///< groups; the last one is not committed
   bool hasBegunProducts = false;
   std::vector<uint64_t *> barriers; ///< that it initialized and shows nobody yet
@@ -82,7 +92,8 @@ struct NamedBarrier {
 
 struct Block {
   uint8_t *shared = nullptr;
-  unsigned running = 0; ///< threads
+  std::vector<Piece> pieces; ///< of shared memory
+  unsigned running = 0;      ///< threads
   std::array<NamedBarrier, 16> barriers;
 };
 
@@ -101,7 +112,8 @@ struct Cluster {
   ucontext_t scheduler;
   std::function<void()> kernel;
   std::mt19937 random;
-  uint64_t clock = 0; ///< turns of warps
+  uint64_t clock = 0;  ///< turns of warps
+  uint64_t writes = 0; ///< to pieces
   std::vector<Task> tasks;
 
   unsigned blockWarps() const { return (blockThreads + 31) / 32; }
@@ -125,6 +137,24 @@ inline size_t offsetOf(const void *p, size_t bytes) {
   return offset;
 }
 
+/// The piece of the block's shared memory that `p` lies in; null elsewhere.
+inline Piece *pieceAt(const void *p) {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(sharedMemory());
+  return offset < cluster->sharedBytes ? &ownBlock().pieces[offset / 16] : nullptr;
+}
+
+inline void finish(Copy &copy) {
+  if (copy.isDone)
+    return;
+  copy.isDone = true;
+  if (copy.isInside)
+    std::memcpy(copy.to, copy.from, copy.bytes);
+  else
+    std::memset(copy.to, 0, copy.bytes);
+  if (copy.piece)
+    copy.piece->written = ++cluster->writes, copy.piece->writer = copy.writer;
+}
+
 inline void await(Wait what) {
   Thread &thread = self();
   thread.waits = what;
@@ -137,10 +167,10 @@ inline void awaitCondition(std::function<bool()> condition) {
   await(Wait::condition);
 }
 
-/// Does it after a while: between the next turn of a warp and some turns of each.
+/// Does it after a while: between the next turn of a warp and some turns of each, now and then many.
 inline void later(std::function<void()> task) {
-  cluster->tasks.push_back(
-      {cluster->clock + cluster->random() % (3 * cluster->blockWarps() * cluster->blocks.size()), std::move(task)});
+  const uint64_t turns = 3 * cluster->blockWarps() * cluster->blocks.size() * (cluster->random() % 8 ? 1 : 4);
+  cluster->tasks.push_back({cluster->clock + cluster->random() % turns, std::move(task)});
 }
 
 /// Lets others run for a while.
@@ -152,6 +182,10 @@ inline void pause() {
 
 inline void enter() {
   cluster->kernel();
+  for (const auto &group : self().copies)
+    for (const auto &copy : group)
+      if (!copy->isDone)
+        fail("a thread ends before its copies");
   self().isDone = true;
   --ownBlock().running;
   swapcontext(&self().context, &cluster->scheduler);
@@ -243,6 +277,7 @@ inline void launchCluster(unsigned blocks, unsigned threads, size_t sharedBytes,
     at = (at + sharedAlignment - 1) / sharedAlignment * sharedAlignment;
     block.shared = reinterpret_cast<uint8_t *>(at);
     block.running = threads;
+    block.pieces.resize((sharedBytes + 15) / 16);
     at += sharedBytes;
   }
   cluster = &own;

@@ -11,17 +11,20 @@ template <int Bytes> inline void copyAsync(void *to, const void *from, bool insi
   if (reinterpret_cast<uintptr_t>(to) % Bytes || (inside && reinterpret_cast<uintptr_t>(from) % Bytes))
     std::abort();
   std::memset(to, 0xff, Bytes);
-  emulated::self().copies.back().push_back({to, from, Bytes, inside});
+  emulated::Piece *const piece = emulated::pieceAt(to);
+  if (piece)
+    piece->written = emulated::Piece::Underway;
+  emulated::self().copies.back().push_back(std::make_shared<emulated::Copy>(
+      emulated::Copy{to, from, Bytes, inside, false, piece, emulated::cluster->current}));
 }
 inline void commitCopies() { emulated::self().copies.push_back({}); }
 template <int Pending = 0> inline void waitForCopies() {
   auto &groups = emulated::self().copies; // the last one is not committed
+  if (threadIdx.x % 32 == 0 && groups.size() > Pending + 1)
+    emulated::pause(); // those of some threads take longer
   while (groups.size() > Pending + 1) {
-    for (const emulated::Copy &copy : groups.front())
-      if (copy.isInside)
-        std::memcpy(copy.to, copy.from, copy.bytes);
-      else
-        std::memset(copy.to, 0, copy.bytes);
+    for (auto &copy : groups.front())
+      emulated::finish(*copy);
     groups.erase(groups.begin());
   }
 }
