@@ -7,7 +7,7 @@
 #include "targets/cuda/KernelCache.h"
 #include "targets/cuda/KernelFiles.h"
 #include "targets/cuda/KernelSource.h"
-#include "targets/cuda/Nvrtc.h"
+#include "targets/cuda/NvrtcProcesses.h"
 
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/Threading.h"
@@ -107,6 +107,7 @@ static LogicalResult compileAll(ArrayRef<exec::KernelOp> kernels, ArrayRef<Compi
   if (!nvrtc)
     return kernels.front()->getParentOp()->emitError() << llvm::toString(nvrtc.takeError());
   std::string version = (*nvrtc)->version();
+  NvrtcProcesses processes(**nvrtc);
   results.resize(requests.size());
   SmallVector<std::string> errors(requests.size());
   std::atomic<size_t> compiled = 0;
@@ -116,7 +117,7 @@ static LogicalResult compileAll(ArrayRef<exec::KernelOp> kernels, ArrayRef<Compi
       results[index] = std::move(*found);
       return;
     }
-    llvm::Expected<CompiledKernel> result = (*nvrtc)->compile(requests[index]);
+    llvm::Expected<CompiledKernel> result = processes.compile(requests[index]);
     if (!result) {
       errors[index] = llvm::toString(result.takeError());
       return;
