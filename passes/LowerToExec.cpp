@@ -401,6 +401,13 @@ struct LowerToExec : mjolnir::impl::LowerToExecBase<LowerToExec> {
       module.emitError(error);
       return signalPassFailure();
     }
+    WalkResult verified = module.walk([&](mj::FusionOp fusion) {
+      return WalkResult(!fusion.getSchedule()
+                            ? success()
+                            : chip->verifySchedule(fusion, *fusion.getSchedule(), fusion.getBody().front()));
+    });
+    if (verified.wasInterrupted())
+      return signalPassFailure();
     SymbolTable symbols(module);
     FailureOr<exec::KvPoolOp> pool = findPool();
     if (failed(pool))

@@ -34,7 +34,8 @@ public:
       return emitError(loc) << error;
     if (options.oracle && options.fp8.isWanted())
       return emitError(loc) << "the oracle is the program in f32 that others are measured against: it has no FP8";
-    if (failed(checkOutput()) || failed(load()) || failed(runPasses(first, /*verifyOnly=*/true)))
+    if (failed(checkOutput()) || failed(load()) || failed(runPasses(first, /*verifyOnly=*/true)) ||
+        failed(verifySchedules()))
       return failure();
     if (failed(finishPhase(first)) || failed(addCandidates(first)))
       return failure();
@@ -227,6 +228,14 @@ private:
     if (name == "model")
       name = llvm::sys::path::filename(llvm::sys::path::parent_path(absolute));
     return (name.ends_with(".mlir") || name.ends_with(".mlirbc") ? llvm::sys::path::stem(name) : name).str();
+  }
+
+  /// Of kernels that a file brings: lower-to-exec looks at those of regions.
+  LogicalResult verifySchedules() {
+    for (auto kernel : module->getOps<exec::KernelOp>())
+      if (failed(target->verifySchedule(kernel, kernel.getSchedule(), kernel.getBody().front())))
+        return failure();
+    return success();
   }
 
   LogicalResult generateCode() {

@@ -69,6 +69,10 @@ public:
     return cuda::chooseSchedule(fusion, profile);
   }
 
+  LogicalResult verifySchedule(Operation *op, mj::ScheduleAttr schedule, Block &body) const override {
+    return cuda::verifySchedule(op, schedule, body);
+  }
+
   SmallVector<StringRef> getLibraries() const override { return {kCublasLt}; }
 
   mj::ScheduleAttr chooseLibrary(StringRef, mj::FusionOp fusion, std::string &reason) const override {

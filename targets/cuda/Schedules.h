@@ -71,6 +71,10 @@ llvm::FailureOr<mj::ScheduleAttr> chooseSchedule(mj::FusionOp fusion, const Cuda
 llvm::SmallVector<mj::ScheduleAttr> listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen,
                                                   const CudaProfile &profile);
 
+/// As Target::verifySchedule() says: a name of the above, the parameters that its kernels are made from, the operation
+/// that they compute.
+llvm::LogicalResult verifySchedule(mlir::Operation *op, mj::ScheduleAttr schedule, mlir::Block &body);
+
 /// Thread blocks of a launch of `body` under `schedule`.
 int64_t countBlocks(mj::ScheduleAttr schedule, mlir::Block &body);
 

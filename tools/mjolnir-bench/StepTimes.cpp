@@ -38,6 +38,11 @@ public:
       allocate(uint64_t(inputs.pages()) * pool->bytes_per_page(), "the KV pages of the measurement", pools.back());
       memory.pools.push_back(pools.back().data());
     }
+    for (const Binding &state : package.states()) {
+      states.emplace_back();
+      allocate(state.bytes, "the session's states of the measurement", states.back());
+      memory.states.push_back(states.back().data());
+    }
     plan = std::make_unique<SessionPlan>(package, entry, memory);
     std::vector<uint8_t *> in, out;
     const EntryBindings &bindings = package.bindings(entry);
@@ -94,7 +99,7 @@ private:
   const Driver &driver;
   const bool usesDependentLaunches;
   DeviceMemory arena;
-  std::vector<DeviceMemory> pools, tensors;
+  std::vector<DeviceMemory> pools, states, tensors;
   std::unique_ptr<SessionPlan> plan;
 };
 

@@ -87,6 +87,12 @@ public:
     return {};
   }
 
+  /// Whether a region `body` can have that schedule, which may come from a file; if not, a diagnostic on `op`, the
+  /// region or its kernel. What follows takes schedules that are verified.
+  virtual llvm::LogicalResult verifySchedule(mlir::Operation *op, mj::ScheduleAttr schedule, mlir::Block &body) const {
+    return llvm::success();
+  }
+
   /// Names of the libraries that launches can call instead of kernels.
   virtual llvm::SmallVector<llvm::StringRef> getLibraries() const { return {}; }
 

@@ -329,13 +329,15 @@ std::string weightBytes(size_t index) {
 }
 
 package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program,
-                                const std::string &second) {
+                                const std::string &second, const std::string &debug) {
   package::PackageContents contents;
   contents.program = std::move(program);
   contents.images = {image};
   if (contents.program.images.size() > 1)
     contents.images.push_back(second);
   contents.members = {{"notes.json", "{\"note\": \"for tests\"}\n"}};
+  if (!debug.empty())
+    contents.members.push_back({"debug.json", debug});
   contents.weight = [](size_t index, const package::AppendBytes &append) {
     std::string bytes = weightBytes(index);
     // In two pieces: tensors may be streamed.

@@ -61,9 +61,9 @@ enum : size_t { Show = 4 };
 std::string weightBytes(size_t index);
 
 /// Writes the package with the real writer; `image` is what the kernels are in, `second` the program's second image, if
-/// it has two.
+/// it has two, `debug` its debug.json, if not empty.
 package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program = makeProgram(),
-                                const std::string &second = "");
+                                const std::string &second = "", const std::string &debug = "");
 
 /// A package and a session of it, as the C API gives them; closed with it.
 struct Handles {

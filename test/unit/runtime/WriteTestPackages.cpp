@@ -1,11 +1,14 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Writes test packages to files: `--golden FILE` the good one, `--golden-calls FILE` the one that calls a library,
-// `--golden-maps FILE` the one whose kernels take tensor maps, `--malformed FOLDER` the corpus.
+// `--golden-maps FILE` the one whose kernels take tensor maps, `--malformed FOLDER` the corpus, `--states FILE DEBUG`
+// one for a GPU that keeps a state, DEBUG a file that becomes its debug.json.
 #include "MalformedCases.h"
 
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 using namespace mjolnir::test;
 
@@ -57,12 +60,30 @@ int main(int argc, char **argv) {
     }
     return 0;
   }
+  if (argc == 4 && !strcmp(argv[1], "--states")) {
+    mjolnir::fb::ProgramT program = makeStateProgram();
+    program.target->kind = "cuda";
+    program.target->triple.clear();
+    program.target->features = {"sm_90a"};
+    for (auto &kernel : program.kernels)
+      kernel->threads = 32;
+    std::ifstream file(argv[3]);
+    const std::string debug(std::istreambuf_iterator<char>(file), {});
+    if (auto error = writeTestPackage(argv[2], testImage(), std::move(program), "", debug)) {
+      fprintf(stderr, "%s\n", error.message().c_str());
+      return 1;
+    }
+    return 0;
+  }
   if (argc == 3 && !strcmp(argv[1], "--malformed")) {
     for (auto make : {makeMalformedFiles, makeMalformedPrograms})
       for (const MalformedCase &malformed : make(testImage()))
         writeFile(std::string(argv[2]) + "/" + malformed.name + ".mjp", malformed.bytes);
     return 0;
   }
-  fprintf(stderr, "usage: %s --golden FILE | --golden-calls FILE | --golden-maps FILE | --malformed FOLDER\n", argv[0]);
+  fprintf(stderr,
+          "usage: %s --golden FILE | --golden-calls FILE | --golden-maps FILE | --malformed FOLDER | "
+          "--states FILE DEBUG\n",
+          argv[0]);
   return 2;
 }

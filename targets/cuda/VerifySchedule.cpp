@@ -1,0 +1,72 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// Schedules that a file brings: whether kernels can be made from them.
+#include "targets/cuda/LibraryMatmul.h"
+#include "targets/cuda/Schedules.h"
+
+using namespace mlir;
+using namespace mjolnir;
+using namespace mjolnir::cuda;
+
+namespace {
+
+/// What the kernels of a schedule are made from: an operation, or none in particular, and parameters that are at least
+/// 1. Others that a schedule lacks are 0, which kernels can be made from.
+struct Needs {
+  StringRef operation;
+  SmallVector<StringRef> parameters;
+};
+
+} // namespace
+
+static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule) {
+  auto number = [&](StringRef parameter) { return getParameter(schedule, parameter); };
+  StringRef name = schedule.getName().getValue(), matmul = mj::MatmulOp::getOperationName();
+  if (name == kPointwiseSchedule)
+    return Needs{"", {"elements", "threads"}};
+  if (name == kRowsSchedule || name == kGatherSchedule)
+    return Needs{"", {"rows", "threads"}};
+  if (name == kColumnsSchedule)
+    return Needs{mj::ReduceOp::getOperationName(), {"columns", "threads"}};
+  if (name == kSmallMatmulSchedule)
+    // Without stages the plain cores multiply.
+    return number("stages")
+               ? Needs{matmul, {"columns", "group_columns", "slices", "splits", "stage_k", "stages", "threads"}}
+               : Needs{matmul, {"columns", "splits", "threads"}};
+  if (name == kLargeMatmulSchedule)
+    return Needs{matmul, {"splits", "stages", "threads", "tile_k", "tile_m", "tile_n"}};
+  if (name == kTensorMatmulSchedule)
+    return Needs{matmul, {"blocks", "splits", "stages", "threads", "tile_k", "tile_m", "tile_n"}};
+  if (name == kBatchMatmulSchedule)
+    return Needs{mj::BatchMatmulOp::getOperationName(), {"stages", "threads", "tile_k", "tile_m", "tile_n"}};
+  if (name == kDecodeAttentionSchedule)
+    return Needs{mj::AttentionOp::getOperationName(), {"splits", "threads"}};
+  if (name == kPrefillAttentionSchedule || name == kSdpaSchedule)
+    return Needs{name == kSdpaSchedule ? mj::SdpaOp::getOperationName() : mj::AttentionOp::getOperationName(),
+                 {number("groups") ? "groups" : "key_warps", "keys", "rows", "threads"}};
+  if (name == kSampleSchedule)
+    return Needs{mj::SampleOp::getOperationName(), {"splits", "threads"}};
+  if (name == kCublasLt)
+    return Needs{matmul, {}};
+  return std::nullopt;
+}
+
+LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Block &body) {
+  std::optional<Needs> needs = findNeeds(schedule);
+  StringRef name = schedule.getName().getValue();
+  if (!needs)
+    return op->emitOpError("has the schedule '")
+           << name << "', for which there are no CUDA kernels; select-schedules chooses one for the target";
+  if (!needs->operation.empty() &&
+      llvm::none_of(body, [&](Operation &inner) { return inner.getName().getStringRef() == needs->operation; }))
+    return op->emitOpError("has the schedule '") << name << "' and no " << needs->operation << " that it is for";
+  for (StringRef parameter : needs->parameters)
+    if (getParameter(schedule, parameter) < 1)
+      return op->emitOpError("has the schedule '")
+             << name << "' without the parameter '" << parameter
+             << "', an integer of at least 1; select-schedules chooses the parameters of a schedule";
+  if (name == kLargeMatmulSchedule && !schedule.getParameters().getAs<StringAttr>("unit"))
+    return op->emitOpError("has the schedule '")
+           << name << "' without the parameter 'unit', the instruction that multiplies: mma.sync, wgmma, tcgen05";
+  return success();
+}
