@@ -52,7 +52,7 @@ mj_status openPackage(Handles &handles, fb::ProgramT program = makeCudaProgram()
 
 void openSession(Handles &handles, uint32_t flags = 0) {
   ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
-  mj_session_options options = {sizeof(options), 0, 4, flags};
+  mj_session_options options = {sizeof(options), 0, 4, flags, 0};
   ASSERT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_OK) << mj_last_error();
 }
 
@@ -261,7 +261,7 @@ TEST(Cuda, OutOfMemorySaysWhatWantedHowMuch) {
   }
   Handles handles;
   ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
-  mj_session_options options = {sizeof(options), 0, 1 << 20, 0};
+  mj_session_options options = {sizeof(options), 0, 1 << 20, 0, 0};
   Setting setting("FAKE_CUDA_MEMORY", "100000");
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_OUT_OF_MEMORY);
   EXPECT_NE(
@@ -360,7 +360,7 @@ TEST(Cuda, UploadsOnceAndGivesTheFileBack) {
 TEST(Cuda, RefusesFlagsThatItDoesNotKnow) {
   Handles handles;
   ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
-  mj_session_options options = {sizeof(options), 0, 0, 1u << 30};
+  mj_session_options options = {sizeof(options), 0, 0, 1u << 30, 0};
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_INVALID_ARGUMENT);
   EXPECT_NE(std::string(mj_last_error()).find("flags has bits that this runtime does not know"), std::string::npos);
 }
