@@ -96,8 +96,19 @@ static StringRef spellComparison(arith::CmpIPredicate predicate) {
   llvm_unreachable("all predicates are covered");
 }
 
+/// Whether what `op` computes is rounded to 16 bits or fewer, in its type if not in the kernel: instructions that err by
+/// a few of the last bits of f32 then do.
+static bool isRounded(Operation *op) {
+  auto type = dyn_cast<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
+  return type && type.getWidth() <= 16;
+}
+
 /// The C++ of an operation with the operands {0}, {1}, {2}; empty if it is not known.
 static StringRef formatOf(Operation *op) {
+  if (isRounded(op) && isa<arith::DivFOp>(op))
+    return "divideNearly({0}, {1})";
+  if (isRounded(op) && isa<math::ExpOp>(op))
+    return "expNearly({0})";
   return llvm::TypeSwitch<Operation *, StringRef>(op)
       .Case<arith::AddFOp, arith::AddIOp>([](auto) { return "{0} + {1}"; })
       .Case<arith::SubFOp, arith::SubIOp>([](auto) { return "{0} - {1}"; })
