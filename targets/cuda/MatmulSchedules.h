@@ -63,6 +63,12 @@ struct SmallMatmulTile {
 
 /// The schedule of a region of matmuls by weights.
 llvm::FailureOr<mj::ScheduleAttr> chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile);
+/// The tile of cuda.large_matmul, and the blocks of a cluster that divide K, whose waves over the grid take the least
+/// time: that of the products or, in small grids, that of bringing the operands of all tiles from the cache.
+/// `candidates` takes all that could be chosen. `columns`: of each set; `isF8`: both operands are f8.
+mj::ScheduleAttr chooseLargeMatmul(mlir::MLIRContext *context, const MatmulShape &shape,
+                                   llvm::ArrayRef<int64_t> columns, bool isF8, const CudaProfile &profile,
+                                   llvm::SmallVectorImpl<mj::ScheduleAttr> *candidates = nullptr);
 /// The schedule of a region around a product of stacks.
 mj::ScheduleAttr chooseBatchMatmul(mj::FusionOp fusion, const CudaProfile &profile);
 /// Appends what else than `chosen`, which is of chooseMatmul, the kernels of the region can have; `chosen` may be among
