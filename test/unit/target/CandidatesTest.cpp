@@ -1,0 +1,99 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// What a CUDA target lists beside the schedule that it chooses.
+#include "targets/cuda/Profiles.h"
+#include "targets/cuda/Schedules.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+#include <set>
+
+using namespace mjolnir;
+
+namespace {
+
+class Candidates : public testing::Test {
+protected:
+  Candidates() {
+    mlir::DialectRegistry registry;
+    registry.insert<mj::MjDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect>();
+    context.appendDialectRegistry(registry);
+  }
+
+  /// Chooses and lists for the only region of `text` on an H200.
+  void list(llvm::StringRef text) {
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+    const cuda::CudaProfile &profile = cuda::getProfiles().front();
+    ASSERT_EQ(profile.name, "sm_90a");
+    module->walk([&](mj::FusionOp fusion) {
+      llvm::FailureOr<mj::ScheduleAttr> schedule = cuda::chooseSchedule(fusion, profile);
+      ASSERT_TRUE(succeeded(schedule));
+      chosen = *schedule;
+      others = cuda::listSchedules(fusion, chosen, profile);
+    });
+  }
+
+  /// The values that the candidates have for a parameter.
+  std::set<int64_t> valuesOf(llvm::StringRef parameter) {
+    std::set<int64_t> values;
+    for (mj::ScheduleAttr other : others)
+      values.insert(cuda::getParameter(other, parameter));
+    return values;
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mj::ScheduleAttr chosen;
+  llvm::SmallVector<mj::ScheduleAttr> others;
+};
+
+TEST_F(Candidates, DecodeAttentionVariesItsBlocksAndKeepsWhenTheNextKernelStarts) {
+  list(R"(
+    func.func @decode(%q: tensor<32x16x128xbf16>, %batch: !mj.batch<32 x 32 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>)
+        -> tensor<32x16x128xbf16> {
+      %a = mj.fusion(%0 = %q : tensor<32x16x128xbf16>, %1 = %kv : !mj.kv<1 x 8 x 128 x bf16>,
+                     %2 = %batch : !mj.batch<32 x 32 x 64>) -> tensor<32x16x128xbf16> {
+        %r = mj.attention %0, %1[0] over %2 scale 0.5
+            : tensor<32x16x128xbf16>, <1 x 8 x 128 x bf16>, <32 x 32 x 64> -> tensor<32x16x128xbf16>
+        mj.yield %r : tensor<32x16x128xbf16>
+      }
+      return %a : tensor<32x16x128xbf16>
+    })");
+  ASSERT_FALSE(others.empty());
+  EXPECT_EQ(valuesOf("late"), std::set<int64_t>{cuda::getParameter(chosen, "late")});
+  EXPECT_EQ(valuesOf("threads"), (std::set<int64_t>{64, 128, 256}));
+  EXPECT_GT(valuesOf("splits").size(), 1u);
+  EXPECT_GT(valuesOf("stages").size(), 1u);
+}
+
+TEST_F(Candidates, TensorMatmulsAreOfOneTypeThatTheyMultiply) {
+  auto matmul = [](llvm::StringRef element) {
+    std::string text = R"(
+    func.func @matmul(%x: tensor<512x1024xT>, %w: tensor<2048x1024xT>) -> tensor<512x2048xT> {
+      %a = mj.fusion(%0 = %x : tensor<512x1024xT>, %1 = %w : tensor<2048x1024xT>) -> tensor<512x2048xT> {
+        %r = mj.matmul %0, %1 {transpose_b} : tensor<512x1024xT>, tensor<2048x1024xT> -> tensor<512x2048xT>
+        mj.yield %r : tensor<512x2048xT>
+      }
+      return %a : tensor<512x2048xT>
+    })";
+    for (size_t place; (place = text.find("xT")) != std::string::npos;)
+      text.replace(place, 2, ("x" + element).str());
+    return text;
+  };
+  list(matmul("bf16"));
+  EXPECT_EQ(chosen.getName(), cuda::kTensorMatmulSchedule);
+  ASSERT_FALSE(others.empty());
+  for (mj::ScheduleAttr other : others)
+    EXPECT_EQ(other.getName(), cuda::kTensorMatmulSchedule);
+  EXPECT_EQ(valuesOf("tile_m"), (std::set<int64_t>{64, 128}));
+  list(matmul("f16"));
+  EXPECT_EQ(chosen.getName(), cuda::kLargeMatmulSchedule); // wgmma here multiplies bf16 and f8
+}
+
+} // namespace
