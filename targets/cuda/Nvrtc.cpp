@@ -33,12 +33,14 @@ llvm::Error Nvrtc::open() {
     if (auto folder = llvm::sys::Process::GetEnv(root))
       candidates.push_back(*folder + "/lib64/libnvrtc.so");
   candidates.push_back("/usr/local/cuda/lib64/libnvrtc.so");
-  std::string reason;
+  std::string reason, folder;
   llvm::sys::DynamicLibrary library;
   for (const std::string &candidate : candidates) {
     library = llvm::sys::DynamicLibrary::getPermanentLibrary(candidate.c_str(), &reason);
-    if (library.isValid())
+    if (library.isValid()) {
+      folder = llvm::sys::path::parent_path(candidate).str();
       break;
+    }
   }
   if (!library.isValid())
     return llvm::createStringError("NVRTC, which compiles CUDA kernels, was not found (" +
@@ -60,8 +62,14 @@ llvm::Error Nvrtc::open() {
   find("nvrtcGetPTXSize", ptxSize);
   find("nvrtcGetPTX", ptx);
   find("nvrtcCreateProgram", create);
-  if (isComplete)
+  if (isComplete) {
+    // It opens a second library by its name alone, which finds the one beside it only where the system knows its folder,
+    // or the library is open already.
+    std::string builtins = folder + "/libnvrtc-builtins.so." + version();
+    if (!folder.empty())
+      llvm::sys::DynamicLibrary::getPermanentLibrary(builtins.c_str(), &reason);
     return llvm::Error::success();
+  }
   create = nullptr;
   return llvm::createStringError("NVRTC is too old: it lacks functions of version 12; install CUDA 13's");
 }

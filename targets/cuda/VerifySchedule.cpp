@@ -19,9 +19,10 @@ struct Needs {
 
 } // namespace
 
-static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule) {
+static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule, Block &body) {
   auto number = [&](StringRef parameter) { return getParameter(schedule, parameter); };
   StringRef name = schedule.getName().getValue(), matmul = mj::MatmulOp::getOperationName();
+  bool isStack = body.getOps<mj::MatmulOp>().empty();
   if (name == kPointwiseSchedule)
     return Needs{"", {"elements", "threads"}};
   if (name == kRowsSchedule || name == kGatherSchedule)
@@ -37,8 +38,9 @@ static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule) {
     return Needs{matmul, {"splits", "stages", "threads", "tile_k", "tile_m", "tile_n"}};
   if (name == kTensorMatmulSchedule)
     return Needs{matmul, {"blocks", "splits", "stages", "threads", "tile_k", "tile_m", "tile_n"}};
-  if (name == kBatchMatmulSchedule)
-    return Needs{mj::BatchMatmulOp::getOperationName(), {"stages", "threads", "tile_k", "tile_m", "tile_n"}};
+  if (name == kBatchMatmulSchedule) // a stack of one is an mj.matmul
+    return Needs{isStack ? mj::BatchMatmulOp::getOperationName() : matmul,
+                 {"stages", "threads", "tile_k", "tile_m", "tile_n"}};
   if (name == kDecodeAttentionSchedule)
     return Needs{mj::AttentionOp::getOperationName(), {"splits", "threads"}};
   if (name == kPrefillAttentionSchedule || name == kSdpaSchedule)
@@ -52,7 +54,7 @@ static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule) {
 }
 
 LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Block &body) {
-  std::optional<Needs> needs = findNeeds(schedule);
+  std::optional<Needs> needs = findNeeds(schedule, body);
   StringRef name = schedule.getName().getValue();
   if (!needs)
     return op->emitOpError("has the schedule '")
