@@ -77,6 +77,11 @@ size_t MatmulPrinter::widest() {
   return most;
 }
 
+Value MatmulPrinter::weightOf(size_t set, size_t w) {
+  ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
+  return mj::MatmulOp(matmuls[std::min(w, matmuls.size() - 1)]).getWeight();
+}
+
 void MatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
                               function_ref<void(size_t set, StringRef block, int64_t columns)> select) {
   int64_t firstBlock = 0;
@@ -87,6 +92,8 @@ void MatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
       out.line(Twine(number ? "} else " : "") +
                (isLast ? std::string("{") : formatv("if (block < {0}) {{", firstBlock + blocks).str()));
     out.indentBy(sets.size() > 1 ? 2 : 0);
+    if (sets.size() > 1)
+      out.line(formatv("set = {0};", number));
     select(number, firstBlock ? formatv("(block - {0})", firstBlock).str() : std::string("block"), n);
     out.indentBy(sets.size() > 1 ? -2 : 0);
     firstBlock += blocks;

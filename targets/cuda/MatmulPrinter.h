@@ -29,8 +29,10 @@ protected:
   std::string weightsOf(const ColumnSet &set);
   /// The most matmuls that a set has.
   size_t widest();
-  /// Prints what tells a block, number `block`, its set by its first column, and calls `select` in the branch of each
-  /// set, with the block's number in it and its columns.
+  /// The weight of matmul w of a set; one with fewer matmuls computes its last one again.
+  mlir::Value weightOf(size_t set, size_t w);
+  /// Prints what tells a block, number `block`, its set, and calls `select` in the branch of each, with the block's
+  /// number in it and its columns. Where there are several, the variable `set`, declared before, becomes its number.
   void printSets(ElementPrinter &out, int64_t blockColumns,
                  llvm::function_ref<void(size_t set, llvm::StringRef block, int64_t columns)> select);
   /// Declares `epilogue`, an Epilogue of (m, n) with `acc[w]` the product with matmul w of a set. Where there are

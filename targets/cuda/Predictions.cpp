@@ -90,7 +90,7 @@ private:
   void predictTensorMatmul() {
     TensorMatmulTile tile(schedule);
     result.computeSeconds =
-        tile.seconds(countBlocks(schedule, body) / tile.splits, getMatmulShape(findMatmulColumns(body)), profile);
+        tile.seconds(int64_t(blocks) / tile.splits, getMatmulShape(findMatmulColumns(body)), profile);
   }
 
   /// Fewer blocks than multiprocessors share less than the whole bandwidth; two fit one.

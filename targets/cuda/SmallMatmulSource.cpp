@@ -109,8 +109,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   const RowsInMemory stored = findRowsInMemory(first.getX());
   if (tile.shares && !stored.canBeCopied())
     return context.kernel.emitOpError("has a schedule whose blocks copy x (shares), but x is computed, or under a norm "
-                                      "whose weight is not bf16; make "
-                                      "shares = 0");
+                                      "whose weight is not bf16; make shares = 0");
   int64_t columns = tile.columns, groups = tile.groups();
   int64_t weights = widest(), elementBytes = weightElement.getIntOrFloatBitWidth() / 8;
   bool isNormed = tile.shares && stored.norm;
@@ -134,16 +133,10 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   if (sets.size() > 1)
     start.line("int set;");
   printSets(start, columns, [&](size_t set, StringRef block, int64_t n) {
-    if (sets.size() > 1)
-      start.line(formatv("set = {0};", set));
     start.line(formatv("matmul.column = {0} * {1};", block, columns));
     start.line(formatv("matmul.end = min(matmul.column + {0}, {1});", columns, n));
-    for (int64_t w = 0; w < weights; ++w) {
-      // A set with fewer matmuls computes its last one again.
-      ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
-      mj::MatmulOp matmul = matmuls[std::min<size_t>(w, matmuls.size() - 1)];
-      start.line(formatv("matmul.weights[{0}] = {1};", w, context.argument(matmul.getWeight())));
-    }
+    for (int64_t w = 0; w < weights; ++w)
+      start.line(formatv("matmul.weights[{0}] = {1};", w, context.argument(weightOf(set, w))));
   });
   start.line("matmul.start();");
 
@@ -169,12 +162,9 @@ LogicalResult SmallMatmulPrinter::printPlain() {
   if (failed(printEpilogue(sets)))
     return failure();
   printSets(printer, columns, [&](size_t set, StringRef block, int64_t n) {
-    if (sets.size() > 1)
-      printer.line(formatv("set = {0};", set));
-    ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
     std::string names;
     for (size_t w = 0; w < widest(); ++w)
-      names += (w ? ", " : "") + context.argument(mj::MatmulOp(matmuls[std::min(w, matmuls.size() - 1)]).getWeight());
+      names += (w ? ", " : "") + context.argument(weightOf(set, w));
     printer.line(formatv("const {0} *const weights[{1}] = {{{2}};", element, widest(), names));
     printer.line(formatv("const int column = {0} * {1};", block, columns));
     printer.line(

@@ -29,11 +29,12 @@ private:
 } // namespace
 
 std::string TensorMatmulPrinter::mapOf(Value value, int64_t boxRows) {
-  std::string name = context.argument(value);
-  int64_t operand =
-      llvm::find_if(context.operands,
-                    [&](const exec::KernelOperand &candidate) { return context.nameOf(candidate) == name; }) -
-      context.operands.begin();
+  unsigned number = cast<BlockArgument>(value).getArgNumber();
+  int64_t operand = llvm::find_if(context.operands,
+                                  [&](const exec::KernelOperand &candidate) {
+                                    return candidate.kind == exec::KernelOperand::tensor && candidate.index == number;
+                                  }) -
+                    context.operands.begin();
   RankedTensorType type = tensorOf(value);
   for (auto [index, map] : llvm::enumerate(source.tensorMaps))
     if (map.operand == operand && map.boxRows == boxRows)
@@ -69,16 +70,10 @@ LogicalResult TensorMatmulPrinter::print() {
   if (sets.size() > 1)
     start.line("int set;");
   printSets(start, tile.n, [&](size_t set, StringRef block, int64_t n) {
-    if (sets.size() > 1)
-      start.line(formatv("set = {0};", set));
     start.line(formatv("matmul.column = {0} * {1};", block, tile.n));
     start.line(formatv("matmul.end = {0};", n));
-    for (int64_t w = 0; w < weights; ++w) {
-      // A set with fewer matmuls computes its last one again.
-      ArrayRef<mj::MatmulOp> matmuls = sets[set].columns.matmuls;
-      mj::MatmulOp matmul = matmuls[std::min<size_t>(w, matmuls.size() - 1)];
-      start.line(formatv("matmul.weights[{0}] = &{1};", w, mapOf(matmul.getWeight(), tile.n)));
-    }
+    for (int64_t w = 0; w < weights; ++w)
+      start.line(formatv("matmul.weights[{0}] = &{1};", w, mapOf(weightOf(set, w), tile.n)));
   });
   start.line("matmul.start();");
   if (failed(printEpilogue(sets, /*fetchesEights=*/tile.splits == 1)))

@@ -2,7 +2,7 @@
 //
 // Calls of cuBLASLt on stand-ins for the driver and the library: that the library is told of the product that the
 // package means, that the fastest algorithm is found and remembered, and what goes wrong.
-#include "TestPackage.h"
+#include "TestSession.h"
 
 #include "mjolnir/format/Format.h"
 #include "mjolnir/runtime.h"
@@ -21,15 +21,6 @@ using fb::DType;
 
 namespace {
 
-class Setting {
-public:
-  Setting(const char *name, const std::string &value) : name(name) { setenv(name, value.c_str(), 1); }
-  ~Setting() { unsetenv(name); }
-
-private:
-  const char *name;
-};
-
 enum Count { Proposals, Calls, Objects, LastAlgorithm };
 
 /// A count of the library, which a package has loaded.
@@ -42,10 +33,7 @@ int countOf(Count index) {
 }
 
 mj_status open(Handles &handles, const CallOptions &options, uint32_t flags = 0) {
-  std::string path = temporaryPath("call.mjp");
-  if (auto error = writeTestPackage(path, testImage(), makeCallProgram(options)))
-    ADD_FAILURE() << error.message();
-  if (mj_status status = mj_package_open(path.c_str(), &handles.package))
+  if (mj_status status = openPackage(handles, makeCallProgram(options)))
     return status;
   mj_session_options session = {};
   session.struct_size = sizeof(session);

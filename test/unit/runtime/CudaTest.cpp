@@ -2,9 +2,7 @@
 //
 // Device cuda against a stand-in for the driver: uploading, capturing, replaying, tensors on the device, and what goes
 // wrong. What kernels compute on a real device is the business of other tests.
-#include "TestPackage.h"
-
-#include "mjolnir/runtime.h"
+#include "TestSession.h"
 
 #include "gtest/gtest.h"
 
@@ -23,16 +21,6 @@ using namespace mjolnir::test;
 
 namespace {
 
-/// An environment variable for a scope.
-class Setting {
-public:
-  Setting(const char *name, const char *value) : name(name) { setenv(name, value, 1); }
-  ~Setting() { unsetenv(name); }
-
-private:
-  const char *name;
-};
-
 fb::ProgramT makeCudaProgram(const char *architecture = "sm_90a") {
   fb::ProgramT program = makeProgram();
   program.target->kind = "cuda";
@@ -41,19 +29,6 @@ fb::ProgramT makeCudaProgram(const char *architecture = "sm_90a") {
   for (auto &kernel : program.kernels)
     kernel->threads = 32;
   return program;
-}
-
-mj_status openPackage(Handles &handles, fb::ProgramT program = makeCudaProgram()) {
-  std::string path = temporaryPath("cuda.mjp");
-  if (auto error = writeTestPackage(path, testImage(), std::move(program)))
-    ADD_FAILURE() << error.message();
-  return mj_package_open(path.c_str(), &handles.package);
-}
-
-void openSession(Handles &handles, uint32_t flags = 0) {
-  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
-  mj_session_options options = {sizeof(options), 0, 4, flags, 0};
-  ASSERT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_OK) << mj_last_error();
 }
 
 /// A dense f32 tensor over `data`.
@@ -82,7 +57,7 @@ void checkAffine(mj_session *session, float scale, DLDeviceType device = kDLCPU)
 TEST(Cuda, ComputesWithAndWithoutGraphs) {
   for (uint32_t flags : {0, int(MJ_SESSION_NO_GRAPHS), int(MJ_SESSION_NO_DEPENDENT_LAUNCHES)}) {
     Handles handles;
-    openSession(handles, flags);
+    openSession(handles, makeCudaProgram(), flags);
     for (float scale : {1.0f, 2.0f, 3.0f})
       checkAffine(handles.session, scale);
   }
@@ -90,7 +65,7 @@ TEST(Cuda, ComputesWithAndWithoutGraphs) {
 
 TEST(Cuda, ReadsAndWritesTensorsOnTheDevice) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   // Other addresses each time, then the CPU's again.
   for (float scale : {1.0f, 2.0f})
     checkAffine(handles.session, scale, kDLCUDA);
@@ -100,7 +75,7 @@ TEST(Cuda, ReadsAndWritesTensorsOnTheDevice) {
 // Kernels read and write 16 bytes at once; the CPU's memory, which is copied, may lie as it likes.
 TEST(Cuda, RefusesTensorsOnTheDeviceThatKernelsCannotUse) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   std::vector<float> a(260, 1.0f), y(260);
   auto run = [&](DLDeviceType device, size_t inputElements, size_t outputElements) {
     Floats at(a, {4, 64}, device), yt(y, {4, 64}, device);
@@ -125,7 +100,7 @@ TEST(Cuda, RefusesTensorsOnTheDeviceThatKernelsCannotUse) {
 
 TEST(Cuda, KeepsStateInThePool) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   std::vector<float> x = {1.5f}, total(8);
   Floats xt(x, {1}), totalt(total, {8});
   const DLTensor *inputs[] = {&xt.tensor}, *outputs[] = {&totalt.tensor};
@@ -138,7 +113,7 @@ TEST(Cuda, KeepsStateInThePool) {
 
 TEST(Cuda, UnwantedOutputsNeedNoMemory) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   std::vector<float> a(256, 1.0f), b(256, 2.0f), sum(256);
   Floats at(a, {4, 64}), bt(b, {4, 64}), sumt(sum, {4, 64});
   const DLTensor *inputs[] = {&at.tensor, &bt.tensor}, *outputs[] = {nullptr, &sumt.tensor};
@@ -148,7 +123,7 @@ TEST(Cuda, UnwantedOutputsNeedNoMemory) {
 
 TEST(Cuda, ProfilesEachStep) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   ASSERT_EQ(mj_session_set_profiling(handles.session, 1), MJ_OK);
   checkAffine(handles.session, 1.0f);
   const mj_step_profile *steps = nullptr;
@@ -243,7 +218,7 @@ TEST(Cuda, SaysWhatTheDriverRefuses) {
                   {MJ_ERROR_UNSUPPORTED, "needs 204800 bytes of shared memory; a block has 102400"});
   }
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeCudaProgram());
   Setting setting("FAKE_CUDA_FAIL", "cuGraphLaunch");
   std::vector<float> x = {1.0f};
   Floats xt(x, {1});
@@ -260,7 +235,7 @@ TEST(Cuda, OutOfMemorySaysWhatWantedHowMuch) {
     expectRefused(makeCudaProgram(), {MJ_ERROR_OUT_OF_MEMORY, "the package's weights needs "});
   }
   Handles handles;
-  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
+  ASSERT_EQ(openPackage(handles, makeCudaProgram()), MJ_OK) << mj_last_error();
   mj_session_options options = {sizeof(options), 0, 1 << 20, 0, 0};
   Setting setting("FAKE_CUDA_MEMORY", "100000");
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_OUT_OF_MEMORY);
@@ -359,7 +334,7 @@ TEST(Cuda, UploadsOnceAndGivesTheFileBack) {
 
 TEST(Cuda, RefusesFlagsThatItDoesNotKnow) {
   Handles handles;
-  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
+  ASSERT_EQ(openPackage(handles, makeCudaProgram()), MJ_OK) << mj_last_error();
   mj_session_options options = {sizeof(options), 0, 0, 1u << 30, 0};
   EXPECT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_ERROR_INVALID_ARGUMENT);
   EXPECT_NE(std::string(mj_last_error()).find("flags has bits that this runtime does not know"), std::string::npos);
@@ -374,7 +349,7 @@ TEST(CudaDeathTest, ProfilersSeeRanges) {
       {
         {
           Handles handles;
-          openSession(handles);
+          openSession(handles, makeCudaProgram());
           checkAffine(handles.session, 1.0f);
         }
         std::ifstream file(getenv("FAKE_PROFILER_LOG"));

@@ -19,13 +19,18 @@ constexpr char Golden11[] = MJOLNIR_TEST_GOLDEN "/1.1/test.mjp";
 constexpr char Golden12[] = MJOLNIR_TEST_GOLDEN "/1.2/test.mjp";
 constexpr char Golden14[] = MJOLNIR_TEST_GOLDEN "/1.4/test.mjp";
 
-TEST(Golden, Format10IsRead) {
-  runtime::MappedFile file;
-  runtime::Status status = file.open(Golden10);
+/// The program of a package; `view` points into `file`.
+void parse(const char *path, runtime::MappedFile &file, runtime::PackageView &view) {
+  runtime::Status status = file.open(path);
   ASSERT_FALSE(status) << status.message();
-  runtime::PackageView view;
   status = view.parse(file.bytes());
   ASSERT_FALSE(status) << status.message();
+}
+
+TEST(Golden, Format10IsRead) {
+  runtime::MappedFile file;
+  runtime::PackageView view;
+  ASSERT_NO_FATAL_FAILURE(parse(Golden10, file, view));
   EXPECT_EQ(view.program().version_major(), 1u);
   EXPECT_EQ(view.program().version_minor(), 0u);
   EXPECT_EQ(view.program().kernels()->size(), 6u);
@@ -35,11 +40,8 @@ TEST(Golden, Format10IsRead) {
 
 TEST(Golden, Format11IsRead) {
   runtime::MappedFile file;
-  runtime::Status status = file.open(Golden11);
-  ASSERT_FALSE(status) << status.message();
   runtime::PackageView view;
-  status = view.parse(file.bytes());
-  ASSERT_FALSE(status) << status.message();
+  ASSERT_NO_FATAL_FAILURE(parse(Golden11, file, view));
   EXPECT_EQ(view.program().version_major(), 1u);
   EXPECT_EQ(view.program().version_minor(), 1u);
   const fb::Step &scale = *view.program().entries()->Get(Affine)->steps()->Get(1);
@@ -54,11 +56,8 @@ TEST(Golden, Format11IsRead) {
 
 TEST(Golden, CallsOfFormat13AreRead) {
   runtime::MappedFile file;
-  runtime::Status status = file.open(MJOLNIR_TEST_GOLDEN "/1.3/calls.mjp");
-  ASSERT_FALSE(status) << status.message();
   runtime::PackageView view;
-  status = view.parse(file.bytes());
-  ASSERT_FALSE(status) << status.message();
+  ASSERT_NO_FATAL_FAILURE(parse(MJOLNIR_TEST_GOLDEN "/1.3/calls.mjp", file, view));
   EXPECT_EQ(view.program().version_minor(), 3u);
   ASSERT_EQ(view.program().libraries()->size(), 1u);
   EXPECT_EQ(view.program().libraries()->Get(0)->name()->str(), "cublaslt");
@@ -79,11 +78,8 @@ TEST(Golden, CallsOfFormat13AreRead) {
 
 TEST(Golden, Format12IsRead) {
   runtime::MappedFile file;
-  runtime::Status status = file.open(Golden12);
-  ASSERT_FALSE(status) << status.message();
   runtime::PackageView view;
-  status = view.parse(file.bytes());
-  ASSERT_FALSE(status) << status.message();
+  ASSERT_NO_FATAL_FAILURE(parse(Golden12, file, view));
   EXPECT_EQ(view.program().version_major(), 1u);
   EXPECT_EQ(view.program().version_minor(), 2u);
   ASSERT_EQ(view.program().kv_pools()->size(), 2u);
@@ -95,11 +91,8 @@ TEST(Golden, Format12IsRead) {
 
 TEST(Golden, Format14IsRead) {
   runtime::MappedFile file;
-  runtime::Status status = file.open(Golden14);
-  ASSERT_FALSE(status) << status.message();
   runtime::PackageView view;
-  status = view.parse(file.bytes());
-  ASSERT_FALSE(status) << status.message();
+  ASSERT_NO_FATAL_FAILURE(parse(Golden14, file, view));
   EXPECT_EQ(view.program().version_major(), 1u);
   EXPECT_EQ(view.program().version_minor(), 4u);
   ASSERT_TRUE(view.program().states());
@@ -111,11 +104,8 @@ TEST(Golden, Format14IsRead) {
 
 TEST(Golden, TensorMapsOfFormat15AreRead) {
   runtime::MappedFile file;
-  runtime::Status status = file.open(MJOLNIR_TEST_GOLDEN "/1.5/maps.mjp");
-  ASSERT_FALSE(status) << status.message();
   runtime::PackageView view;
-  status = view.parse(file.bytes());
-  ASSERT_FALSE(status) << status.message();
+  ASSERT_NO_FATAL_FAILURE(parse(MJOLNIR_TEST_GOLDEN "/1.5/maps.mjp", file, view));
   EXPECT_EQ(view.program().version_minor(), 5u);
   EXPECT_FALSE(view.program().kernels()->Get(0)->tensor_maps());
   const fb::Kernel &show = *view.program().kernels()->Get(6);

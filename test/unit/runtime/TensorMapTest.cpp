@@ -3,9 +3,7 @@
 // Tensor maps as parameters of kernels, against a stand-in for the driver whose maps hold what it was given. The
 // numbers of data types, swizzles and the like are those of CUDA's cuda.h.
 #include "FakeTensorMap.h"
-#include "TestPackage.h"
-
-#include "mjolnir/runtime.h"
+#include "TestSession.h"
 
 #include "gtest/gtest.h"
 
@@ -17,32 +15,6 @@ using namespace mjolnir;
 using namespace mjolnir::test;
 
 namespace {
-
-/// An environment variable for a scope.
-class Setting {
-public:
-  Setting(const char *name, const char *value) : name(name), before(getenv(name) ? getenv(name) : "") {
-    setenv(name, value, 1);
-  }
-  ~Setting() { before.empty() ? unsetenv(name) : setenv(name, before.c_str(), 1); }
-
-private:
-  const char *name;
-  const std::string before;
-};
-
-mj_status openPackage(Handles &handles, fb::ProgramT program = makeMapProgram()) {
-  std::string path = temporaryPath("maps.mjp");
-  if (auto error = writeTestPackage(path, testImage(), std::move(program)))
-    ADD_FAILURE() << error.message();
-  return mj_package_open(path.c_str(), &handles.package);
-}
-
-void openSession(Handles &handles, uint32_t flags = 0) {
-  ASSERT_EQ(openPackage(handles), MJ_OK) << mj_last_error();
-  mj_session_options options = {sizeof(options), 0, 4, flags, 0};
-  ASSERT_EQ(mj_session_create(handles.package, &options, &handles.session), MJ_OK) << mj_last_error();
-}
 
 /// What the kernel of entry `show` was given.
 struct Shown {
@@ -88,7 +60,7 @@ TEST(TensorMaps, ReachKernelsHoweverTheyAreLaunched) {
   for (uint32_t flags : {0, int(MJ_SESSION_NO_GRAPHS), int(MJ_SESSION_EAGER_GRAPHS)})
     for (int profiling : {0, 1}) {
       Handles handles;
-      openSession(handles, flags);
+      openSession(handles, makeMapProgram(), flags);
       ASSERT_EQ(mj_session_set_profiling(handles.session, profiling), MJ_OK);
       std::vector<uint16_t> x(20 * 64);
       for (int run = 0; run < 2; ++run) {
@@ -103,7 +75,7 @@ TEST(TensorMaps, ReachKernelsHoweverTheyAreLaunched) {
 // A graph holds the maps that it was captured with: one of other addresses is another graph.
 TEST(TensorMaps, FollowTheCallersTensors) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeMapProgram());
   alignas(16) static uint16_t tensors[3][20 * 64];
   for (int i : {0, 1, 1, 2, 0}) {
     Shown shown = {};
@@ -115,7 +87,7 @@ TEST(TensorMaps, FollowTheCallersTensors) {
 
 TEST(TensorMaps, AreEncodedWhenAGraphIsCapturedAndNotAgain) {
   Handles handles;
-  openSession(handles);
+  openSession(handles, makeMapProgram());
   std::vector<uint16_t> x(20 * 64);
   Shown shown = {};
   ASSERT_EQ(show(handles.session, x.data(), kDLCPU, shown), MJ_OK) << mj_last_error();
@@ -128,7 +100,7 @@ TEST(TensorMaps, AFailureOfTheDriverSaysOfWhat) {
   Setting setting("FAKE_CUDA_FAIL", "cuTensorMapEncodeTiled");
   for (uint32_t flags : {0, int(MJ_SESSION_NO_GRAPHS)}) {
     Handles handles;
-    openSession(handles, flags);
+    openSession(handles, makeMapProgram(), flags);
     std::vector<uint16_t> x(20 * 64);
     Shown shown = {};
     EXPECT_EQ(show(handles.session, x.data(), kDLCPU, shown), MJ_ERROR_INTERNAL);
@@ -157,7 +129,7 @@ TEST(TensorMapsDeathTest, NeedADriverThatMakesThem) {
   EXPECT_EXIT(
       {
         Handles handles;
-        mj_status status = openPackage(handles);
+        mj_status status = openPackage(handles, makeMapProgram());
         std::cerr << mj_last_error();
         _exit(status == MJ_ERROR_UNSUPPORTED ? 0 : 1);
       },

@@ -5,7 +5,6 @@
 #define MJOLNIR_TEST_TESTPACKAGE_H
 
 #include "mjolnir/Package/PackageWriter.h"
-#include "mjolnir/runtime.h"
 
 #include <functional>
 #include <string>
@@ -64,16 +63,6 @@ std::string weightBytes(size_t index);
 /// it has two, `debug` its debug.json, if not empty.
 package::Error writeTestPackage(const std::string &path, const std::string &image, fb::ProgramT program = makeProgram(),
                                 const std::string &second = "", const std::string &debug = "");
-
-/// A package and a session of it, as the C API gives them; closed with it.
-struct Handles {
-  mj_package *package = nullptr;
-  mj_session *session = nullptr;
-  ~Handles() {
-    mj_session_destroy(session);
-    mj_package_close(package);
-  }
-};
 
 // ---- packages that the real writer would refuse ----
 
