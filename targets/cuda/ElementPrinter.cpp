@@ -110,9 +110,14 @@ void ElementPrinter::line(const Twine &text) {
   *os << text << "\n";
 }
 
+/// Names of what is computed for one of several elements begin with v, and no other name has a v.
+static bool dependsOnElement(StringRef expression) { return expression.contains('v'); }
+
 LogicalResult ElementPrinter::overVector(StringRef first, int64_t width, int64_t size,
                                          function_ref<LogicalResult(StringRef)> body) {
-  Vector own{("(" + first + " + v)").str(), first.str(), width, size, {}, {}};
+  Vector own{};
+  own.run = {("(" + first + " + v)").str(), first.str(), size};
+  own.width = width;
   std::string text;
   llvm::raw_string_ostream stream(text);
   llvm::raw_ostream *outer = os;
@@ -120,11 +125,12 @@ LogicalResult ElementPrinter::overVector(StringRef first, int64_t width, int64_t
   vector = &own;
   startBlock();
   indentBy(2);
-  LogicalResult result = body(own.index);
+  LogicalResult result = body(own.run.index);
   indentBy(-2);
   startBlock();
   vector = nullptr;
   os = outer;
+  *os << own.before;
   for (const std::string &load : own.loads)
     line(load);
   *os << "#pragma unroll\n";
@@ -134,36 +140,88 @@ LogicalResult ElementPrinter::overVector(StringRef first, int64_t width, int64_t
   return result;
 }
 
-std::string ElementPrinter::vectorElement(StringRef pointer, StringRef place, Type element, StringRef left) {
-  auto [found, isNew] = vector->arrays.try_emplace((pointer + " + " + place).str());
-  if (isNew) {
-    found->second = "x" + std::to_string(next++);
-    StringRef type = isa<FloatType>(element) ? "float" : elementTypeName(element);
-    vector->loads.push_back(llvm::formatv("{0} {1}[{2}];", type, found->second, vector->width));
-    vector->loads.push_back(llvm::formatv("loadVector({0} + {1}, {2}{3});", pointer, place, found->second,
+bool ElementPrinter::isSameForAll(ArrayRef<std::string> indices) const {
+  return vector && !isBefore && llvm::none_of(indices, dependsOnElement);
+}
+
+std::string ElementPrinter::arrayOf(const Neighbours &neighbours, int64_t count, StringRef left) {
+  std::string key = neighbours.pointer + " + " + neighbours.place + (neighbours.isOtherHalf ? " other" : "");
+  auto [found, isNew] = vector->arrays.try_emplace(key);
+  if (!isNew)
+    return found->second;
+  std::string name = found->second = "x" + std::to_string(next++);
+  StringRef type = isa<FloatType>(neighbours.element) ? "float" : elementTypeName(neighbours.element);
+  vector->loads.push_back(llvm::formatv("{0} {1}[{2}];", type, name, count));
+  std::string kept = keeper && count == vector->width && left.empty() ? keeper(neighbours) : "";
+  std::string place = neighbours.place;
+  if (kept.empty())
+    vector->loads.push_back(llvm::formatv("loadVector({0} + {1}, {2}{3});", neighbours.pointer, place, name,
                                           left.empty() ? "" : (", " + left).str()));
+  else
+    vector->loads.push_back(llvm::formatv("widen({0}, {1});", kept, name));
+  return name;
+}
+
+std::string ElementPrinter::vectorElement(StringRef pointer, StringRef place, Type element, StringRef left) {
+  return arrayOf({pointer.str(), place.str(), element, false}, vector->width, left) + "[v]";
+}
+
+std::string ElementPrinter::memoryElement(const std::string &pointer, RankedTensorType type,
+                                          ArrayRef<std::string> indices) {
+  ArrayRef<int64_t> shape = type.getShape();
+  if (!vector || shape.empty())
+    return "";
+  auto isOf = [](const std::optional<Run> &run, const std::string &index, int64_t size) {
+    return run && run->index == index && run->size == size;
+  };
+  // A run may be a part of the axis that begins at a multiple of its size: a head of a row.
+  auto isPartOf = [](const std::optional<Run> &run, StringRef index, std::string &before) {
+    if (index.consume_front("("))
+      index.consume_back(")");
+    if (!run || !index.consume_back(run->index) || !index.consume_back(" + ") ||
+        !index.ends_with(" * " + std::to_string(run->size)))
+      return false;
+    before = index.str() + " + ";
+    return true;
+  };
+  Indices first(indices);
+  int64_t count = vector->width;
+  std::string element = "[v]", before;
+  bool isOtherHalf =
+      isOf(vector->otherHalf, indices.back(), shape.back()) || isPartOf(vector->otherHalf, indices.back(), before);
+  if (isOtherHalf || isOf(vector->run, indices.back(), shape.back()) || isPartOf(vector->run, indices.back(), before)) {
+    first.back() = before + vector->run.first;
+  } else if (int64_t inner = shape.back();
+             shape.size() > 1 && isOf(vector->pair, indices.drop_back().back(), shape.drop_back().back())) {
+    // Pairs of numbers side by side.
+    first[first.size() - 2] = vector->pair->first;
+    first.back() = "0";
+    element = llvm::formatv("[{0} * v + {1}]", inner, indices.back());
+    count *= inner;
+  } else {
+    return "";
   }
-  return found->second + "[v]";
+  if (llvm::any_of(first, dependsOnElement)) // is not there before the loop
+    return "";
+  Neighbours neighbours{pointer, linearize(first, shape), type.getElementType(), isOtherHalf};
+  // Registers hold an element's place by that of the first half.
+  if (isOtherHalf && (!keeper || keeper(neighbours).empty())) {
+    first.back() = before + vector->otherHalf->first;
+    neighbours = {pointer, linearize(first, shape), type.getElementType(), false};
+  }
+  return arrayOf(neighbours, count) + element;
 }
 
 void ElementPrinter::setMemory(Value argument, std::string pointer) {
   RankedTensorType type = tensorOf(argument);
   setLeaf(argument, [pointer, type](ElementPrinter &printer, ArrayRef<std::string> indices) {
-    ArrayRef<int64_t> shape = type.getShape();
-    if (Vector *vector = printer.vector;
-        vector && !shape.empty() && indices.back() == vector->index && shape.back() == vector->size) {
-      // What the loop has computed (v0, v1, ...) is not there before it.
-      Indices first(indices);
-      first.back() = vector->first;
-      if (llvm::none_of(first, [](const std::string &index) { return index.find('v') != std::string::npos; }))
-        return printer.vectorElement(pointer, linearize(first, shape), type.getElementType());
-    }
-    return "load(" + pointer + ", " + linearize(indices, shape) + ")";
+    std::string element = printer.memoryElement(pointer, type, indices);
+    return element.empty() ? "load(" + pointer + ", " + linearize(indices, type.getShape()) + ")" : element;
   });
 }
 
 std::string ElementPrinter::name(Type type, StringRef expression) {
-  std::string result = "v" + std::to_string(next++);
+  std::string result = (isBefore ? "u" : "v") + std::to_string(next++);
   Type element = getElementTypeOrSelf(type);
   StringRef spelled = isa<FloatType>(element) ? "float" : elementTypeName(element);
   line("const " + spelled + " " + result + " = " + expression + ";");
@@ -176,6 +234,16 @@ FailureOr<std::string> ElementPrinter::print(Value value, ArrayRef<std::string> 
     key += "," + index;
   if (auto found = known.find(key); found != known.end())
     return found->second;
+  if (isSameForAll(indices) && !tensorOf(value).getShape().empty()) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    llvm::SaveAndRestore<llvm::raw_ostream *> before(os, &stream);
+    llvm::SaveAndRestore<bool> outside(isBefore, true);
+    llvm::SaveAndRestore<unsigned> outer(indent, indent - 2);
+    FailureOr<std::string> printed = print(value, indices);
+    vector->before += stream.str();
+    return printed;
+  }
   std::string result;
   if (auto leaf = leaves.find(value); leaf != leaves.end()) {
     // Copied: printing may add leaves.
@@ -278,6 +346,22 @@ FailureOr<std::string> ElementPrinter::printConcat(mj::ConcatOp op, ArrayRef<std
   return result;
 }
 
+bool ElementPrinter::startHalves(StringRef d, int64_t half) {
+  if (!vector || d != vector->run.index || vector->run.size != 2 * half || half % vector->width)
+    return false;
+  if (vector->otherHalf)
+    return true;
+  std::string other = freshName("u"), pair = freshName("u");
+  const std::string &first = vector->run.first;
+  llvm::raw_string_ostream before(vector->before);
+  before.indent(indent - 2) << llvm::formatv("const int {0} = {1} < {2} ? {1} + {2} : {1} - {2};\n", other, first,
+                                             half);
+  before.indent(indent - 2) << llvm::formatv("const int {0} = {1} % {2};\n", pair, first, half);
+  vector->otherHalf = {"(" + other + " + v)", other, 2 * half};
+  vector->pair = {"(" + pair + " + v)", pair, half};
+  return true;
+}
+
 /// Pair (a, b) becomes (a cos - b sin, b cos + a sin).
 FailureOr<std::string> ElementPrinter::printRope(mj::RopeOp op, ArrayRef<std::string> indices) {
   int64_t half = tensorOf(op.getX()).getDimSize(2) / 2;
@@ -286,6 +370,11 @@ FailureOr<std::string> ElementPrinter::printRope(mj::RopeOp op, ArrayRef<std::st
   std::string pair = isHalf ? llvm::formatv("(({0}) % {1})", d, half).str() : "((" + d + ") / 2)";
   std::string isSecond = isHalf ? llvm::formatv("({0}) >= {1}", d, half).str() : "(" + d + ") % 2 == 1";
   std::string partner = isHalf ? llvm::formatv("((({0}) + {1}) % {2})", d, half, 2 * half).str() : "((" + d + ") ^ 1)";
+  if (isHalf && startHalves(d, half)) {
+    pair = vector->pair->index;
+    isSecond = llvm::formatv("{0} >= {1}", vector->run.first, half);
+    partner = vector->otherHalf->index;
+  }
   FailureOr<std::string> position = op.getPositions() ? print(op.getPositions(), {indices[0]}) : indices[0];
   FailureOr<std::string> x = print(op.getX(), indices);
   FailureOr<std::string> other = print(op.getX(), {indices[0], indices[1], partner});

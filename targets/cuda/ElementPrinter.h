@@ -12,6 +12,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
+#include <optional>
 
 namespace mjolnir::cuda {
 
@@ -42,14 +43,25 @@ public:
   void setMemory(mlir::Value argument, std::string pointer);
 
   /// Prints a loop over v < `width`: elements `first` + v of an axis of `size` elements, which `width` divides; `first`
-  /// is a variable, a multiple of `width`. `body` prints what is done for one, given its index. What lies side by side
-  /// in memory is loaded before, at once.
+  /// is a variable, a multiple of `width`. `body` prints what is done for one, given its index. What is the same for
+  /// all is computed before, and what lies side by side in memory is loaded before, at once.
   llvm::LogicalResult overVector(llvm::StringRef first, int64_t width, int64_t size,
                                  llvm::function_ref<llvm::LogicalResult(llvm::StringRef index)> body);
   /// Within overVector(): element v of those that begin at `place`, an expression without anything that the body
   /// prints. With `left`, an expression, that many at most are there.
   std::string vectorElement(llvm::StringRef pointer, llvm::StringRef place, mlir::Type element,
                             llvm::StringRef left = "");
+
+  /// Where a thread has neighbouring elements that it loaded before, it takes them from there.
+  struct Neighbours {
+    std::string pointer, place; ///< in memory; `place` as an expression of the loop's `first`
+    mlir::Type element;
+    /// Not those at `first`, but those half of the axis further, or before.
+    bool isOtherHalf;
+  };
+  /// The name of registers (`Packed` of device/prelude.cuh) that hold these, "" where none do.
+  using Keeper = std::function<std::string(const Neighbours &)>;
+  void setKeeper(Keeper keeper) { this->keeper = std::move(keeper); }
 
   /// Prints what computes an element and returns the name of it: f32, or the integer or boolean that it is. Fails, with
   /// an error on the operation, where it is none that can be printed.
@@ -72,14 +84,33 @@ private:
 
   llvm::raw_ostream *os;
   unsigned indent, next = 0;
+  /// An index of the loop that overVector() is printing: `index` for `first` + v.
+  struct Run {
+    std::string index, first;
+    int64_t size; ///< of the axis
+  };
   /// The elements that overVector() is printing, and what it has loaded: expressions of memory, and the arrays' names.
   struct Vector {
-    std::string index, first;
-    int64_t width, size;
+    Run run;
+    int64_t width;
+    std::optional<Run> otherHalf, pair; ///< of a rotary embedding: element first + size / 2 + v, modulo size; the pair
+    std::string before;                 ///< statements that do not depend on v
     llvm::StringMap<std::string> arrays;
     llvm::SmallVector<std::string> loads;
   };
+  /// Whether what `indices` say is the same for all elements that overVector() is printing.
+  bool isSameForAll(llvm::ArrayRef<std::string> indices) const;
+  /// The first of neighbouring elements at `place`, loaded or kept: the name of the array.
+  std::string arrayOf(const Neighbours &neighbours, int64_t count, llvm::StringRef left = "");
+  /// An element of a tensor in memory as one of several that are loaded at once; "" where that cannot be.
+  std::string memoryElement(const std::string &pointer, mlir::RankedTensorType type,
+                            llvm::ArrayRef<std::string> indices);
+  /// Makes the runs of the two halves and of the pairs of a rotary embedding whose element is at `d`, the loop's index.
+  bool startHalves(llvm::StringRef d, int64_t half);
+
   Vector *vector = nullptr;
+  bool isBefore = false; ///< printing what is the same for all
+  Keeper keeper;
   llvm::DenseMap<mlir::Value, Leaf> leaves;
   llvm::StringMap<std::string> known;
 };

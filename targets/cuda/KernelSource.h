@@ -82,6 +82,7 @@ std::string declareVector(llvm::StringRef values, mlir::RankedTensorType type, i
 // One printer a schedule; each fills `context.body` with statements and says what a launch needs.
 llvm::LogicalResult printPointwiseKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printRowsKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printLinesKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printColumnsKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printSmallMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printLargeMatmulKernel(KernelContext &context, KernelSource &source);

@@ -36,6 +36,8 @@ public:
       predictDecodeAttention();
     else if (name == kPrefillAttentionSchedule || name == kSdpaSchedule)
       predictPrefillAttention();
+    else if (name == kLinesSchedule)
+      predictLines();
     else if (name == kRowsSchedule || name == kGatherSchedule)
       predictRows();
     else if (name == kSampleSchedule)
@@ -125,6 +127,12 @@ private:
     result.latencySeconds = isGather ? times.gatherStart : times.rowsStart;
     result.memorySeconds /= times.rowsReach;
     result.computeSeconds = std::max(result.computeSeconds, waves(perProcessor) * block);
+  }
+
+  /// Lines are read and written once, by as many blocks at a time as are needed to keep memory busy.
+  void predictLines() {
+    result.latencySeconds = times.linesStart;
+    result.memorySeconds /= times.linesReach;
   }
 
   mj::ScheduleAttr schedule;

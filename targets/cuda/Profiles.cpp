@@ -42,6 +42,8 @@ static KernelTimes fitTimes() {
   times.prefillWave = 2.0e-6;
   times.prefillReach = 0.19;
   times.groupReach = 0.36;
+  times.linesStart = 0.8e-6;
+  times.linesReach = 0.95;
   times.rowsStart = 0.1e-6;
   times.rowsWave = 0;
   times.gatherStart = 1.6e-6;
@@ -56,10 +58,11 @@ static KernelTimes scaleTimes(double clock, double tileReach) {
   KernelTimes times = fitTimes();
   double slower = times.clock / clock;
   for (double *seconds :
-       {&times.matmulStart, &times.matmulRows,   &times.stagedByte, &times.warpProduct,   &times.clusterSums,
-        &times.tileStart,   &times.tileEpilogue, &times.tileSums,   &times.mapStart,      &times.mapEpilogue,
-        &times.mapSums,     &times.decodeStart,  &times.decodeNorm, &times.decodeWave,    &times.prefillStart,
-        &times.prefillWave, &times.rowsStart,    &times.rowsWave,   &times.rowsReduction, &times.sampleStart})
+       {&times.matmulStart, &times.matmulRows,   &times.stagedByte, &times.warpProduct, &times.clusterSums,
+        &times.tileStart,   &times.tileEpilogue, &times.tileSums,   &times.mapStart,    &times.mapEpilogue,
+        &times.mapSums,     &times.decodeStart,  &times.decodeNorm, &times.decodeWave,  &times.prefillStart,
+        &times.prefillWave, &times.linesStart,   &times.rowsStart,  &times.rowsWave,    &times.rowsReduction,
+        &times.sampleStart})
     *seconds *= slower;
   times.tileBandwidth /= slower;
   times.mapBandwidth /= slower;

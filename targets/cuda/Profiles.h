@@ -54,6 +54,8 @@ struct KernelTimes {
   double prefillReach = 1; ///< of the matrix units' rate, heads of 128; of 64 three quarters, as softmax is the same
   double groupReach = 1;   ///< the same of wgmma
   // Rows.
+  double linesStart = 0;              ///< a launch of lines in registers
+  double linesReach = 1;              ///< of copy bandwidth
   double rowsStart = 0, rowsWave = 0; ///< a launch; a block
   double gatherStart = 0;             ///< a launch that reads rows by index
   double rowsReduction = 0;           ///< a norm or rotation in it

@@ -76,6 +76,14 @@ static void collect(Value value, SetVector<Operation *> &found, SmallPtrSetImpl<
     found.insert(op);
 }
 
+SmallVector<Operation *> cuda::findReductions(ArrayRef<Value> roots) {
+  SetVector<Operation *> found;
+  SmallPtrSet<Operation *, 16> seen;
+  for (Value root : roots)
+    collect(root, found, seen);
+  return found.takeVector();
+}
+
 /// Whether `op` is computed from one of `others`.
 static bool dependsOnAny(Operation *op, const SmallPtrSetImpl<Operation *> &others) {
   return llvm::any_of(op->getOperands(), [&](Value operand) {
@@ -85,12 +93,8 @@ static bool dependsOnAny(Operation *op, const SmallPtrSetImpl<Operation *> &othe
 }
 
 LogicalResult Reductions::print(ArrayRef<Value> roots, function_ref<SmallVector<AxisRange>(Operation *)> ranges) {
-  SetVector<Operation *> found;
   SmallPtrSet<Operation *, 4> unseen; // by other threads: since the last barrier
-  SmallPtrSet<Operation *, 16> seen;
-  for (Value root : roots)
-    collect(root, found, seen);
-  for (Operation *op : found) {
+  for (Operation *op : findReductions(roots)) {
     if (dependsOnAny(op, unseen)) {
       printer.line("__syncthreads();");
       unseen.clear();
@@ -169,10 +173,10 @@ LogicalResult Reductions::overLines(ArrayRef<AxisRange> ranges, int64_t length,
   return success();
 }
 
-LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, StringRef result, StringRef initial,
-                                     bool isMaximum, function_ref<std::string(StringRef)> element, StringRef combine) {
+LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, const LineFormula::Step &formula) {
   int64_t length = lengthOf(x);
-  printer.line("float " + result + " = " + initial + ";");
+  const std::string &result = formula.name;
+  printer.line("float " + result + " = " + (formula.isMaximum ? "-kInfinity" : "0.0f") + ";");
   int64_t lanes = isBlockWide ? threads : 32, step = width;
   bool isLast = !reduced || (reduced.getAxes().size() == 1 && reduced.getAxes()[0] == tensorOf(x).getRank() - 1);
   while (step > 1 && (!isLast || length % step || length < lanes * step))
@@ -190,7 +194,7 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
     FailureOr<std::string> value = printer.print(x, indices);
     if (failed(value))
       return failure();
-    printer.line(result + " = " + formatv(false, combine.data(), result, element(*value)).str() + ";");
+    printer.line(result + " = " + formula.combine(result, *value) + ";");
     return success();
   };
   if (failed(step > 1 ? printer.overVector("i", step, length, printElement) : printElement("i")))
@@ -198,24 +202,112 @@ LogicalResult Reductions::reduceLine(Value x, ArrayRef<std::string> leading, Str
   printer.startBlock();
   printer.indentBy(-2);
   printer.line("}");
-  StringRef function = isMaximum ? (isBlockWide ? "blockMax" : "warpMax") : (isBlockWide ? "blockSum" : "warpSum");
+  StringRef function =
+      formula.isMaximum ? (isBlockWide ? "blockMax" : "warpMax") : (isBlockWide ? "blockSum" : "warpSum");
   printer.line(result + " = " + function + "(" + result + (isBlockWide ? ", scratch);" : ");"));
+  if (!formula.then.empty())
+    printer.line(formula.then);
   return success();
+}
+
+static LineFormula describeNorm(mj::NormOp norm, int64_t length) {
+  LineFormula formula;
+  bool isLayer = norm.getKind() == mj::NormKind::layer;
+  std::string size = std::to_string(length) + ".0f", eps = formatv("{0:e8}f", norm.getEps().convertToFloat());
+  if (isLayer)
+    formula.steps.push_back({"sum", false, [](StringRef sum, StringRef x) { return (sum + " + " + x).str(); },
+                             "const float middle = sum / " + size + ";"});
+  auto square = [isLayer](StringRef sum, StringRef x) {
+    std::string centred = isLayer ? ("(" + x + " - middle)").str() : x.str();
+    return formatv("fmaf({0}, {0}, {1})", centred, sum).str();
+  };
+  formula.steps.push_back({"squares", false, square, ""});
+  formula.kept.push_back({"factor", formatv("1.0f / sqrtf(squares / {0} + {1})", size, eps).str()});
+  if (isLayer)
+    formula.kept.push_back({"mean", "middle"});
+  formula.element = [=](ElementPrinter &inner, ArrayRef<std::string> indices,
+                        function_ref<std::string(StringRef)> of) mutable -> std::string {
+    FailureOr<std::string> value = inner.print(norm.getX(), indices);
+    if (failed(value))
+      return "0.0f";
+    std::string text = isLayer ? "(" + *value + " - " + of("mean") + ")" : *value;
+    text += " * " + of("factor");
+    for (Value affine : {norm.getWeight(), norm.getBias()})
+      if (affine) {
+        FailureOr<std::string> printed = inner.print(affine, {indices.back()});
+        if (succeeded(printed))
+          text += (affine == norm.getBias() ? " + " : " * ") + *printed;
+      }
+    return text;
+  };
+  return formula;
+}
+
+static LineFormula describeSoftmax(mj::SoftmaxOp softmax) {
+  LineFormula formula;
+  formula.steps.push_back({"most", true,
+                           [](StringRef most, StringRef x) { return formatv("maximum({0}, {1})", most, x).str(); },
+                           "const float shift = most == -kInfinity ? 0.0f : most;"});
+  formula.steps.push_back(
+      {"sum", false, [](StringRef sum, StringRef x) { return formatv("{0} + expf({1} - shift)", sum, x).str(); }, ""});
+  formula.kept.push_back({"largest", "shift"});
+  formula.kept.push_back({"total", "sum > 0.0f ? 1.0f / sum : sum == 0.0f ? 0.0f : sum"});
+  formula.element = [=](ElementPrinter &inner, ArrayRef<std::string> indices,
+                        function_ref<std::string(StringRef)> of) mutable {
+    FailureOr<std::string> value = inner.print(softmax.getX(), indices);
+    return formatv("expf({0} - {1}) * {2}", succeeded(value) ? *value : "0.0f", of("largest"), of("total")).str();
+  };
+  return formula;
+}
+
+static LineFormula describeReduce(mj::ReduceOp reduce, int64_t length) {
+  LineFormula formula;
+  mj::ReduceKind kind = reduce.getKind();
+  bool isMinimum = kind == mj::ReduceKind::min, isMaximum = isMinimum || kind == mj::ReduceKind::max;
+  auto combine = [=](StringRef sum, StringRef x) {
+    return formatv(isMinimum ? "maximum({0}, -{1})" : isMaximum ? "maximum({0}, {1})" : "{0} + {1}", sum, x).str();
+  };
+  formula.steps.push_back({"combined", isMaximum, combine, ""});
+  formula.kept.push_back({"reduced", formatv("{0}combined{1}", isMinimum ? "-" : "",
+                                             kind == mj::ReduceKind::mean ? " / " + std::to_string(length) + ".0f" : "")
+                                         .str()});
+  formula.element = [](ElementPrinter &, ArrayRef<std::string>, function_ref<std::string(StringRef)> of) {
+    return of("reduced");
+  };
+  return formula;
+}
+
+LineFormula cuda::describeReduction(Operation *op, int64_t length) {
+  if (auto norm = dyn_cast<mj::NormOp>(op))
+    return describeNorm(norm, length);
+  if (auto softmax = dyn_cast<mj::SoftmaxOp>(op))
+    return describeSoftmax(softmax);
+  return describeReduce(cast<mj::ReduceOp>(op), length);
 }
 
 LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
   Value x = op->getOperand(0);
-  int64_t length = lengthOf(x);
   std::string suffix = std::to_string(next), line = "line" + suffix;
   int64_t lines = 1;
   for (const AxisRange &range : ranges)
     lines *= range.size;
-  auto declare = [&](StringRef array) { printer.line(formatv("__shared__ float {0}{1}[{2}];", array, suffix, lines)); };
   if (!hasScratch)
     printer.line("__shared__ float scratch[33];");
   hasScratch = true;
-  auto ifFirst = [&] { return isBlockWide ? "if (threadIdx.x == 0)" : "if (threadIdx.x % 32 == 0)"; };
-  auto identity = [](StringRef value) { return value.str(); };
+  LineFormula formula = describeReduction(op, lengthOf(x));
+  for (auto &[name, expression] : formula.kept)
+    printer.line(formatv("__shared__ float {0}{1}[{2}];", name, suffix, lines));
+  if (failed(overLines(ranges, lengthOf(x), [&](ArrayRef<std::string> leading) -> LogicalResult {
+        for (const LineFormula::Step &step : formula.steps)
+          if (failed(reduceLine(x, leading, step)))
+            return failure();
+        printer.line(isBlockWide ? "if (threadIdx.x == 0) {" : "if (threadIdx.x % 32 == 0) {");
+        for (auto &[name, expression] : formula.kept)
+          printer.line(formatv("  {0}{1}[{2}] = {3};", name, suffix, line, expression));
+        printer.line("}");
+        return success();
+      })))
+    return failure();
 
   // Where an element of the result finds what its line has.
   SmallVector<AxisRange> kept(ranges);
@@ -228,92 +320,12 @@ LogicalResult Reductions::printOne(Operation *op, ArrayRef<AxisRange> ranges) {
     }
     return linearize(offsets, sizes);
   };
-
-  if (auto norm = dyn_cast<mj::NormOp>(op)) {
-    bool isLayer = norm.getKind() == mj::NormKind::layer;
-    declare("factor");
-    if (isLayer)
-      declare("mean");
-    std::string eps = formatv("{0:e8}f", norm.getEps().convertToFloat()), size = std::to_string(length) + ".0f";
-    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
-          if (isLayer) {
-            if (failed(reduceLine(x, leading, "sum", "0.0f", false, identity, "{0} + {1}")))
-              return failure();
-            printer.line("const float middle = sum / " + size + ";");
-          }
-          auto centred = [&](StringRef v) { return isLayer ? ("(" + v + " - middle)").str() : v.str(); };
-          if (failed(reduceLine(x, leading, "squares", "0.0f", false, centred, "fmaf({1}, {1}, {0})")))
-            return failure();
-          printer.line(ifFirst());
-          printer.line(formatv("  factor{0}[{1}] = 1.0f / sqrtf(squares / {2} + {3});", suffix, line, size, eps));
-          if (isLayer) {
-            printer.line(ifFirst());
-            printer.line(formatv("  mean{0}[{1}] = middle;", suffix, line));
-          }
-          return success();
-        })))
-      return failure();
-    printer.setLeaf(norm.getResult(), [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable -> std::string {
-      FailureOr<std::string> value = inner.print(norm.getX(), indices);
-      if (failed(value))
-        return "0.0f";
-      std::string place = placeOf(indices.drop_back()), text = *value;
-      if (isLayer)
-        text = formatv("({0} - mean{1}[{2}])", text, suffix, place).str();
-      text = formatv("{0} * factor{1}[{2}]", text, suffix, place).str();
-      for (Value affine : {norm.getWeight(), norm.getBias()})
-        if (affine) {
-          FailureOr<std::string> printed = inner.print(affine, {indices.back()});
-          if (succeeded(printed))
-            text += (affine == norm.getBias() ? " + " : " * ") + *printed;
-        }
-      return text;
-    });
-  } else if (auto softmax = dyn_cast<mj::SoftmaxOp>(op)) {
-    declare("largest");
-    declare("total");
-    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
-          if (failed(reduceLine(x, leading, "most", "-kInfinity", true, identity, "maximum({0}, {1})")))
-            return failure();
-          printer.line("const float shift = most == -kInfinity ? 0.0f : most;");
-          auto power = [](StringRef v) { return ("expf(" + v + " - shift)").str(); };
-          if (failed(reduceLine(x, leading, "sum", "0.0f", false, power, "{0} + {1}")))
-            return failure();
-          printer.line(Twine(ifFirst()) + " {");
-          printer.line(formatv("  largest{0}[{1}] = shift;", suffix, line));
-          printer.line(formatv("  total{0}[{1}] = sum > 0.0f ? 1.0f / sum : sum == 0.0f ? 0.0f : sum;", suffix, line));
-          printer.line("}");
-          return success();
-        })))
-      return failure();
-    printer.setLeaf(softmax.getResult(),
-                    [=](ElementPrinter &inner, ArrayRef<std::string> indices) mutable -> std::string {
-                      FailureOr<std::string> value = inner.print(softmax.getX(), indices);
-                      std::string place = placeOf(indices.drop_back());
-                      return formatv("expf({0} - largest{1}[{2}]) * total{1}[{2}]", succeeded(value) ? *value : "0.0f",
-                                     suffix, place);
-                    });
-  } else {
-    auto reduce = cast<mj::ReduceOp>(op);
-    declare("reduced");
-    mj::ReduceKind kind = reduce.getKind();
-    bool isMaximum = kind == mj::ReduceKind::max || kind == mj::ReduceKind::min;
-    bool isMinimum = kind == mj::ReduceKind::min;
-    auto sign = [&](StringRef v) { return isMinimum ? ("-" + v).str() : v.str(); };
-    if (failed(overLines(ranges, length, [&](ArrayRef<std::string> leading) -> LogicalResult {
-          if (failed(reduceLine(x, leading, "combined", isMaximum ? "-kInfinity" : "0.0f", isMaximum, sign,
-                                isMaximum ? "maximum({0}, {1})" : "{0} + {1}")))
-            return failure();
-          printer.line(ifFirst());
-          printer.line(formatv("  reduced{0}[{1}] = {2}combined{3};", suffix, line, isMinimum ? "-" : "",
-                               kind == mj::ReduceKind::mean ? " / " + std::to_string(length) + ".0f" : ""));
-          return success();
-        })))
-      return failure();
-    printer.setLeaf(reduce.getResult(), [=](ElementPrinter &, ArrayRef<std::string> indices) {
-      return formatv("reduced{0}[{1}]", suffix, placeOf(indices)).str();
-    });
-  }
+  bool isReduce = isa<mj::ReduceOp>(op);
+  printer.setLeaf(op->getResult(0), [=](ElementPrinter &inner, ArrayRef<std::string> indices) {
+    std::string place = placeOf(isReduce ? indices : indices.drop_back());
+    return formula.element(inner, indices,
+                           [&](StringRef name) { return formatv("{0}{1}[{2}]", name, suffix, place).str(); });
+  });
   ++next;
   return success();
 }

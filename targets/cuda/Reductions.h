@@ -37,6 +37,30 @@ private:
   int64_t count; ///< elements of a line
 };
 
+/// A norm, a softmax or a reduction over the last axis as C++: what is combined over a line, step by step, and what an
+/// element of the result is made from.
+struct LineFormula {
+  struct Step {
+    std::string name; ///< of the combined value; `then`, if any, is a statement behind it
+    bool isMaximum;   ///< else it is a sum
+    /// The combination of `sum` and what is made of element `x`.
+    std::function<std::string(llvm::StringRef sum, llvm::StringRef x)> combine;
+    std::string then;
+  };
+  llvm::SmallVector<Step, 2> steps;
+  /// What elements of the result need of their line, and the expressions of it.
+  llvm::SmallVector<std::pair<std::string, std::string>, 2> kept;
+  /// An element of the result; `of` names what is kept.
+  std::function<std::string(ElementPrinter &, llvm::ArrayRef<std::string> indices,
+                            llvm::function_ref<std::string(llvm::StringRef)> of)>
+      element;
+};
+/// `length` elements are combined. Names are those of the enclosing block.
+LineFormula describeReduction(mlir::Operation *op, int64_t length);
+
+/// The reductions over lines that `roots` depend on, each behind those that it depends on itself.
+llvm::SmallVector<mlir::Operation *> findReductions(llvm::ArrayRef<mlir::Value> roots);
+
 class Reductions {
 public:
   /// For blocks of `threads` threads, which load up to `width` neighbouring elements at a time. Shared memory is
@@ -59,10 +83,8 @@ private:
   /// Prints a loop over all lines, `body` for each; `index` is the line's place in the arrays.
   llvm::LogicalResult overLines(llvm::ArrayRef<AxisRange> ranges, int64_t length,
                                 llvm::function_ref<llvm::LogicalResult(llvm::ArrayRef<std::string> leading)> body);
-  /// Prints the combination over a line of what `element` makes of each element, to the variable `result`.
-  llvm::LogicalResult reduceLine(mlir::Value x, llvm::ArrayRef<std::string> leading, llvm::StringRef result,
-                                 llvm::StringRef initial, bool isMaximum,
-                                 llvm::function_ref<std::string(llvm::StringRef x)> element, llvm::StringRef combine);
+  /// Prints a step over a line of x.
+  llvm::LogicalResult reduceLine(mlir::Value x, llvm::ArrayRef<std::string> leading, const LineFormula::Step &step);
 
   ElementPrinter &printer;
   int64_t threads, width;

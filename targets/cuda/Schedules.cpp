@@ -7,6 +7,7 @@
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
 #include "targets/cuda/LibraryMatmul.h"
+#include "targets/cuda/LineRegion.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/TiledAttention.h"
@@ -175,7 +176,16 @@ static mj::ScheduleAttr chooseColumns(mj::FusionOp fusion) {
   return makeSchedule(fusion.getContext(), kColumnsSchedule, {{"columns", columns}, {"threads", threads}});
 }
 
-static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
+/// Lines in registers, if the region works line by line and they suffice.
+static mj::ScheduleAttr chooseLines(mj::FusionOp fusion, const CudaProfile &profile) {
+  std::optional<LineRegion> region = LineRegion::find(fusion.getBody().front());
+  int64_t lanes = region ? region->chooseLanes(profile) : 0;
+  if (!lanes)
+    return {};
+  return makeSchedule(fusion.getContext(), kLinesSchedule, {{"lanes", lanes}, {"threads", lanes > 32 ? lanes : 128}});
+}
+
+static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion, const CudaProfile &profile) {
   Block &body = fusion.getBody().front();
   bool hasRows = false, hasReduction = false, mixesRows = false, reducesRows = false;
   for (Operation &op : body.without_terminator()) {
@@ -194,6 +204,8 @@ static FailureOr<mj::ScheduleAttr> choosePlain(mj::FusionOp fusion) {
     FailureOr<int64_t> rows = countRows(fusion);
     if (failed(rows))
       return failure();
+    if (mj::ScheduleAttr lines = gathers ? mj::ScheduleAttr() : chooseLines(fusion, profile))
+      return lines;
     int64_t line = hasReduction || !gathers ? longestLine(body) : mostElements(body) / std::max<int64_t>(*rows, 1);
     return chooseRows(fusion, gathers ? kGatherSchedule : kRowsSchedule, *rows, line);
   }
@@ -217,7 +229,7 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
     return chooseMatmul(fusion, profile);
   if (firstOf<mj::BatchMatmulOp>(body))
     return chooseBatchMatmul(fusion, profile);
-  return choosePlain(fusion);
+  return choosePlain(fusion, profile);
 }
 
 /// Other numbers of blocks in a cluster, of warps in a block, and of blocks on a multiprocessor.
@@ -312,6 +324,13 @@ int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
   if (name == kPointwiseSchedule)
     return llvm::divideCeil(mostElements(body),
                             uint64_t(getParameter(schedule, "threads") * getParameter(schedule, "elements")));
+  if (name == kLinesSchedule) {
+    int64_t blocks = 0;
+    if (std::optional<LineRegion> region = LineRegion::find(body))
+      for (const LineSet &set : region->sets)
+        blocks += LineRegion::countBlocks(set, getParameter(schedule, "threads"), getParameter(schedule, "lanes"));
+    return blocks;
+  }
   int64_t rows = 1;
   if (reducesVector(body))
     return 1;

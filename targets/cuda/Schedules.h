@@ -18,6 +18,11 @@ inline constexpr llvm::StringLiteral kPointwiseSchedule = "cuda.pointwise";
 /// `threads` a block, of which `threads_per_row` work on one row at a time; `rows` a block.
 inline constexpr llvm::StringLiteral kRowsSchedule = "cuda.rows";
 
+/// The same where every line (a row, or a head of it) is made from itself alone and fits the registers of `lanes` threads,
+/// a power of two: what a line is made from is read once. `threads` a block: the lanes of a line where they are more than
+/// a warp.
+inline constexpr llvm::StringLiteral kLinesSchedule = "cuda.lines";
+
 /// As cuda.rows, where the region picks rows of a table.
 inline constexpr llvm::StringLiteral kGatherSchedule = "cuda.gather";
 

@@ -27,6 +27,8 @@ static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule, Block &body) {
     return Needs{"", {"elements", "threads"}};
   if (name == kRowsSchedule || name == kGatherSchedule)
     return Needs{"", {"rows", "threads"}};
+  if (name == kLinesSchedule)
+    return Needs{"", {"lanes", "threads"}};
   if (name == kColumnsSchedule)
     return Needs{mj::ReduceOp::getOperationName(), {"columns", "threads"}};
   if (name == kSmallMatmulSchedule)

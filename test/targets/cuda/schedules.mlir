@@ -6,7 +6,7 @@
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --plan-paged-kv=target=cuda:sm_90a --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // REMARK: @q stays row-major
-// REMARK: regions by schedule: 5 cuda.small_matmul, 2 cuda.tensor_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.rows, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
+// REMARK: regions by schedule: 5 cuda.small_matmul, 2 cuda.tensor_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.lines, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
 
 // The oracle is no GPU's, and a chip has to be named.
 // RUN: not mjolnir-opt %t/schedules.mlir --select-schedules="target=cuda:sm_90a oracle" 2>&1 | FileCheck %s --check-prefix=ORACLE
@@ -74,14 +74,18 @@
 // RTX: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 32 : i64, rows = 128 : i64, threads = 256 : i64}>
 // BLOCKS: exec.kernel @sdpa_11 schedule <"cuda.sdpa", {{.*}}> tiles 192
 
-// 1024 elements: 128 threads of 8 each, one row a block. Heads of 128: a warp for each of a row's 8, 16 warps where
-// keys are appended, too.
+// 1024 elements of a row, 96 of them: few lines, so that 128 threads hold one, 8 elements each, or 64 where they suffice for
+// 20 multiprocessors. Heads of 128: 8 lanes hold both elements of each pair of a rotation, in two vectors; 16 lanes one of
+// each line that is appended, or 4 four.
 // CHECK-LABEL: func.func @rows
-// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
-// BLOCKS: exec.kernel @rows_12 schedule <"cuda.rows", {{.*}}> tiles 96
-// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 256 : i64, threads_per_row = 256 : i64}>
-// BLOCKS: exec.kernel @rows_13 schedule <"cuda.rows", {{.*}}> tiles 96
-// CHECK: schedule #mj.schedule<"cuda.rows", {rows = 1 : i64, threads = 512 : i64
+// H200: schedule #mj.schedule<"cuda.lines", {lanes = 128 : i64, threads = 128 : i64}>
+// RTX: schedule #mj.schedule<"cuda.lines", {lanes = 128 : i64, threads = 128 : i64}>
+// THOR: schedule #mj.schedule<"cuda.lines", {lanes = 64 : i64, threads = 64 : i64}>
+// BLOCKS: exec.kernel @rows_12 schedule <"cuda.lines", {{.*}}> tiles 96
+// CHECK: schedule #mj.schedule<"cuda.lines", {lanes = 8 : i64, threads = 128 : i64}>
+// BLOCKS: exec.kernel @rows_13 schedule <"cuda.lines", {{.*}}> tiles 48
+// H200: schedule #mj.schedule<"cuda.lines", {lanes = 16 : i64, threads = 128 : i64}>
+// THOR: schedule #mj.schedule<"cuda.lines", {lanes = 8 : i64, threads = 128 : i64}>
 // CHECK: schedule #mj.schedule<"cuda.gather", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
 // CHECK: schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 256 : i64}>
 // 96 x 1024 elements, 2048 a block.

@@ -406,6 +406,16 @@ template <typename T> inline void loadEight(const T *p, float (&x)[8]) {
     x[i] = load(p, i);
 }
 
+inline float __uint_as_float(uint32_t bits) { return emulated::fromBits<float>(bits); }
+inline float2 unpackF8(uint2 v, int i) {
+  const uint32_t two = (i < 2 ? v.x : v.y) >> (16 * (i % 2));
+  return {toFloat(f8{uint8_t(two)}), toFloat(f8{uint8_t(two >> 8)})};
+}
+template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Neighbours {
+  T elements[N];
+};
+inline float maximum(float a, float b) { return a != a || b != b ? a + b : std::fmax(a, b); }
+
 inline float warpSum(float x) {
   for (int offset = 16; offset > 0; offset /= 2)
     x += __shfl_xor_sync(kAllLanes, x, offset);
