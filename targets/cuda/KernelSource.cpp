@@ -190,7 +190,7 @@ LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &sour
   source.threads = context.parameter("threads");
   source.cluster = splits;
   source.sharedBytes = (256 + 256 + source.threads / 32 + 4) * 8; // as Sampler::SharedBytes says
-  int64_t logitBytes = llvm::divideCeil(count, splits) * 4;
+  int64_t logitBytes = llvm::alignTo(llvm::divideCeil(count, splits), 4) * 4;
   bool isStaged = source.sharedBytes + logitBytes <= context.profile.sharedBytesPerBlock;
   source.sharedBytes += isStaged ? logitBytes : 0;
   using Field = exec::SamplingField;

@@ -6,8 +6,8 @@
 #pragma once
 #include "async.cuh"
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the first word for the counter
-/// (counter, 0, 0, 0), as a number in [0, 1) of 24 bits.
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the first word for the
+/// counter (counter, 0, 0, 0), as a number in [0, 1) of 24 bits.
 __device__ inline float philoxUniform(uint64_t key, uint32_t counter) {
   uint32_t c[4] = {counter, 0, 0, 0};
   uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
@@ -23,10 +23,10 @@ __device__ inline float philoxUniform(uint64_t key, uint32_t counter) {
 /// Masses relative to the largest, as fixed-point numbers of 40 fractional bits: sums do not depend on their order.
 constexpr float kMassOne = 1099511627776.0f; // 2^40
 
-/// The next token of one sequence, by a cluster of `Splits` blocks of `Threads`. With `IsStaged` each block keeps its part
-/// of the logits in shared memory, else it reads them anew each time.
+/// The next token of one sequence, by a cluster of `Splits` blocks of `Threads`. With `IsStaged` each block keeps its
+/// part of the logits in shared memory, else it reads them anew each time.
 template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
-  static constexpr int Part = (Count + Splits - 1) / Splits;
+  static constexpr int Part = ((Count + Splits - 1) / Splits + 3) / 4 * 4;
   static constexpr int Warps = Threads / 32;
   // Threads have neighbouring logits each; an odd number of them puts the threads of a warp into different banks.
   static constexpr int Each = (Part + Threads - 1) / Threads | 1;
@@ -35,10 +35,10 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
 
   const float *logits; // of the whole vocabulary
   uint8_t *shared;
-  int rank;            // of the block
-  int first, count;    // of the block's part
-  float maximum;       // the largest logit
-  float inverse;       // log2(e) / temperature
+  int rank;         // of the block
+  int first, count; // of the block's part
+  float maximum;    // the largest logit
+  float inverse;    // log2(e) / temperature
 
   __device__ uint64_t *bins() const { return reinterpret_cast<uint64_t *>(shared); }
   __device__ uint64_t *totals() const { return bins() + 256; }
@@ -66,17 +66,56 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
   __device__ static float fromKey(uint32_t k) { return __uint_as_float(k & 0x80000000u ? k & 0x7fffffffu : ~k); }
   __device__ uint64_t mass(float v) const { return uint64_t(exp2f((v - maximum) * inverse) * kMassOne); }
 
-  /// The largest logit of all, the lowest index among equals: key and index, the index reversed.
-  __device__ uint64_t findBest() {
-    uint64_t best = 0;
-#pragma unroll 8
-    for (int i = threadIdx.x; i < count; i += Threads) {
-      const float v = clean(logits[first + i]);
-      if (IsStaged)
-        staged()[i] = v;
-      const uint64_t candidate = uint64_t(key(v)) << 32 | uint32_t(~(first + i));
-      best = candidate > best ? candidate : best;
+  /// The largest logit of the thread's share, and its lowest index. With `keeps` logits are staged.
+  struct Best {
+    float value = -kInfinity;
+    int index;
+    __device__ void see(float v, int i) {
+      if (v > value) // no NaN is
+        value = v, index = i;
     }
+  };
+  __device__ Best findOwnBest(bool keeps) {
+    if constexpr (Count % 4 == 0) {
+      // Vectors on their way at a time: 32 KB of a block of 512 threads.
+      constexpr int Ahead = 4, Step = Threads * 4;
+      Best best{-kInfinity, first + int(threadIdx.x) * 4};
+      for (int base = threadIdx.x * 4; base < count; base += Ahead * Step) {
+        float4 v[Ahead];
+#pragma unroll
+        for (int j = 0; j < Ahead; ++j)
+          if (base + j * Step < count)
+            v[j] = *reinterpret_cast<const float4 *>(logits + first + base + j * Step);
+#pragma unroll
+        for (int j = 0; j < Ahead; ++j)
+          if (const int i = base + j * Step; i < count) {
+            best.see(v[j].x, first + i);
+            best.see(v[j].y, first + i + 1);
+            best.see(v[j].z, first + i + 2);
+            best.see(v[j].w, first + i + 3);
+            if (keeps)
+              *reinterpret_cast<float4 *>(staged() + i) = {clean(v[j].x), clean(v[j].y), clean(v[j].z), clean(v[j].w)};
+          }
+      }
+      return best;
+    } else {
+      Best best{-kInfinity, first + int(threadIdx.x)};
+#pragma unroll 8
+      for (int i = threadIdx.x; i < count; i += Threads) {
+        const float v = logits[first + i];
+        best.see(v, first + i);
+        if (keeps)
+          staged()[i] = clean(v);
+      }
+      return best;
+    }
+  }
+
+  /// The largest logit of all, the lowest index among equals: key and index, the index reversed.
+  __device__ uint64_t findBest(bool isGreedy) {
+    const Best own = findOwnBest(IsStaged && !isGreedy);
+    // A thread without logits has none; one with NaN alone has -infinity.
+    uint64_t best = own.index < first + count ? uint64_t(key(clean(own.value))) << 32 | uint32_t(~own.index) : 0;
     auto reduceWarp = [&] {
       for (int offset = 16; offset > 0; offset /= 2) {
         const uint64_t other = __shfl_xor_sync(kAllLanes, best, offset);
@@ -99,8 +138,8 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
     return best;
   }
 
-  /// The largest key from which on the weights of the logits at or above `floor` sum to `wanted` at least; the lowest that
-  /// has weight if they never do. A weight is 1 or the mass.
+  /// The largest key from which on the weights of the logits at or above `floor` sum to `wanted` at least; the lowest
+  /// that has weight if they never do. A weight is 1 or the mass.
   template <bool ByMass> __device__ uint32_t threshold(uint64_t wanted, uint32_t floor) const {
     uint32_t prefix = 0;
     for (int shift = 24; shift >= 0; shift -= 8) {
@@ -115,7 +154,8 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
         bool counts = i < count && k >= floor && (shift == 24 || k >> (shift + 8) == prefix);
         const uint64_t weight = !counts ? 0 : ByMass ? mass(v) : 1;
         counts = weight > 0;
-        // The first digit is sign and exponent, of which a few values are nearly all: lanes add up before the histogram.
+        // The first digit is sign and exponent, of which a few values are nearly all: lanes add up before the
+        // histogram.
         if (shift == 24)
           addTogether<ByMass>(counts, k >> 24, weight);
         else if (counts)
@@ -237,10 +277,11 @@ private:
   __device__ void draw(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
     first = min(rank * Part, Count);
     count = min(Part, Count - first);
-    const uint64_t best = findBest();
+    const bool isGreedy = !(temperature > 0.0f);
+    const uint64_t best = findBest(isGreedy);
     maximum = fromKey(uint32_t(best >> 32));
     // An infinite maximum has no softmax: the largest logit it is.
-    if (!(temperature > 0.0f) || fabsf(maximum) == kInfinity) {
+    if (isGreedy || fabsf(maximum) == kInfinity) {
       if (rank == 0 && threadIdx.x == 0)
         *next = int(~uint32_t(best));
       return;

@@ -125,4 +125,5 @@ template <typename T> inline T loadRemote(const void *p, int rank) {
 } // namespace emulated
 
 inline float loadRemote(const float *p, int rank) { return emulated::loadRemote<float>(p, rank); }
+inline uint64_t loadRemote(const uint64_t *p, int rank) { return emulated::loadRemote<uint64_t>(p, rank); }
 inline float4 loadRemoteFour(const float *p, int rank) { return emulated::loadRemote<float4>(p, rank); }

@@ -349,6 +349,18 @@ inline uint32_t __ballot_sync(uint32_t, bool x) {
   });
 }
 inline bool __any_sync(uint32_t all, bool x) { return __ballot_sync(all, x) != 0; }
+inline uint32_t __reduce_add_sync(uint32_t, uint32_t x) {
+  uint64_t bits = x;
+  return emulated::exchange(&bits, 1, [&](auto of) {
+    uint32_t sum = 0;
+    for (int lane = 0; lane < 32; ++lane)
+      sum += uint32_t(of(lane, 0));
+    return sum;
+  });
+}
+inline int __popc(uint32_t x) { return __builtin_popcount(x); }
+inline int __clz(uint32_t x) { return x ? __builtin_clz(x) : 32; }
+inline void atomicAdd(unsigned long long *p, unsigned long long x) { *p += x; }
 inline int __ffs(uint32_t x) { return __builtin_ffs(int(x)); }
 
 //===--- Elements ---------------------------------------------------------===//
@@ -406,6 +418,7 @@ template <typename T> inline void loadEight(const T *p, float (&x)[8]) {
     x[i] = load(p, i);
 }
 
+inline uint32_t __float_as_uint(float x) { return uint32_t(emulated::bitsOf(x)); }
 inline float __uint_as_float(uint32_t bits) { return emulated::fromBits<float>(bits); }
 inline float2 unpackF8(uint2 v, int i) {
   const uint32_t two = (i < 2 ? v.x : v.y) >> (16 * (i % 2));
