@@ -112,7 +112,7 @@ private:
     // Scores and softmax run beside the products.
     double products = cost.flops[static_cast<int>(Arithmetic::bf16)] / profile.flopsBf16;
     products += cost.flops[static_cast<int>(Arithmetic::f8)] / profile.flopsBf16; // codes are multiplied as bf16
-    double reach = parameter("groups") ? times.groupReach : times.prefillReach * (size < 128 ? 0.75 : 1.0);
+    double reach = (parameter("groups") ? times.groupReach : times.prefillReach) * (size < 128 ? 0.75 : 1.0);
     result.computeSeconds = products / reach;
     result.latencySeconds = times.prefillStart + waves(1) * times.prefillWave;
   }

@@ -41,7 +41,7 @@ static KernelTimes fitTimes() {
   times.prefillStart = 0;
   times.prefillWave = 2.0e-6;
   times.prefillReach = 0.19;
-  times.groupReach = 0.36;
+  times.groupReach = 0.55;
   times.linesStart = 0.8e-6;
   times.linesReach = 0.95;
   times.rowsStart = 0.1e-6;

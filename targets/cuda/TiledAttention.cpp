@@ -22,6 +22,7 @@ TiledAttention::TiledAttention(mj::SdpaOp sdpa) {
   e = tensorOf(sdpa.getValues().front()).getDimSize(2);
   query = queries.getElementType();
   cache = keys.getElementType();
+  hasPositiveScale = sdpa.getScale().convertToFloat() > 0;
 }
 
 TiledAttention::TiledAttention(mj::AttentionOp attention) {
@@ -33,6 +34,7 @@ TiledAttention::TiledAttention(mj::AttentionOp attention) {
   d = e = kv.getHeadDim();
   query = queries.getElementType();
   cache = kv.getElementType();
+  hasPositiveScale = attention.getScale().convertToFloat() > 0;
 }
 
 static int64_t bytesOf(Type element) { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
@@ -44,7 +46,8 @@ bool TiledAttention::usesTensorCores() const {
 
 bool TiledAttention::usesGroups(const CudaProfile &profile) const {
   auto isWhole = [](int64_t size) { return size == 64 || size == 128; };
-  return profile.matrixUnit == MatrixUnit::wgmma && query.isBF16() && cache == query && isWhole(d) && isWhole(e);
+  return profile.matrixUnit == MatrixUnit::wgmma && query.isBF16() && cache == query && isWhole(d) && isWhole(e) &&
+         hasPositiveScale;
 }
 
 /// As flash::sharedBytes() computes it.

@@ -16,6 +16,7 @@ struct TiledAttention {
   int64_t rows, heads, kvHeads;
   int64_t d, e; ///< elements of a key and of a value
   mlir::Type query, cache;
+  bool hasPositiveScale; ///< so that the largest product is the largest score
 
   explicit TiledAttention(mj::SdpaOp sdpa);
   explicit TiledAttention(mj::AttentionOp attention);

@@ -5,7 +5,8 @@
 // What differs between attention over tensors and over pages is behind three template parameters:
 //   Rows   place(m): index of query vector m of the tile among all [rows x heads], -1 for none; range(m): the keys that
 //          it sees; span<TileM>(): what all vectors of the tile see together.
-//   Cache  Element; key(s), value(s): the elements of position s.
+//   Cache  Element; key(s), value(s): the elements of position s. Positions of one multiple of kTogether to the next lie
+//          kKeysApart and kValuesApart elements apart.
 //   Mask   kExists; kIsAdded; operator()(score, m, s): the masked score.
 // Scores are in units of log 2, as exponents of 2 are cheap, but natural where a mask is added: it may be the lowest
 // float.
@@ -102,6 +103,7 @@ __device__ inline TilePlace findTile(const int32_t *offsets, int tokens, int til
 /// Tensors [size x KvHeads x D] (values: x E) one after the other; `ends[i]` is where segment i ends.
 template <int Segments, int KvHeads, int D, int E, typename T> struct SegmentedCache {
   using Element = T;
+  static constexpr int kTogether = Segments == 1 ? 1 << 30 : 1, kKeysApart = KvHeads * D, kValuesApart = KvHeads * E;
   const T *keys[Segments], *values[Segments];
   int ends[Segments];
   int head;
@@ -124,6 +126,7 @@ template <int Segments, int KvHeads, int D, int E, typename T> struct SegmentedC
 /// One head of a layer of a paged cache.
 template <typename Pages, typename T> struct PagedKeys {
   using Element = T;
+  static constexpr int kTogether = Pages::kPageSize, kKeysApart = Pages::kSize, kValuesApart = Pages::kSize;
   Pages pages;
   int head;
 

@@ -59,7 +59,7 @@ enum class Kind { none, floats, headBooleans };
 template <typename Kernel, typename T, int Rows, int Heads, int Group, int All, bool Causal, int Window, Kind Masks>
 void checkTensors() {
   constexpr int D = Kernel::D, E = Kernel::E, TileM = Kernel::TileM;
-  constexpr int KvHeads = Heads / Group, First = All > 5 ? All / 3 : All;
+  constexpr int KvHeads = Heads / Group, First = All > 5 && All % 3 ? All / 3 : All, Segments = First < All ? 2 : 1;
   auto queries = randomElements<T>(int64_t(Rows) * Heads * D);
   auto k0 = randomElements<T>(int64_t(First) * KvHeads * D), v0 = randomElements<T>(int64_t(First) * KvHeads * E);
   auto k1 = randomElements<T>(int64_t(All) * KvHeads * D), v1 = randomElements<T>(int64_t(All) * KvHeads * E);
@@ -76,8 +76,9 @@ void checkTensors() {
     emulated::launchCluster(1, Kernel::Threads, Kernel::template sharedBytes<T>(), block, block + 1, [&] {
       const int head = blockIdx.x % KvHeads, first = (Tiles - 1 - blockIdx.x / KvHeads) * TileM;
       const flash::TensorRows<Rows, Heads, Group, All, Causal, Window> rows{head, first};
-      const flash::SegmentedCache<2, KvHeads, D, E, T> cache{
-          {k0.data(), k1.data()}, {v0.data(), v1.data()}, {First, All}, head};
+      flash::SegmentedCache<Segments, KvHeads, D, E, T> cache{{k0.data()}, {v0.data()}, {First}, head};
+      if constexpr (Segments == 2)
+        cache.keys[1] = k1.data(), cache.values[1] = v1.data(), cache.ends[1] = All;
       const auto run = [&](const auto &mask) {
         Kernel::run(queries.data(), rows, cache, mask, scale, 1.0f, out.data());
       };
