@@ -271,6 +271,8 @@ LogicalResult cuda::printLinesKernel(KernelContext &context, KernelSource &sourc
   int64_t threads = source.threads = context.parameter("threads"), lanes = context.parameter("lanes"), first = 0;
   if (!region || threads % lanes || (lanes > 32 && threads != lanes) || !llvm::isPowerOf2_64(lanes))
     return context.kernel.emitOpError("does not work line by line as its schedule says; select-schedules chooses one");
+  // Without a number the assembler spills on chips of 1536 threads; 85 registers suffice lines of two operands.
+  source.blocks = std::max<int64_t>(768 / threads, 1);
   unsigned scratch = 0;
   if (lanes > 1)
     context.os << "  const int lane = threadIdx.x % " << lanes << ";\n";
