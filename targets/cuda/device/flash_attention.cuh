@@ -15,6 +15,11 @@ template <bool IsNatural> __device__ inline float power(float difference) {
   return cores::power2(IsNatural ? difference * kLog2E : difference);
 }
 
+/// A number that a generic lambda takes as a constant.
+template <int Value> struct Constant {
+  static constexpr int value = Value;
+};
+
 /// The shared memory of attend(), in bytes. The parts of warps that divide the keys meet where keys and values were.
 template <int TileM, int KeyWarps, int Keys, int D, int E, int KvBytes> constexpr int sharedBytes() {
   constexpr int StrideK = (D + 15) / 16 * 16 + 8, StrideV = (E + 15) / 16 * 16 + 8;
@@ -50,30 +55,32 @@ __device__ inline void attend(const T *queries, const Rows &rows, const Cache &c
 
   // One group of copies a step. What is not seen is not read: it may be nobody's page.
   const Kv *const nowhere = reinterpret_cast<const Kv *>(queries);
+  // Where all positions of a step lie together, one that is seen leads to the others: no place is looked up for each.
+  constexpr bool IsTogether = Cache::kTogether % Keys == 0;
+  const auto fetchRows = [&](auto *to, int base, auto at, auto apart, auto size, auto padded, auto piece, int stride) {
+    constexpr int Apart = decltype(apart)::value, Size = decltype(size)::value, Piece = decltype(piece)::value;
+    constexpr int Pieces = decltype(padded)::value / Piece;
+    const int known = min(max(base, span.begin), span.end - 1);
+    const Kv *const start = IsTogether ? at(known) + int64_t(base - known) * Apart : nowhere;
+    for (int i = threadIdx.x; i < Keys * Pieces; i += Threads) {
+      const int row = i / Pieces, d = i % Pieces * Piece, s = base + row;
+      const bool inside = s >= span.begin && s < span.end && d < Size;
+      const Kv *const from = IsTogether ? start + int64_t(row) * Apart + d : inside ? at(s) + d : nowhere;
+      cores::copyAsync<Piece *int(sizeof(Kv))>(to + row * stride + d, inside ? from : nowhere, inside);
+    }
+  };
   const auto fetch = [&](int base, int stage) {
+    const auto key = [&](int s) { return cache.key(s); };
+    const auto value = [&](int s) { return cache.value(s); };
+    constexpr Constant<Cache::kKeysApart> keysApart;
+    constexpr Constant<Cache::kValuesApart> valuesApart;
     if constexpr (Converts) {
-      for (int i = threadIdx.x; i < Keys * (D / Piece); i += Threads) {
-        const int s = base + i / (D / Piece), d = i % (D / Piece) * Piece;
-        const bool inside = s >= span.begin && s < span.end;
-        cores::copyAsync<Piece>(raw + i * Piece, inside ? cache.key(s) + d : nowhere, inside);
-      }
-      for (int i = threadIdx.x; i < Keys * (E / Piece); i += Threads) {
-        const int s = base + i / (E / Piece), d = i % (E / Piece) * Piece;
-        const bool inside = s >= span.begin && s < span.end;
-        cores::copyAsync<Piece>(raw + Keys * D + i * Piece, inside ? cache.value(s) + d : nowhere, inside);
-      }
+      fetchRows(raw, base, key, keysApart, Constant<D>{}, Constant<D>{}, Constant<Piece>{}, D);
+      fetchRows(raw + Keys * D, base, value, valuesApart, Constant<E>{}, Constant<E>{}, Constant<Piece>{}, E);
     } else {
       T *const k = stages + stage * Stage, *const v = k + Keys * StrideK;
-      for (int i = threadIdx.x; i < Keys * (PaddedD / 8); i += Threads) {
-        const int row = i / (PaddedD / 8), d = i % (PaddedD / 8) * 8, s = base + row;
-        const bool inside = s >= span.begin && s < span.end && d < D;
-        cores::copyAsync<16>(k + row * StrideK + d, inside ? cache.key(s) + d : nowhere, inside);
-      }
-      for (int i = threadIdx.x; i < Keys * (PaddedE / 8); i += Threads) {
-        const int row = i / (PaddedE / 8), d = i % (PaddedE / 8) * 8, s = base + row;
-        const bool inside = s >= span.begin && s < span.end && d < E;
-        cores::copyAsync<16>(v + row * StrideV + d, inside ? cache.value(s) + d : nowhere, inside);
-      }
+      fetchRows(k, base, key, keysApart, Constant<D>{}, Constant<PaddedD>{}, Constant<8>{}, StrideK);
+      fetchRows(v, base, value, valuesApart, Constant<E>{}, Constant<PaddedE>{}, Constant<8>{}, StrideV);
     }
     cores::commitCopies();
   };
