@@ -4,6 +4,8 @@
 #include "targets/cuda/MatmulSchedules.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
+#include "mjolnir/Target/Cost.h"
+#include "targets/cuda/Predictions.h"
 #include "targets/cuda/TensorMatmulTile.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -231,6 +233,21 @@ private:
 };
 } // namespace
 
+/// Of the time that the kernel of few rows is predicted to take, what that of many rows must be predicted to take at
+/// most: both predictions err.
+static constexpr double kSurelyFaster = 0.75;
+
+/// By tensor maps a matmul of few rows multiplies rows that are not there, but a block fetches the part of x that it
+/// multiplies and no more: of 32 rows of 8192 elements all blocks of the other kernel fetch 512 KB each.
+static mj::ScheduleAttr chooseOfTwo(mj::FusionOp fusion, mj::ScheduleAttr few, mj::ScheduleAttr many,
+                                    const CudaProfile &profile) {
+  KernelCost cost = computeCost(fusion);
+  auto seconds = [&](mj::ScheduleAttr schedule) {
+    return predictLaunch(schedule, fusion.getBody().front(), cost, profile).seconds();
+  };
+  return seconds(many) < kSurelyFaster * seconds(few) ? many : few;
+}
+
 FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaProfile &profile) {
   Block &body = fusion.getBody().front();
   SmallVector<MatmulColumns> sets = findMatmulColumns(body);
@@ -251,21 +268,26 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   MatmulShape shape = getMatmulShape(sets);
   bool hasPrologue = x.getDefiningOp() != nullptr;
   bool isTransposed = llvm::all_of(body.getOps<mj::MatmulOp>(), [](mj::MatmulOp op) { return op.getTransposeB(); });
-  if (shape.rows <= profile.smallMatmulRows && isTransposed)
-    return SmallMatmulChoice(shape, findRowsInMemory(x).canBeCopied(), profile)
-        .choose()
-        .toSchedule(fusion.getContext());
+  SmallVector<int64_t> columns;
+  for (const MatmulColumns &set : sets)
+    columns.push_back(set.columns());
+  mj::ScheduleAttr byMaps;
+  if ((isF8 || isBf16) && isTransposed && !hasPrologue && canUseTensorMaps(shape, isF8, profile))
+    byMaps = listTensorMatmuls(shape, columns, profile).front().toSchedule(fusion.getContext());
+  if (shape.rows <= profile.smallMatmulRows && isTransposed) {
+    mj::ScheduleAttr few = SmallMatmulChoice(shape, findRowsInMemory(x).canBeCopied(), profile)
+                               .choose()
+                               .toSchedule(fusion.getContext());
+    return byMaps && shape.rows > 8 ? chooseOfTwo(fusion, few, byMaps, profile) : few;
+  }
   if (!isTransposed && !hasPrologue && llvm::hasSingleElement(body.without_terminator()))
     return chooseBatchMatmul(fusion, profile);
   if (hasPrologue || !isTransposed)
     return fusion.emitOpError("computes what surrounds a matmul of ")
            << shape.rows << (isTransposed ? " rows" : " rows by a weight that is not transposed")
            << "; the GPU's kernels do that for up to " << profile.smallMatmulRows << " rows and transposed weights";
-  SmallVector<int64_t> columns;
-  for (const MatmulColumns &set : sets)
-    columns.push_back(set.columns());
-  if ((isF8 || isBf16) && canUseTensorMaps(shape, isF8, profile))
-    return listTensorMatmuls(shape, columns, profile).front().toSchedule(fusion.getContext());
+  if (byMaps)
+    return byMaps;
   return chooseLargeMatmul(fusion.getContext(), shape, columns, isF8, profile);
 }
 

@@ -48,7 +48,7 @@
 
 // What is declined stays with our kernels.
 // CHECK-LABEL: func.func @few_rows
-// CHECK: schedule #mj.schedule<"cuda.small_matmul"
+// CHECK: schedule #mj.schedule<"cuda.{{small|tensor}}_matmul"
 // CHECK-LABEL: func.func @silu
 // CHECK: schedule #mj.schedule<"cuda.{{large|tensor}}_matmul"
 // REMARK: "a matmul of 128 x 64 by 64 x 48 is no call of cublaslt: it computes arith.divf, which no epilogue does"
