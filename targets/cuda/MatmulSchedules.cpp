@@ -116,6 +116,9 @@ mj::ScheduleAttr SmallMatmulTile::toSchedule(MLIRContext *context) const {
                        {"threads", threads}});
 }
 
+/// Rows of x up to which codes are multiplied as f16, and x is made f16 for it: what that costs grows with them.
+static constexpr int64_t kHalvesRows = 8;
+
 int64_t SmallMatmulTile::sharedBytes(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes,
                                      bool isNormed) const {
   int64_t partK = k / splits, ringBytes = stages * groupColumns * weights * (stageK + 32) * elementBytes;
@@ -123,10 +126,14 @@ int64_t SmallMatmulTile::sharedBytes(int64_t rows, int64_t k, int64_t weights, i
   bool isReduced = slices > 1 || splits > 1;
   if (!isReduced || (groups() <= lanes() && slices * partBytes <= ringBytes))
     partBytes = 0; // sums take the place of the weights
-  int64_t squares = shares ? (isNormed ? slices : 0) : llvm::divideCeil(partK, 256);
+  bool hasHalves = elementBytes == 1 && rows <= kHalvesRows;
+  int64_t pieces = llvm::divideCeil(partK, 256);
+  int64_t squares = shares && !isNormed ? 0 : shares && !hasHalves ? slices : pieces;
   int64_t scales = shares && isNormed ? partK * 2 : 0;
+  int64_t factors =
+      (hasHalves ? pieces * kHalvesRows : 0) + (elementBytes == 1 ? weights * groups() * groupColumns : 0);
   return llvm::alignTo((lanes() * stages + 1) * 8, 128) + lanes() * ringBytes + threads / 32 * partBytes +
-         rows * (partK + 32) * 2 + scales + rows * squares * 4;
+         rows * (partK + 32) * 2 + scales + (factors + rows * squares) * 4;
 }
 
 namespace {
@@ -136,7 +143,8 @@ class SmallMatmulChoice {
 public:
   SmallMatmulChoice(const MatmulShape &shape, bool canCopyX, const CudaProfile &profile, const SmallWishes &wishes = {})
       : shape(shape), profile(profile), wishes(wishes),
-        copiesX(canCopyX && profile.hasClusters && wishes.shares.value_or(shape.rows > kOctet)) {}
+        copiesX(canCopyX && profile.hasClusters && wishes.shares.value_or(shape.rows > kOctet)),
+        hasHalves(shape.weightBytes == 1 && shape.rows <= kHalvesRows) {}
 
   SmallMatmulTile choose() {
     tile.late = startsNextLate(shape.rows);
@@ -180,11 +188,12 @@ private:
 
   void chooseWarps() {
     // Measured: enough to hide each other's latency, few enough to add up.
-    int64_t mostWarps = copiesX ? 8 : 12;
+    int64_t mostWarps = hasHalves ? 16 : copiesX ? 8 : 12;
     tile.groupColumns = shape.widest == 1 && tile.columns % 16 == 0 ? 16 : kOctet;
     // Many rows of x are read from shared memory once a group: few groups, where a block does not stream them anyhow.
+    // By codes, any rows: they are few bytes beside x.
     constexpr int64_t mostSums = 48; // rows of the left operand
-    if (copiesX && tile.columns <= 64)
+    if ((copiesX || hasHalves) && tile.columns <= 64)
       for (int64_t candidate = kOctet; candidate <= 32 && candidate * shape.widest <= mostSums; candidate += kOctet)
         if (tile.columns % candidate == 0)
           tile.groupColumns = candidate;
@@ -203,7 +212,7 @@ private:
     int64_t warps = tile.threads / 32, all = tile.groups() * tile.slices, unit = 32 * tile.slices;
     // A quarter is left to the next kernel's first stage, unless rows of x leave none.
     int64_t budget = std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / profile.smallMatmulBlocks);
-    budget = (copiesX ? budget - (8 << 10) : budget * 3 / 4) - shape.rows * (partK() + 32) * 2;
+    budget = (copiesX || hasHalves ? budget - (8 << 10) : budget * 3 / 4) - shape.rows * (partK() + 32) * 2;
     // Sums that cannot take the place of the weights.
     if ((tile.slices > 1 || tile.splits > 1) && all > warps)
       budget -= warps * (tile.groupColumns * shape.widest + 4) * shape.rows * 4;
@@ -227,7 +236,7 @@ private:
   const MatmulShape &shape;
   const CudaProfile &profile;
   const SmallWishes wishes;
-  const bool copiesX;
+  const bool copiesX, hasHalves;
   int64_t mostSlices = std::numeric_limits<int64_t>::max();
   SmallMatmulTile tile;
 };

@@ -275,8 +275,11 @@ SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body)
     return {};
   llvm::SmallPtrSet<Value, 8> tensors;
   for (Operation &op : body) {
-    if (auto matmul = dyn_cast<mj::MatmulOp>(op); matmul && isMatmul)
+    if (auto matmul = dyn_cast<mj::MatmulOp>(op); matmul && isMatmul) {
       tensors.insert(matmul.getWeight());
+      if (name == kSmallMatmulSchedule && matmul.getWeightScale())
+        tensors.insert(matmul.getWeightScale());
+    }
     if (auto norm = dyn_cast<mj::NormOp>(op); norm && isAttention && norm.getWeight())
       tensors.insert(norm.getWeight());
     if (auto rope = dyn_cast<mj::RopeOp>(op); rope && isAttention && rope.getPositions())

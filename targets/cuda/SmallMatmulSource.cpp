@@ -6,6 +6,7 @@
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "targets/cuda/Reductions.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -30,6 +31,8 @@ private:
   /// Declares `x`, a function of (m, k).
   LogicalResult printFunction();
   void printEarlyLoads(int64_t columns);
+  /// The scales of a set's matmuls that come with the weights, by the number of the matmul.
+  llvm::MapVector<Value, int64_t> findEarlyScales(const ColumnSet &set);
 };
 } // namespace
 
@@ -104,6 +107,20 @@ void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
   }
 }
 
+llvm::MapVector<Value, int64_t> SmallMatmulPrinter::findEarlyScales(const ColumnSet &set) {
+  llvm::MapVector<Value, int64_t> scales;
+  if (!isa<Float8E4M3FNType>(weightElement) || set.columns.columns() % 2)
+    return scales;
+  for (auto [w, member] : llvm::enumerate(set.columns.matmuls)) {
+    mj::MatmulOp matmul = member;
+    Value scale = matmul.getWeightScale();
+    if (scale && isa<BlockArgument>(scale) && tensorOf(scale).getElementType().isF32() &&
+        tensorOf(scale).getDimSize(0) == set.columns.columns())
+      scales[scale] = w;
+  }
+  return scales;
+}
+
 LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   SmallMatmulTile tile(context.kernel.getSchedule());
   const RowsInMemory stored = findRowsInMemory(first.getX());
@@ -116,7 +133,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   source.sharedBytes = tile.sharedBytes(rows, k, weights, elementBytes, isNormed);
   source.cluster = tile.cluster();
   source.letsNextStartLate = context.parameter("late");
-  source.blocks = rows <= 8 ? 2 : 1; // else the assembler spills for a third
+  source.blocks = rows <= 8 && source.threads <= 384 ? 2 : 1; // else the assembler spills for a third
 
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);
@@ -137,6 +154,8 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
     start.line(formatv("matmul.end = min(matmul.column + {0}, {1});", columns, n));
     for (int64_t w = 0; w < weights; ++w)
       start.line(formatv("matmul.weights[{0}] = {1};", w, context.argument(weightOf(set, w))));
+    for (auto [scale, w] : findEarlyScales(sets[set]))
+      start.line(formatv("matmul.fetchScales({0}, {1});", w, context.argument(scale)));
   });
   start.line("matmul.start();");
 
@@ -145,6 +164,11 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   if (tile.slices > 1 && tile.splits == 1 && groups <= tile.lanes())
     printEarlyLoads(groups * tile.groupColumns);
   printer.line("matmul.stage(x);");
+  for (const ColumnSet &set : sets)
+    for (auto [scale, w] : findEarlyScales(set))
+      printer.setLeaf(scale, [w](ElementPrinter &, ArrayRef<std::string> indices) {
+        return formatv("matmul.columnScale({0}, {1})", w, indices[0]).str();
+      });
   if (failed(printEpilogue(sets)))
     return failure();
   printer.line("matmul.run(x, epilogue);");

@@ -96,6 +96,13 @@ __device__ inline uint32_t multiplyBf16(uint32_t a, uint32_t b) {
   return pair;
 }
 
+/// The larger of each half.
+__device__ inline uint32_t maximumOfPairs(uint32_t a, uint32_t b) {
+  uint32_t pair;
+  asm("max.u16x2 %0, %1, %2;" : "=r"(pair) : "r"(a), "r"(b));
+  return pair;
+}
+
 //===--- Memory -----------------------------------------------------------===//
 
 template <typename T> __device__ inline auto load(const T *p, int64_t i) { return toFloat(p[i]); }
@@ -195,6 +202,12 @@ __device__ inline float warpMax(float x) {
     x = other > x || other != other ? other : x;
   }
   return x;
+}
+
+__device__ inline uint32_t warpMaximum(uint32_t x) {
+  uint32_t most;
+  asm volatile("redux.sync.max.u32 %0, %1, %2;" : "=r"(most) : "r"(x), "r"(kAllLanes));
+  return most;
 }
 
 /// The same for all threads of a block, in an order that does not depend on timing; every thread gets the result.

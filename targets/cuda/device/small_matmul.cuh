@@ -29,6 +29,24 @@ __device__ inline Pairs loadPairs(const f8 *p) { return toPairs(loadStream8(p));
 __device__ inline Pairs loadSharedPairs(const bf16 *p) { return toPairs(*reinterpret_cast<const uint4 *>(p)); }
 __device__ inline Pairs loadSharedPairs(const f8 *p) { return toPairs(*reinterpret_cast<const uint2 *>(p)); }
 
+/// Eight bf16 of each lane, a warp's 256 neighbours, become f16: the power of two that brings the largest of them near
+/// the end of f16's range multiplies them, and what undoes that is returned. Exact, but for elements below 2^-32 of the
+/// largest, which get errors of 2^-41 of it at most.
+__device__ inline float scaleToF16(uint4 &eight) {
+  uint32_t words[4] = {eight.x, eight.y, eight.z, eight.w}, most = 0;
+  for (uint32_t word : words)
+    most = maximumOfPairs(most, word & 0x7fff7fffu);
+  // 16: what undoes the scaling is a normal number, too.
+  const uint32_t exponent = max(warpMaximum(max(most >> 16, most & 0xffffu)) >> 7, 16u);
+  const uint32_t scale = (269 - exponent) * 0x00800080u;
+  for (uint32_t &word : words) {
+    word = multiplyBf16(word, scale);
+    word = cores::packPair<f16>(__uint_as_float(word << 16), __uint_as_float(word & 0xffff0000u));
+  }
+  eight = {words[0], words[1], words[2], words[3]};
+  return __uint_as_float((exponent - 15) << 23);
+}
+
 //===--- x ------------------------------------------------------------------===//
 
 /// Rows of K elements in memory: row `ids[m]`, or m where there are no ids.
@@ -136,6 +154,7 @@ struct SmallMatmul {
   static constexpr int Rounds = (Groups * Slices + Warps - 1) / Warps, Items = Rounds * Chunks;
   static constexpr bool IsReduced = Slices > 1 || Splits > 1;
   static constexpr bool IsCopied = Shares > 0, IsNormed = IsNormed_ && IsCopied;
+  static constexpr bool HasCodes = sizeof(W) == 1, HasHalves = HasCodes && M <= 8;
   static constexpr int Sharers = IsCopied ? Shares : 1, Blocks = Splits * Sharers; // of a cluster
   static constexpr int Lanes = Warps / Slices; // groups that are worked on at a time
   // Rows of a quarter of a warp's reads lie in different banks.
@@ -143,9 +162,12 @@ struct SmallMatmul {
                        RingBytes = Stages * StageBytes;
   static constexpr int XStride = PartK + 32, Pieces = (PartK + 255) / 256;
   // Sums of squares of a row in a block; rows of which a warp of the first round adds up squares, 16 at a time.
-  static constexpr int Squares = IsCopied ? (IsNormed ? Slices : 0) : Pieces;
+  static constexpr int Squares = IsCopied && !IsNormed ? 0 : IsCopied && !HasHalves ? Slices : Pieces;
   static constexpr int FirstGroups = Groups < Lanes ? Groups : Lanes, Pairs16 = (Octets + 1) / 2,
-                       OwnPairs16 = IsNormed ? (Pairs16 + FirstGroups - 1) / FirstGroups : 1;
+                       OwnPairs16 = IsNormed && !HasHalves ? (Pairs16 + FirstGroups - 1) / FirstGroups : 1;
+  // What undoes the scaling of each piece of a row of x.
+  static constexpr int Factors = HasHalves ? Pieces * Octets * 8 : 0;
+  static constexpr int Columns = Groups * GroupColumns, ColumnScales = HasCodes ? Weights * Columns : 0;
   static constexpr int PartStride = Rows + 4; // floats of one row of x
   static constexpr int BarrierBytes = ((Lanes * Stages + 1) * 8 + 127) / 128 * 128;
   // In the last round no more weights come, so that the sums of the only one may take their place.
@@ -153,7 +175,7 @@ struct SmallMatmul {
       IsReduced && (Rounds > 1 || Slices * PartStride * M * 4 > RingBytes) ? PartStride * M * 4 : 0;
   /// What the block needs: barriers, stages, x, the norm's weight, sums of squares, sums of each warp.
   static constexpr int SharedBytes = BarrierBytes + Lanes * RingBytes + M * XStride * 2 + (IsNormed ? PartK * 2 : 0) +
-                                     M * Squares * 4 + Warps * PartBytes;
+                                     (Factors + ColumnScales + M * Squares) * 4 + Warps * PartBytes;
   static_assert(Warps % Slices == 0);
 
   uint8_t *shared;
@@ -169,7 +191,9 @@ struct SmallMatmul {
   __device__ uint64_t *barrierOfX() const { return reinterpret_cast<uint64_t *>(shared) + Lanes * Stages; }
   __device__ bf16 *x() const { return reinterpret_cast<bf16 *>(ring(Lanes)); }
   __device__ bf16 *scales() const { return x() + M * XStride; }
-  __device__ float *squares() const { return reinterpret_cast<float *>(scales() + (IsNormed ? PartK : 0)); }
+  __device__ float *factors() const { return reinterpret_cast<float *>(scales() + (IsNormed ? PartK : 0)); }
+  __device__ float *columnScales() const { return factors() + Factors; }
+  __device__ float *squares() const { return columnScales() + ColumnScales; }
   __device__ float *part(int warp) const {
     return PartBytes ? squares() + M * Squares + warp * PartBytes / 4
                      : reinterpret_cast<float *>(ring(warp / Slices)) + warp % Slices * PartStride * M;
@@ -194,12 +218,28 @@ struct SmallMatmul {
       fetch(item);
   }
 
+  /// Begins to bring what multiplies the columns of a weight, for columnScale(). Pairs of columns: their number is
+  /// even.
+  __device__ void fetchScales(int weight, const float *scales) {
+    static_assert(ColumnScales > 0);
+    for (int c = threadIdx.x * 2; c < Columns; c += Warps * 64)
+      cores::copyAsync<8>(columnScales() + weight * Columns + c, scales + column + c, column + c < end);
+    cores::commitCopies();
+  }
+  __device__ float columnScale(int weight, int n) const { return columnScales()[weight * Columns + n - column]; }
+
   /// Brings x to shared memory, for all warps.
   template <typename X> __device__ void stage(const X &rows) {
+    if constexpr (HasCodes)
+      cores::waitForCopies(); // a barrier of the block follows
     if constexpr (IsCopied)
       copyRows(rows);
+    else if constexpr (HasHalves)
+      loadHalves(rows);
     else
       loadRows(rows);
+    if constexpr (IsCopied && HasCodes && !HasHalves)
+      __syncthreads();
   }
 
   /// `epilogue(m, n, acc)` for every element of the block's columns.
@@ -209,29 +249,41 @@ struct SmallMatmul {
     const int t = lane() % 4;
     if constexpr (IsCopied)
       waitFor(barrierOfX(), 0);
+    if constexpr (IsCopied && HasHalves)
+      scaleRows(rows);
     for (int round = 0; round < Rounds; ++round) {
       const int group = groupOf(round);
-      float acc[Chains][Tiles][Octets][4] = {}, gram[OwnPairs16][2][4] = {};
+      float acc[Chains][Tiles][Octets][4] = {}, gram[OwnPairs16][2][4] = {}, sums[Tiles][Octets][4] = {};
       if (group < Groups) {
         for (int chunk = 0; chunk < Chunks; ++chunk) {
           const int item = round * Chunks + chunk, size = sizeOf(chunk) / Slices, from = slice() * size;
           const bf16 *xs = x() + chunk * StageK + from;
           const uint8_t *stage = ring(warp() / Slices) + item % Stages * StageBytes + from * sizeof(W);
           waitFor(barriers() + item % Stages, item / Stages % 2);
+          if constexpr (HasHalves) {
+            for (int k = 0; k < size;) {
+              const int place = chunk * StageK + from + k, piece = place / 256, last = min(size, k + 256 - place % 256);
+#pragma unroll 2
+              for (; k < last; k += 32)
+                multiplyCodes(acc, xs + k + t * 8, stage + k + t * 8, PartK % 32 == 0 || k + t * 8 < size);
+              addPiece(sums, acc, piece);
+            }
+          } else {
 #pragma unroll 4
-          for (int k = 0; k < size; k += 32)
-            multiply(rows, acc, gram, xs + k + t * 8, stage + (k + t * 8) * sizeof(W),
-                     PartK % 32 == 0 || k + t * 8 < size, round == 0);
+            for (int k = 0; k < size; k += 32)
+              multiply(rows, acc, gram, xs + k + t * 8, stage + (k + t * 8) * sizeof(W),
+                       PartK % 32 == 0 || k + t * 8 < size, round == 0);
+          }
           // Another warp of the group may still read the stage that is filled next, or that takes the sums.
           if (item + Stages < Items || (IsReduced && !PartBytes))
             syncGroup();
           if (item + Stages < Items)
             fetch(item + Stages);
         }
-        for (int i = 0; Chains > 1 && i < Tiles * Octets * 4; ++i)
+        for (int i = 0; !HasHalves && Chains > 1 && i < Tiles * Octets * 4; ++i)
           acc[0][i / (Octets * 4)][i / 4 % Octets][i % 4] += acc[Chains - 1][i / (Octets * 4)][i / 4 % Octets][i % 4];
       }
-      if constexpr (IsNormed)
+      if constexpr (IsNormed && !HasHalves)
         if (round == 0) {
           if (group < Groups)
             keepSquares(gram, group);
@@ -240,9 +292,9 @@ struct SmallMatmul {
         }
       if (group < Groups) {
         if constexpr (IsReduced)
-          keep(acc[0]);
+          keep(HasHalves ? sums : acc[0]);
         else
-          finish(rows, acc[0], column + group * GroupColumns, epilogue);
+          finish(rows, HasHalves ? sums : acc[0], column + group * GroupColumns, epilogue);
       }
       if constexpr (IsReduced) {
         syncAll();
@@ -266,6 +318,76 @@ private:
         if (lane() == 0)
           squares()[task] = square;
       }
+    }
+    __syncthreads();
+  }
+
+  /// The same of rows that become f16. All loads of a batch come before the first is needed.
+  template <typename X> __device__ void loadHalves(const X &rows) {
+    constexpr int All = (M * Pieces + Warps - 1) / Warps, Batch = All < 4 ? All : 4;
+#pragma unroll 1
+    for (int first = 0; first < All; first += Batch) {
+      uint4 eight[Batch];
+      float squares[Batch] = {};
+#pragma unroll
+      for (int i = 0; i < Batch; ++i) {
+        const int task = warp() + (first + i) * Warps, m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
+        eight[i] = {0, 0, 0, 0};
+        if (task < M * Pieces && k < PartK)
+          eight[i] = rows.loadEight(m, split * PartK + k, squares[i]);
+      }
+#pragma unroll
+      for (int i = 0; i < Batch; ++i) {
+        const int task = warp() + (first + i) * Warps, m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
+        if (task >= M * Pieces)
+          break;
+        if constexpr (X::kIsNormed) {
+          const float square = warpSum(squares[i]);
+          if (lane() == 0)
+            this->squares()[task] = square;
+        }
+        keepPiece(eight[i], m, task % Pieces, k);
+      }
+    }
+    __syncthreads();
+  }
+
+  /// Leaves a piece of row m, of which this thread has eight elements from k on, as f16.
+  __device__ void keepPiece(uint4 eight, int m, int piece, int k) {
+    const float factor = scaleToF16(eight);
+    if (k < PartK)
+      *reinterpret_cast<uint4 *>(x() + m * XStride + k) = eight;
+    if (lane() == 0)
+      factors()[piece * Octets * 8 + m] = factor;
+  }
+
+  /// Makes f16 of the rows that were copied.
+  template <typename X> __device__ void scaleRows(const X &rows) {
+    bool isScaled = false;
+    if constexpr (IsNormed)
+      isScaled = rows.weight != nullptr;
+#pragma unroll 4
+    for (int task = warp(); task < M * Pieces; task += Warps) {
+      const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
+      uint4 eight = {0, 0, 0, 0};
+      if (k < PartK)
+        eight = *reinterpret_cast<const uint4 *>(x() + m * XStride + k);
+      if constexpr (IsNormed) {
+        const Pairs pairs = toPairs(eight);
+        float square = 0.0f;
+        for (uint32_t pair : pairs.p) {
+          const float low = __uint_as_float(pair << 16), high = __uint_as_float(pair & 0xffff0000u);
+          square = fmaf(low, low, fmaf(high, high, square));
+        }
+        square = warpSum(square);
+        if (lane() == 0)
+          squares()[task] = square;
+        if (isScaled && k < PartK) {
+          const Pairs all = scaled(pairs, loadSharedPairs(scales() + k));
+          eight = {all.p[0], all.p[1], all.p[2], all.p[3]};
+        }
+      }
+      keepPiece(eight, m, task % Pieces, k);
     }
     __syncthreads();
   }
@@ -373,6 +495,49 @@ private:
         cores::multiply<bf16>(acc[0][tile][octet], even, x[octet].p[0], x[octet].p[1]);
         cores::multiply<bf16>(acc[Chains - 1][tile][octet], odd, x[octet].p[2], x[octet].p[3]);
       }
+    }
+  }
+
+  /// The same of codes, which f16 holds as exactly.
+  template <int Chains>
+  __device__ void multiplyCodes(float (&acc)[Chains][Tiles][Octets][4], const bf16 *xs, const uint8_t *stage,
+                                bool inside) {
+    const int g = lane() / 4;
+    Pairs x[Octets];
+    for (int octet = 0; octet < Octets; ++octet)
+      x[octet] = inside && octet * 8 + g < M ? loadSharedPairs(xs + (octet * 8 + g) * XStride) : Pairs{{0, 0, 0, 0}};
+    for (int tile = 0; tile < Tiles; ++tile) {
+      const uint8_t *row = stage + (tile * 16 + g) * RowBytes;
+      uint2 low = {0, 0}, high = {0, 0};
+      if (inside)
+        low = *reinterpret_cast<const uint2 *>(row);
+      if (inside && tile * 16 + 8 < Rows)
+        high = *reinterpret_cast<const uint2 *>(row + 8 * RowBytes);
+      const uint32_t even[4] = {widenLow(low.x), widenLow(high.x), widenHigh(low.x), widenHigh(high.x)};
+      const uint32_t odd[4] = {widenLow(low.y), widenLow(high.y), widenHigh(low.y), widenHigh(high.y)};
+      for (int octet = 0; octet < Octets; ++octet) {
+        cores::multiply<f16>(acc[0][tile][octet], even, x[octet].p[0], x[octet].p[1]);
+        cores::multiply<f16>(acc[Chains - 1][tile][octet], odd, x[octet].p[2], x[octet].p[3]);
+      }
+    }
+  }
+  __device__ static uint32_t widenLow(uint32_t four) { return cores::widenPair<f16>(uint16_t(four)); }
+  __device__ static uint32_t widenHigh(uint32_t four) { return cores::widenPair<f16>(uint16_t(four >> 16)); }
+
+  /// Adds the products of a piece of the rows, and begins anew.
+  template <int Chains>
+  __device__ void addPiece(float (&sums)[Tiles][Octets][4], float (&acc)[Chains][Tiles][Octets][4], int piece) const {
+    for (int octet = 0; octet < Octets; ++octet) {
+      const float2 factor =
+          *reinterpret_cast<const float2 *>(factors() + (piece * Octets + octet) * 8 + lane() % 4 * 2);
+      for (int tile = 0; tile < Tiles; ++tile)
+        for (int i = 0; i < 4; ++i) {
+          float sum = acc[0][tile][octet][i];
+          if (Chains > 1)
+            sum += acc[Chains - 1][tile][octet][i];
+          sums[tile][octet][i] = fmaf(sum, i % 2 ? factor.y : factor.x, sums[tile][octet][i]);
+          acc[0][tile][octet][i] = acc[Chains - 1][tile][octet][i] = 0.0f;
+        }
     }
   }
 

@@ -6,7 +6,7 @@
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --hoist-weight-computation --plan-paged-kv=target=cuda:sm_90a --lower-to-exec=target=cuda:sm_90a | FileCheck %s --check-prefix=BLOCKS
 // RUN: mjolnir-opt %t/schedules.mlir --select-schedules=target=cuda:sm_90a --remarks-filter=select-schedules --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // REMARK: @q stays row-major
-// REMARK: regions by schedule: 5 cuda.small_matmul, 3 cuda.tensor_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.lines, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
+// REMARK: regions by schedule: 8 cuda.small_matmul, 3 cuda.tensor_matmul, 1 cuda.batch_matmul, 1 cuda.decode_attention, 1 cuda.sample, 1 cuda.prefill_attention, 1 cuda.sdpa, 3 cuda.lines, 1 cuda.gather, 2 cuda.pointwise, 1 cuda.columns
 
 // The oracle is no GPU's, and a chip has to be named.
 // RUN: not mjolnir-opt %t/schedules.mlir --select-schedules="target=cuda:sm_90a oracle" 2>&1 | FileCheck %s --check-prefix=ORACLE
@@ -25,22 +25,22 @@
 // THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 0 : i64, slices = 1 : i64, splits = 1 : i64, stage_k = 256 : i64, stages = 2 : i64, threads = 256 : i64}>
 // RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 0 : i64, slices = 2 : i64, splits = 1 : i64, stage_k = 128 : i64, stages = 3 : i64, threads = 256 : i64}>
 // 2048 + 1024 + 1024 columns of three results in one grid: 64 + 32 + 32 blocks.
-// BLOCKS: exec.kernel @matmul_0 schedule <"cuda.small_matmul", {{.*}}> tiles 128
+// BLOCKS: exec.kernel @matmul_{{[0-9]+}} schedule <"cuda.small_matmul", {{.*}}> tiles 128
 // Gate and up meet: a column is one of both, 24 of 3072 a block, three groups of 8 and two weights.
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 8 : i64, late = 1 : i64, shares = 0 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 384 : i64}>
-// BLOCKS: exec.kernel @matmul_1 schedule <"cuda.small_matmul", {{.*}}> tiles 128
+// BLOCKS: exec.kernel @matmul_{{[0-9]+}} schedule <"cuda.small_matmul", {{.*}}> tiles 128
 // 512 rows of 3072 columns: 96 tiles of 128 x 128 are one wave, a block a multiprocessor, with seven of 32 KB in its 227 on
 // their way; 48 of 128 x 256 leave most multiprocessors idle, and 192 of 128 x 64 are two waves.
 // H200: schedule #mj.schedule<"cuda.tensor_matmul", {blocks = 1 : i64, splits = 1 : i64, stages = 7 : i64, threads = 288 : i64, tile_k = 64 : i64, tile_m = 128 : i64, tile_n = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "tcgen05"}>
 // RTX: schedule #mj.schedule<"cuda.large_matmul", {{.*}}unit = "mma.sync"}>
-// BLOCKS: exec.kernel @matmul_2 schedule <"cuda.tensor_matmul", {{.*}}> tiles 96
+// BLOCKS: exec.kernel @matmul_{{[0-9]+}} schedule <"cuda.tensor_matmul", {{.*}}> tiles 96
 // f8 by f8: 128 bytes of K are 128 elements.
 // H200: schedule #mj.schedule<"cuda.tensor_matmul", {{.*}}tile_k = 128 : i64
 // 6 matrices of 96 x 200: 2 x 4 tiles each; of 128 x 128 there would be 12 blocks. Four steps of 2 x 64 rows of 64 + 8
 // elements are 74 KB, which a block has everywhere.
 // CHECK: schedule #mj.schedule<"cuda.batch_matmul", {stages = 4 : i64, threads = 256 : i64, tile_k = 64 : i64, tile_m = 64 : i64, tile_n = 64 : i64}>
-// BLOCKS: exec.kernel @batch_matmul_4 schedule <"cuda.batch_matmul", {{.*}}> tiles 48
+// BLOCKS: exec.kernel @batch_matmul_{{[0-9]+}} schedule <"cuda.batch_matmul", {{.*}}> tiles 48
 
 // 32 rows under a norm: two blocks of a cluster copy half of them each for both, and all 32 columns of a block are one
 // group, so that x is read from shared memory once. 192 KB of x would leave no room for weights: two blocks divide K, which
@@ -57,21 +57,32 @@
 // THOR: schedule #mj.schedule<"cuda.small_matmul", {{.*}}
 // THOR: schedule #mj.schedule<"cuda.small_matmul", {{.*}}
 
+// Codes multiplied by few rows: the 32 columns of a block are one group, whose K as many warps as 128 elements each are
+// divide. Gate and up have 24 of both, 48 rows of the left operand. Scales of columns come with the weights, before the
+// kernel waits, so that they are early operands, too. More than 8 rows are multiplied as bf16.
+// CHECK-LABEL: func.func @codes
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 0 : i64, slices = 8 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
+// THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64
+// RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 32 : i64
+// BLOCKS: exec.kernel @matmul_{{[0-9]+}} schedule <"cuda.small_matmul", {columns = 32 {{.*}}> tiles 128 {{.*}} early [1, 2] 
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 24 : i64, late = 1 : i64, shares = 0 : i64, slices = 8 : i64
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64
+
 // 4 sequences of 8 kv heads are 32 clusters: of 4 blocks for 132 multiprocessors, of 2 for 70, of 1 for 20. Four warps
 // have three tiles of 16 keys and values each on their way, 96 KB of bf16, or two where two blocks share 100 KB.
 // CHECK-LABEL: func.func @decode
 // H200: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 1 : i64, stages = 3 : i64
 // RTX: schedule #mj.schedule<"cuda.decode_attention", {late = 1 : i64, splits = 2 : i64, stages = 2 : i64
-// BLOCKS: exec.kernel @attention_9 schedule <"cuda.decode_attention", {{.*}}> tiles 128
+// BLOCKS: exec.kernel @attention_{{[0-9]+}} schedule <"cuda.decode_attention", {{.*}}> tiles 128
 // CHECK: schedule #mj.schedule<"cuda.sample", {splits = 8 : i64, threads = 512 : i64}>
-// BLOCKS: exec.kernel @sample_10 schedule <"cuda.sample", {{.*}}> tiles 32
+// BLOCKS: exec.kernel @sample_{{[0-9]+}} schedule <"cuda.sample", {{.*}}> tiles 32
 
 // 128 rows of 16 heads are 256 query vectors for each of 8 kv heads: 128 blocks of 16, fewer of more. Each of 2 sequences and
 // the padding may begin a tile: 18 of a kv head.
 // CHECK-LABEL: func.func @prefill
 // H200: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
-// BLOCKS: exec.kernel @attention_11 schedule <"cuda.prefill_attention", {{.*}}> tiles 144
+// BLOCKS: exec.kernel @attention_{{[0-9]+}} schedule <"cuda.prefill_attention", {{.*}}> tiles 144
 // 20 multiprocessors have a block each with tiles of 64; 70 with 16.
 // THOR: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 2 : i64, keys = 64 : i64, rows = 64 : i64, threads = 256 : i64}>
 // RTX: schedule #mj.schedule<"cuda.prefill_attention", {key_warps = 4 : i64, keys = 64 : i64, rows = 16 : i64, threads = 128 : i64}>
@@ -79,7 +90,7 @@
 // 64 keys and values take 104 KB: where a block has 99 KB, steps are of 32 keys.
 // H200: schedule #mj.schedule<"cuda.sdpa", {groups = 2 : i64, keys = 128 : i64, rows = 128 : i64, threads = 384 : i64}>
 // RTX: schedule #mj.schedule<"cuda.sdpa", {key_warps = 1 : i64, keys = 32 : i64, rows = 128 : i64, threads = 256 : i64}>
-// BLOCKS: exec.kernel @sdpa_12 schedule <"cuda.sdpa", {{.*}}> tiles 192
+// BLOCKS: exec.kernel @sdpa_{{[0-9]+}} schedule <"cuda.sdpa", {{.*}}> tiles 192
 
 // 1024 elements of a row, 96 of them: few lines, so that 128 threads hold one, 8 elements each, or 64 where they suffice for
 // 20 multiprocessors. Heads of 128: 8 lanes hold both elements of each pair of a rotation, in two vectors; 16 lanes one of
@@ -88,19 +99,19 @@
 // H200: schedule #mj.schedule<"cuda.lines", {lanes = 128 : i64, threads = 128 : i64}>
 // RTX: schedule #mj.schedule<"cuda.lines", {lanes = 128 : i64, threads = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.lines", {lanes = 64 : i64, threads = 64 : i64}>
-// BLOCKS: exec.kernel @rows_13 schedule <"cuda.lines", {{.*}}> tiles 96
+// BLOCKS: exec.kernel @rows_{{[0-9]+}} schedule <"cuda.lines", {{.*}}> tiles 96
 // CHECK: schedule #mj.schedule<"cuda.lines", {lanes = 8 : i64, threads = 128 : i64}>
-// BLOCKS: exec.kernel @rows_14 schedule <"cuda.lines", {{.*}}> tiles 48
+// BLOCKS: exec.kernel @rows_{{[0-9]+}} schedule <"cuda.lines", {{.*}}> tiles 48
 // H200: schedule #mj.schedule<"cuda.lines", {lanes = 16 : i64, threads = 128 : i64}>
 // THOR: schedule #mj.schedule<"cuda.lines", {lanes = 8 : i64, threads = 128 : i64}>
 // CHECK: schedule #mj.schedule<"cuda.gather", {rows = 1 : i64, threads = 128 : i64, threads_per_row = 128 : i64}>
 // CHECK: schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 256 : i64}>
 // 96 x 1024 elements, 2048 a block.
-// BLOCKS: exec.kernel @rows_17 schedule <"cuda.pointwise", {{.*}}> tiles 48
+// BLOCKS: exec.kernel @rows_{{[0-9]+}} schedule <"cuda.pointwise", {{.*}}> tiles 48
 // CHECK: schedule #mj.schedule<"cuda.pointwise"
 // 32 columns a block.
 // CHECK: schedule #mj.schedule<"cuda.columns", {columns = 32 : i64, threads = 256 : i64}>
-// BLOCKS: exec.kernel @rows_19 schedule <"cuda.columns", {{.*}}> tiles 32
+// BLOCKS: exec.kernel @rows_{{[0-9]+}} schedule <"cuda.columns", {{.*}}> tiles 32
 
 //--- schedules.mlir
 module attributes {mj.page_size = 16 : i64} {
@@ -115,6 +126,9 @@ mj.weight @v : tensor<1024x1024xbf16> from "v"
 mj.weight @gate : tensor<3072x1024xbf16> from "gate"
 mj.weight @up : tensor<3072x1024xbf16> from "up"
 mj.weight @f8 : tensor<3072x1024xf8E4M3FN> from "f8"
+mj.weight @f8_up : tensor<3072x1024xf8E4M3FN> from "f8_up"
+mj.weight @c : tensor<4096x1024xf8E4M3FN> from "c"
+mj.weight @cs : tensor<4096xf32> from "cs"
 mj.weight @embed : tensor<64x1024xbf16> from "embed"
 func.func @matmuls(%x: tensor<4x1024xbf16>, %y: tensor<512x1024xbf16>, %z: tensor<512x1024xf8E4M3FN>, %s: tensor<2x3x96x40xbf16>, %t: tensor<2x3x200x40xbf16>)
     -> (tensor<4x2048xbf16>, tensor<4x1024xbf16>, tensor<4x1024xbf16>, tensor<4x3072xbf16>, tensor<512x3072xbf16>, tensor<512x3072xbf16>, tensor<2x3x96x200xbf16>) attributes {mj.entry} {
@@ -180,6 +194,27 @@ func.func @many_rows(%x: tensor<32x1024xbf16>, %y: tensor<32x3072xbf16>, %z: ten
   return %0, %1, %2, %3 : tensor<32x4096xbf16>, tensor<32x1024xbf16>, tensor<32x4096xbf16>, tensor<32x2048xbf16>
 }
 
+func.func @codes(%x: tensor<4x1024xbf16>, %y: tensor<9x1024xbf16>) -> (tensor<4x4096xbf16>, tensor<4x3072xbf16>, tensor<9x4096xbf16>) attributes {mj.entry} {
+  %w = mj.get_weight @c : tensor<4096x1024xf8E4M3FN>
+  %s = mj.get_weight @cs : tensor<4096xf32>
+  %gate = mj.get_weight @f8 : tensor<3072x1024xf8E4M3FN>
+  %up = mj.get_weight @f8_up : tensor<3072x1024xf8E4M3FN>
+  %0 = mj.fusion(%a = %x : tensor<4x1024xbf16>, %b = %w : tensor<4096x1024xf8E4M3FN>, %c = %s : tensor<4096xf32>) -> tensor<4x4096xbf16> {
+    %e = mj.matmul %a, %b scaled by %c {transpose_b} : tensor<4x1024xbf16>, tensor<4096x1024xf8E4M3FN>, tensor<4096xf32> -> tensor<4x4096xbf16>
+    mj.yield %e : tensor<4x4096xbf16>
+  }
+  %1 = mj.fusion(%a = %x : tensor<4x1024xbf16>, %b = %gate : tensor<3072x1024xf8E4M3FN>, %c = %up : tensor<3072x1024xf8E4M3FN>) -> tensor<4x3072xbf16> {
+    %e = mj.matmul %a, %b {transpose_b} : tensor<4x1024xbf16>, tensor<3072x1024xf8E4M3FN> -> tensor<4x3072xbf16>
+    %f = mj.matmul %a, %c {transpose_b} : tensor<4x1024xbf16>, tensor<3072x1024xf8E4M3FN> -> tensor<4x3072xbf16>
+    %g = arith.mulf %e, %f : tensor<4x3072xbf16>
+    mj.yield %g : tensor<4x3072xbf16>
+  }
+  %2 = mj.fusion(%a = %y : tensor<9x1024xbf16>, %b = %w : tensor<4096x1024xf8E4M3FN>, %c = %s : tensor<4096xf32>) -> tensor<9x4096xbf16> {
+    %e = mj.matmul %a, %b scaled by %c {transpose_b} : tensor<9x1024xbf16>, tensor<4096x1024xf8E4M3FN>, tensor<4096xf32> -> tensor<9x4096xbf16>
+    mj.yield %e : tensor<9x4096xbf16>
+  }
+  return %0, %1, %2 : tensor<4x4096xbf16>, tensor<4x3072xbf16>, tensor<9x4096xbf16>
+}
 func.func @decode(%q: tensor<4x16x128xbf16>, %batch: !mj.batch<4 x 4 x 64>, %kv: !mj.kv<1 x 8 x 128 x bf16>, %l: tensor<4x9xf32>, %s: !mj.sampling<4>)
     -> (tensor<4x16x128xbf16>, tensor<4xi32>) attributes {mj.entry} {
   %a = mj.fusion(%0 = %q : tensor<4x16x128xbf16>, %1 = %kv : !mj.kv<1 x 8 x 128 x bf16>, %2 = %batch : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> {

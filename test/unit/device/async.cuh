@@ -89,6 +89,39 @@ inline void waitFor(uint64_t *p, uint32_t parity) {
   emulated::awaitCondition([=] { return emulated::barrierAt(p).phase != parity; });
 }
 
+inline void copyBulk(void *to, const void *from, uint32_t bytes, uint64_t *barrier) {
+  emulated::offsetOf(to, bytes);
+  emulated::offsetOf(barrier, sizeof(*barrier));
+  if (reinterpret_cast<uintptr_t>(to) % 16 || reinterpret_cast<uintptr_t>(from) % 16 || bytes % 16)
+    emulated::fail("a copy of what is not aligned to 16 bytes");
+  if (emulated::fromBits<emulated::Barrier>(*barrier).state != emulated::Barrier::Visible)
+    emulated::fail("a copy to a barrier that it does not see");
+  std::memset(to, 0xff, bytes);
+  emulated::later([=] {
+    std::memcpy(to, from, bytes);
+    emulated::completeBytes(barrier, bytes);
+  });
+}
+/// Each block gets its copy at a time of its own.
+inline void copyBulkToMany(void *to, const void *from, uint32_t bytes, uint64_t *barrier, uint16_t blocks) {
+  const size_t place = emulated::offsetOf(to, bytes), barrierPlace = emulated::offsetOf(barrier, sizeof(*barrier));
+  for (size_t rank = 0; rank < 16; ++rank) {
+    if (!(blocks >> rank & 1))
+      continue;
+    uint8_t *const shared = emulated::cluster->blocks.at(rank).shared, *const there = shared + place;
+    uint64_t *const other = reinterpret_cast<uint64_t *>(shared + barrierPlace);
+    if (place % 16 || reinterpret_cast<uintptr_t>(from) % 16 || bytes % 16)
+      emulated::fail("a copy of what is not aligned to 16 bytes");
+    if (emulated::fromBits<emulated::Barrier>(*other).state != emulated::Barrier::Visible)
+      emulated::fail("a copy to a barrier that it does not see");
+    std::memset(there, 0xff, bytes);
+    emulated::later([=] {
+      std::memcpy(there, from, bytes);
+      emulated::completeBytes(other, bytes);
+    });
+  }
+}
+
 inline void syncWarps(int number, int threads) {
   emulated::NamedBarrier &barrier = emulated::ownBlock().barriers.at(number);
   if (threads % 32 || (barrier.arrived && barrier.expected != threads))
@@ -110,6 +143,11 @@ template <int Count> inline void giveRegisters() { takeRegisters<Count>(); }
 //===--- Clusters ----------------------------------------------------------===//
 
 inline void syncCluster() { emulated::await(emulated::Wait::cluster); }
+inline void arriveInCluster() { ++emulated::self().arrivals, ++emulated::cluster->arrivals; }
+inline void waitForCluster() {
+  const uint64_t wanted = uint64_t(emulated::self().arrivals) * emulated::cluster->threads.size();
+  emulated::awaitCondition([wanted] { return emulated::cluster->arrivals >= wanted; });
+}
 
 namespace emulated {
 template <typename T> inline T loadRemote(const void *p, int rank) {

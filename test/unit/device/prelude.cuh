@@ -81,6 +81,7 @@ struct Thread {
   uint64_t shown = 0; ///< up to which write the proxy of products sees what this thread does
   std::vector<std::vector<std::function<void()>>> products{{}}; ///< groups; the last one is not committed
   bool hasBegunProducts = false;
+  unsigned arrivals = 0;            ///< at the cluster's barrier that orders nothing
   std::vector<uint64_t *> barriers; ///< that it initialized and shows nobody yet
 };
 
@@ -112,8 +113,9 @@ struct Cluster {
   ucontext_t scheduler;
   std::function<void()> kernel;
   std::mt19937 random;
-  uint64_t clock = 0;  ///< turns of warps
-  uint64_t writes = 0; ///< to pieces
+  uint64_t clock = 0;    ///< turns of warps
+  uint64_t writes = 0;   ///< to pieces
+  uint64_t arrivals = 0; ///< of all threads
   std::vector<Task> tasks;
 
   unsigned blockWarps() const { return (blockThreads + 31) / 32; }
@@ -361,6 +363,7 @@ inline uint32_t __reduce_add_sync(uint32_t, uint32_t x) {
 inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline int __clz(uint32_t x) { return x ? __builtin_clz(x) : 32; }
 inline void atomicAdd(unsigned long long *p, unsigned long long x) { *p += x; }
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline int __ffs(uint32_t x) { return __builtin_ffs(int(x)); }
 
 //===--- Elements ---------------------------------------------------------===//
@@ -420,6 +423,8 @@ template <typename T> inline void loadEight(const T *p, float (&x)[8]) {
 
 inline uint32_t __float_as_uint(float x) { return uint32_t(emulated::bitsOf(x)); }
 inline float __uint_as_float(uint32_t bits) { return emulated::fromBits<float>(bits); }
+inline uint4 loadStream(const void *p) { return *static_cast<const uint4 *>(p); }
+inline uint2 loadStream8(const void *p) { return *static_cast<const uint2 *>(p); }
 inline float2 unpackF8(uint2 v, int i) {
   const uint32_t two = (i < 2 ? v.x : v.y) >> (16 * (i % 2));
   return {toFloat(f8{uint8_t(two)}), toFloat(f8{uint8_t(two >> 8)})};
@@ -429,6 +434,19 @@ template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) :
 };
 inline float maximum(float a, float b) { return a != a || b != b ? a + b : std::fmax(a, b); }
 
+inline uint32_t multiplyBf16(uint32_t a, uint32_t b) {
+  auto half = [](uint32_t pair, int i) { return toFloat(bf16{uint16_t(pair >> (16 * i))}); };
+  return packBf16(half(a, 0) * half(b, 0), half(a, 1) * half(b, 1));
+}
+inline uint32_t maximumOfPairs(uint32_t a, uint32_t b) {
+  return std::max(a & 0xffff, b & 0xffff) | std::max(a >> 16, b >> 16) << 16;
+}
+
+inline uint32_t warpMaximum(uint32_t x) {
+  for (int offset = 16; offset > 0; offset /= 2)
+    x = std::max(x, __shfl_xor_sync(kAllLanes, x, offset));
+  return x;
+}
 inline float warpSum(float x) {
   for (int offset = 16; offset > 0; offset /= 2)
     x += __shfl_xor_sync(kAllLanes, x, offset);

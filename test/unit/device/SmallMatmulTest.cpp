@@ -1,0 +1,153 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// SmallMatmul, thread by thread on the CPU, against products in double: rings that go round, slices and blocks that
+// divide K, rows that are loaded, copied or under a norm, codes of weights as f16 and as bf16.
+#include "small_matmul.cuh"
+
+#include "Matmuls.h"
+
+namespace {
+
+/// How a kernel has its tiles.
+struct Tile {
+  int groupColumns, groups, slices, splits, shares, warps, stageK, stages;
+};
+
+/// A Sink that also looks at the scales of columns, where weights have some.
+template <typename Matmul, typename Base> struct ScaledSink : Base {
+  const Matmul *matmul;
+  const std::vector<float> *scales;
+  void compute(int m, int n, const float (&known)[Matmul::Weights], float (&values)[Matmul::Weights]) const {
+    Base::compute(m, n, known, values);
+    if constexpr (Matmul::HasCodes)
+      for (int w = 0; w < Matmul::Weights; ++w)
+        ASSERT_EQ(matmul->columnScale(w, n), scales[w][n]) << n;
+  }
+};
+
+/// `IsNormed`: x is under an RMS norm with weights. `rows` makes of a pointer to x what the kernel multiplies.
+template <typename W, int M, int N, int K, int Weights, Tile T, bool IsNormed, typename MakeRows>
+void run(const Operands<bf16, W, M, N, K, Weights> &operands, Results<M, N, Weights> &results, MakeRows rows) {
+  using Matmul = SmallMatmul<M, K, T.groupColumns, Weights, T.groups, T.slices, T.splits, T.shares, T.warps, T.stageK,
+                             T.stages, IsNormed, W>;
+  std::vector<float> scales[Weights];
+  for (int w = 0; w < Weights; ++w)
+    for (int n = 0; n < N; ++n)
+      scales[w].push_back(float(n + 1000 * w));
+  constexpr int Columns = T.groupColumns * T.groups;
+  for (int column = 0; column < N; column += Columns * Matmul::Sharers)
+    emulated::launchCluster(Matmul::Blocks, T.warps * 32, Matmul::SharedBytes, 0, column + M + K, [&] {
+      Matmul matmul;
+      matmul.shared = emulated::sharedMemory();
+      matmul.split = blockIdx.x / Matmul::Sharers, matmul.share = blockIdx.x % Matmul::Sharers;
+      matmul.column = column + matmul.share * Columns, matmul.end = std::min(matmul.column + Columns, N);
+      for (int w = 0; w < Weights; ++w) {
+        matmul.weights[w] = operands.weights[w].data();
+        if constexpr (Matmul::HasCodes)
+          matmul.fetchScales(w, scales[w].data());
+      }
+      matmul.start();
+      const auto x = rows(operands.x.data()); // here a kernel waits for its inputs
+      matmul.stage(x);
+      matmul.run(x, ScaledSink<Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
+    });
+}
+
+template <typename W, int M, int N, int K, int Weights, Tile T> void check() {
+  const Operands<bf16, W, M, N, K, Weights> operands;
+  Results<M, N, Weights> results;
+  run<W, M, N, K, Weights, T, false>(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  operands.expectProducts(results);
+}
+
+/// Rows under a norm, in another order.
+template <typename W, int M, int N, int K, int Weights, Tile T> void checkNorm() {
+  Operands<bf16, W, M, N, K, Weights> operands;
+  Results<M, N, Weights> results;
+  std::vector<bf16> norm(K);
+  std::mt19937 random(1);
+  fill(norm, random);
+  std::vector<int32_t> ids(M);
+  for (int m = 0; m < M; ++m)
+    ids[m] = M - 1 - m;
+  run<W, M, N, K, Weights, T, true>(
+      operands, results, [&](const bf16 *x) { return NormedRows<K, bf16>{{x, ids.data()}, norm.data(), 0.25f}; });
+  const std::vector<bf16> x = operands.x;
+  for (int m = 0; m < M; ++m) {
+    double squares = 0;
+    for (int k = 0; k < K; ++k) {
+      const float value = toFloat(x[ids[m] * K + k]);
+      squares += double(value) * value;
+      operands.x[m * K + k] = to<bf16>(value * toFloat(norm[k]));
+    }
+    for (std::vector<float> &sums : results.sums)
+      for (int n = 0; n < N; ++n)
+        sums[m * N + n] = float(sums[m * N + n] * std::sqrt(squares / K + 0.25));
+  }
+  operands.expectProducts(results);
+}
+
+TEST(SmallMatmulTest, Bf16) {
+  check<bf16, 1, 40, 64, 1, Tile{8, 2, 1, 1, 0, 2, 64, 1}>();
+  check<bf16, 3, 33, 320, 2, Tile{8, 1, 2, 1, 0, 2, 64, 3}>();    // a ring that goes round
+  check<bf16, 5, 48, 256, 1, Tile{16, 3, 1, 2, 0, 2, 64, 2}>();   // rounds, blocks that divide K
+  check<bf16, 12, 70, 256, 1, Tile{16, 1, 4, 1, 2, 4, 128, 2}>(); // copied rows, blocks that share them
+}
+TEST(SmallMatmulTest, Bf16UnderANorm) {
+  checkNorm<bf16, 4, 24, 256, 1, Tile{8, 1, 2, 1, 0, 2, 128, 2}>();
+  checkNorm<bf16, 12, 40, 256, 1, Tile{16, 1, 2, 2, 1, 2, 64, 2}>();
+}
+TEST(SmallMatmulTest, CodesAsHalves) {
+  check<f8, 1, 40, 64, 1, Tile{8, 2, 1, 1, 0, 2, 64, 1}>();
+  check<f8, 1, 96, 1024, 1, Tile{32, 1, 4, 1, 0, 4, 1024, 1}>(); // whole pieces of x
+  check<f8, 8, 50, 768, 2, Tile{16, 1, 4, 1, 0, 4, 256, 2}>();   // slices that end within one
+  check<f8, 3, 44, 656, 1, Tile{16, 2, 1, 1, 0, 2, 128, 3}>();   // K that ends within a step
+  check<f8, 7, 48, 768, 1, Tile{16, 3, 1, 2, 0, 2, 128, 2}>();   // rounds, blocks that divide K
+  check<f8, 5, 64, 512, 1, Tile{8, 2, 2, 1, 2, 4, 256, 2}>();    // copied rows
+  check<f8, 6, 40, 1024, 2, Tile{8, 1, 2, 2, 2, 2, 256, 2}>();
+}
+TEST(SmallMatmulTest, CodesAsHalvesUnderANorm) {
+  checkNorm<f8, 4, 24, 512, 2, Tile{8, 1, 2, 1, 0, 2, 256, 2}>();
+  checkNorm<f8, 7, 40, 768, 1, Tile{16, 1, 2, 2, 1, 2, 128, 2}>();
+}
+TEST(SmallMatmulTest, CodesAsBf16) {
+  check<f8, 9, 40, 256, 1, Tile{16, 1, 2, 1, 0, 2, 128, 2}>();
+  check<f8, 17, 34, 256, 1, Tile{16, 2, 1, 1, 2, 2, 64, 2}>(); // nothing but copies before the epilogue
+  checkNorm<f8, 12, 24, 256, 1, Tile{8, 1, 2, 1, 2, 2, 128, 2}>();
+}
+
+/// What is far outside of f16's range, and far apart from one piece of a row to the next.
+TEST(SmallMatmulTest, CodesAsHalvesOverTheRangeOfBf16) {
+  constexpr int M = 3, N = 16, K = 1024;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (int m = 0; m < M; ++m)
+    for (int piece = 0; piece < K / 256; ++piece) {
+      const int exponent = m == 0 ? 80 : m == 1 ? -110 : piece * 30 - 60;
+      for (int k = piece * 256; k < (piece + 1) * 256; ++k)
+        operands.x[m * K + k] = to<bf16>(std::ldexp(toFloat(operands.x[m * K + k]), exponent + k % 24));
+    }
+  Results<M, N, 1> results;
+  run<f8, M, N, K, 1, Tile{16, 1, 2, 1, 0, 2, 512, 2}, false>(operands, results,
+                                                              [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  operands.expectProducts(results);
+}
+
+/// An infinity or a NaN makes the row's results what they are without codes, and no other row's.
+TEST(SmallMatmulTest, CodesAsHalvesOfNoNumbers) {
+  constexpr int M = 3, N = 8, K = 512;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (f8 &code : operands.weights[0])
+    code = {0x38}; // 1
+  operands.x[0 * K + 3] = to<bf16>(kInfinity);
+  operands.x[1 * K + 300] = {0x7fc0};
+  Results<M, N, 1> results;
+  run<f8, M, N, K, 1, Tile{8, 1, 2, 1, 0, 2, 256, 2}, false>(operands, results,
+                                                             [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  for (int n = 0; n < N; ++n) {
+    EXPECT_EQ(results.sums[0][n], kInfinity);
+    EXPECT_TRUE(std::isnan(results.sums[0][N + n]));
+    EXPECT_TRUE(std::isfinite(results.sums[0][2 * N + n]));
+  }
+}
+
+} // namespace
