@@ -4,6 +4,7 @@
 #include "targets/cuda/KernelSource.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
+#include "targets/cuda/DecodeAttention.h"
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/TiledAttention.h"
 
@@ -36,7 +37,9 @@ public:
 
 private:
   LogicalResult printPlainDecode();
-  LogicalResult printStaging(ElementPrinter &start);
+  void findStaged(ElementPrinter &start);
+  void printStaging(ElementPrinter &start);
+  void printItems(ElementPrinter &start, const DecodeAttentionShape &shape);
   LogicalResult printReductions();
   LogicalResult printQueries(StringRef scale);
   LogicalResult printOwnRows(mj::KvAppendOp append);
@@ -112,6 +115,16 @@ private:
   mj::KvType kv;
   int64_t rows, heads, size, group;
   llvm::DenseSet<Value> known; ///< what is staged
+
+  /// An array in shared memory of `count` elements: element i is what `from` says, of `row`, `head` and i; of
+  /// `position` too where it is a line of a table.
+  struct Staged {
+    std::string name, from;
+    StringRef element;
+    int64_t count;
+    Value position = {};
+  };
+  SmallVector<Staged> staged; ///< of a row and a kv head
 };
 
 } // namespace
@@ -180,18 +193,13 @@ LogicalResult AttentionPrinter::printOwnRows(mj::KvAppendOp append) {
 }
 
 /// What queries, keys and values are computed from goes to shared memory at once, before the first of several passes
-/// over it: tables and weights before the kernel waits, which `start` prints, rows of heads after. Leaves the barrier
-/// to the caller.
-LogicalResult AttentionPrinter::printStaging(ElementPrinter &start) {
+/// over it. Prints what copies weights, and declarations, and finds what is to be copied of a row and a kv head.
+void AttentionPrinter::findStaged(ElementPrinter &start) {
   unsigned number = 0;
   auto declare = [&](StringRef element, int64_t count) {
     std::string name = "staged" + std::to_string(number++);
     start.line(formatv("__shared__ {0} {1}[{2}];", element, name, count));
     return name;
-  };
-  auto copy = [&](ElementPrinter &out, StringRef name, int64_t count, const Twine &from) {
-    out.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1})", count, source.threads));
-    out.line(formatv("  {0}[i] = {1};", name, from.str()));
   };
   for (Operation &op : context.block().without_terminator()) {
     if (auto reshape = dyn_cast<mj::ReshapeOp>(op)) {
@@ -201,10 +209,12 @@ LogicalResult AttentionPrinter::printStaging(ElementPrinter &start) {
           (shape[1] != heads && shape[1] != kv.getHeads()))
         continue;
       int64_t lines = shape[1] / kv.getHeads();
-      std::string name = declare(elementTypeName(tensorOf(reshape.getSource()).getElementType()), lines * size);
-      copy(printer, name, lines * size,
-           formatv("{0}[(int64_t(row) * {1} + head * {2}) * {3} + i]", context.argument(reshape.getSource()), shape[1],
-                   lines, size));
+      StringRef element = elementTypeName(tensorOf(reshape.getSource()).getElementType());
+      std::string name = declare(element, lines * size);
+      staged.push_back({name,
+                        formatv("{0}[(int64_t(row) * {1} + head * {2}) * {3} + i]",
+                                context.argument(reshape.getSource()), shape[1], lines, size),
+                        element, lines * size});
       printer.setLeaf(reshape.getResult(), [=, this](ElementPrinter &, ArrayRef<std::string> indices) {
         return formatv("load({0}, ({1} - head * {2}) * {3} + {4})", name, indices[1], lines, size, indices[2]).str();
       });
@@ -214,7 +224,8 @@ LogicalResult AttentionPrinter::printStaging(ElementPrinter &start) {
         continue;
       int64_t count = tensorOf(weight).getNumElements();
       std::string name = declare(elementTypeName(tensorOf(weight).getElementType()), count);
-      copy(start, name, count, context.argument(weight) + "[i]");
+      start.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1})", count, source.threads));
+      start.line(formatv("  {0}[i] = {1}[i];", name, context.argument(weight)));
       printer.setMemory(weight, name);
     } else if (auto rope = dyn_cast<mj::RopeOp>(op)) {
       // One line of the table, that of the row's position.
@@ -224,78 +235,150 @@ LogicalResult AttentionPrinter::printStaging(ElementPrinter &start) {
       known.insert(table);
       ArrayRef<int64_t> shape = tensorOf(table).getShape();
       int64_t count = shape[1] * shape[2];
-      std::string name = declare(elementTypeName(tensorOf(table).getElementType()), count);
-      copy(start, name, count,
-           formatv("{0}[int64_t({1}[row]) * {2} + i]", context.argument(table), context.argument(rope.getPositions()),
-                   count));
+      StringRef element = elementTypeName(tensorOf(table).getElementType());
+      std::string name = declare(element, count);
+      staged.push_back({name, formatv("{0}[int64_t(position) * {1} + i]", context.argument(table), count), element,
+                        count, rope.getPositions()});
       printer.setLeaf(table, [=](ElementPrinter &, ArrayRef<std::string> indices) {
         return formatv("load({0}, ({1}) * {2} + {3})", name, indices[1], shape[2], indices[2]).str();
       });
     }
   }
-  return success();
 }
 
-/// A cluster for a row and a kv head: its blocks divide the context, their warps the tiles of it.
+/// Copies what is staged of a row and a kv head: lines of tables by `start`, rows of heads after the kernel waits.
+/// Leaves the barrier to the caller.
+void AttentionPrinter::printStaging(ElementPrinter &start) {
+  for (const Staged &array : staged) {
+    ElementPrinter &out = array.position ? start : printer;
+    out.line(formatv("for (int i = threadIdx.x; i < {0}; i += {1}) {{", array.count, source.threads));
+    if (array.position)
+      out.line(formatv("  const int position = {0}[row];", context.argument(array.position)));
+    out.line(formatv("  {0}[i] = {1};", array.name, array.from));
+    out.line("}");
+  }
+}
+
+/// Begins the loop over items and copies what is staged of one from registers. Those of the next item are loaded by
+/// `bring`, whose call is left to the caller: before what takes long, so that they come meanwhile.
+void AttentionPrinter::printItems(ElementPrinter &start, const DecodeAttentionShape &shape) {
+  auto each = [&](const Staged &array, StringRef statement) {
+    context.os << "#pragma unroll\n";
+    printer.line(formatv("for (int j = 0; j < {0}; ++j)", llvm::divideCeil(array.count, source.threads)));
+    printer.line(formatv("  if (const int i = threadIdx.x + j * {0}; i < {1})", source.threads, array.count));
+    printer.line("    " + statement.str());
+  };
+  SmallVector<Value> positions;
+  for (const Staged &array : staged) {
+    printer.line(
+        formatv("{0} {1}Next[{2}];", array.element, array.name, llvm::divideCeil(array.count, source.threads)));
+    if (array.position && !llvm::is_contained(positions, array.position))
+      positions.push_back(array.position);
+  }
+  // Positions are read an item earlier still, since addresses depend on them.
+  auto printPositions = [&](ElementPrinter &out, StringRef item, StringRef declaration) {
+    for (Value value : positions)
+      out.line(formatv("{0}{1}Next = {1}[min({2}, {3}) / {4}];", declaration, context.argument(value), item,
+                       shape.items - 1, kv.getHeads()));
+  };
+  printPositions(start, formatv("int(blockIdx.x) / {0}", shape.splits).str(), "int ");
+  printer.line("Batch::Guess guessNext;");
+  printer.line("int slotNext = -1;");
+  printer.line("const auto bring = [&](int item) {");
+  printer.indentBy(2);
+  printer.line(formatv("const int row = item / {0}, head = item % {0};", kv.getHeads()));
+  printer.line("guessNext = batch.guess(row);");
+  if (!context.block().getOps<mj::KvAppendOp>().empty())
+    printer.line("slotNext = slots[row];");
+  for (const Staged &array : staged) {
+    if (array.position) {
+      printer.line("{");
+      printer.line(formatv("  const int position = {0}Next;", context.argument(array.position)));
+      printer.indentBy(2);
+    }
+    each(array, formatv("{0}Next[j] = {1};", array.name, array.from).str());
+    if (array.position) {
+      printer.indentBy(-2);
+      printer.line("}");
+    }
+  }
+  printPositions(printer, formatv("item + {0}", shape.clusters).str(), "");
+  printer.indentBy(-2);
+  printer.line("};");
+  printer.line(formatv("bring(blockIdx.x / {0});", shape.splits));
+  printer.line(formatv("for (int item = blockIdx.x / {0}; item < {1}; item += {2}) {{", shape.splits, shape.items,
+                       shape.clusters));
+  printer.indentBy(2);
+  printer.line(formatv("const int row = item / {0}, head = item % {0};", kv.getHeads()));
+  for (const Staged &array : staged)
+    each(array, formatv("{0}[i] = {0}Next[j];", array.name).str());
+}
+
+/// Clusters take items in turn, each a row and a kv head: their blocks divide the context, their warps the tiles of it.
 LogicalResult AttentionPrinter::printDecode() {
   if (failed(checkResult()))
     return failure();
   auto appends = context.block().getOps<mj::KvAppendOp>();
   mj::KvAppendOp append = appends.empty() ? mj::KvAppendOp() : *appends.begin();
-  int64_t splits = context.parameter("splits"), stages = context.parameter("stages");
   source.letsNextStartLate = context.parameter("late");
-  int64_t elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8, warps = context.parameter("threads") / 32;
-  if (stages == 0)
+  if (context.parameter("stages") == 0)
     return printPlainDecode();
-  source.threads = warps * 32;
-  source.cluster = splits;
-  int64_t stageBytes = 2 * 16 * size * elementBytes; // as DecodeAttention::SharedBytes says
-  source.sharedBytes =
-      (warps * stages + 1) * stageBytes + (splits > 1 ? splits * warps * (group * size / splits + 2 * group) * 4 : 0);
+  DecodeAttentionShape shape(context.kernel.getSchedule(), attention);
+  source.threads = shape.warps * 32;
+  source.cluster = shape.splits;
+  source.blocks = shape.heldBlocks(context.profile);
+  source.sharedBytes = shape.sharedBytes();
 
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);
-  start.line(formatv("using Attention = DecodeAttention<{0}, {1}, {2}, {3}, {4}, {5}, {6}>;", cacheType(),
-                     elementTypeName(kv.getElementType()), group, size, warps, stages, splits));
+  start.line(formatv("using Batch = DecodeBatch<{0}, {1}, {2}>;", batch.getSequences(), batch.getPages(),
+                     attention.getWindow() ? int64_t(*attention.getWindow()) : 0));
+  start.line(
+      formatv("using Attention = DecodeAttention<{0}, {1}, Batch, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}>;",
+              cacheType(), elementTypeName(kv.getElementType()), group, size, shape.warps, shape.stages, shape.splits,
+              shape.keys, append ? "true" : "false", shape.items, shape.clusters));
   start.line("static_assert(Attention::SharedBytes == " + Twine(source.sharedBytes) + ");");
-  start.line(formatv("const int row = blockIdx.x / {0}, head = blockIdx.x / {1} % {2}, rank = blockIdx.x % {1};",
-                     kv.getHeads() * splits, splits, kv.getHeads()));
+  start.line("const Batch batch{sequence_offsets, context_lengths, block_tables};");
+  start.line(formatv("Attention attention{{shared, pool, batch, int(blockIdx.x % {0})};", shape.splits));
   // The batch was there before the first kernel began, and so were the keys and values of earlier steps.
-  start.line(formatv("const int sequence = sequenceOf<{0}>(sequence_offsets, row);", batch.getSequences()));
-  start.line(formatv("Attention attention{{shared, {0}, head, rank};", cacheOf("max(sequence, 0)")));
-  auto printBegin = [&](ElementPrinter &out, StringRef last) {
-    out.line("if (sequence >= 0) {");
-    out.indentBy(2);
-    printVisible(out);
-    out.line(formatv("attention.begin(start, {0});", last));
-    out.indentBy(-2);
-    out.line("} else {");
-    out.line("  attention.begin(0, 0);");
-    out.line("}");
-  };
-  if (append) {
-    start.line("attention.clearOwn();");
-    printBegin(start, "stop - 1");
+  (append ? start : printer).line(formatv("attention.begin(blockIdx.x / {0});", shape.splits));
+  findStaged(start);
+  const bool isRepeated = shape.items > shape.clusters;
+  if (isRepeated) {
+    printItems(start, shape);
   } else {
-    printBegin(printer, "stop");
+    start.line(formatv("const int item = blockIdx.x / {0}, row = item / {1}, head = item % {1};", shape.splits,
+                       kv.getHeads()));
+    printStaging(start);
+    printer.line("const auto guessNext = batch.guess(row);");
+    if (append)
+      printer.line("const int slotNext = slots[row];");
   }
-  if (failed(printStaging(start)))
-    return failure();
+  printer.line("const auto part = attention.partOfItem(item, batch.find(row, guessNext));");
+  if (append)
+    printer.line("const int slot = attention.rank == 0 && part.sequence >= 0 ? slotNext : -1;");
   printer.line("__syncthreads();");
   if (failed(printScales("head")) || failed(printReductions()) || failed(printQueries("")) ||
       (append && failed(printOwnRows(append))))
     return failure();
   printer.line("__syncthreads();");
   if (append) {
-    printer.line("if (const int slot = slots[row]; rank == 0 && sequence >= 0 && slot >= 0)");
-    printer.line(formatv("  attention.storeOwn(pool + int64_t(slot / {0}) * {1}, slot % {0});",
+    printer.line("if (slot >= 0)");
+    printer.line(formatv("  attention.storeOwn(pool + int64_t(slot / {0}) * {1}, slot % {0}, head);",
                          context.pool.getPageSize(), context.pool.getBytesPerPage()));
   }
-  printer.line(formatv("attention.run(queries, {0} * keyScale, valueScale, {1});", exponentScale(),
-                       append ? "sequence >= 0" : "false"));
+  if (isRepeated) {
+    printer.line(formatv("if (item + {0} < {1})", shape.clusters, shape.items));
+    printer.line(formatv("  bring(item + {0});", shape.clusters));
+  }
+  printer.line(formatv("attention.run(part, queries, {0} * keyScale, valueScale);", exponentScale()));
   printer.line("attention.finish([&](int h, int d, float y) {");
   printStoreOfHead();
   printer.line("});");
+  if (isRepeated) {
+    printer.indentBy(-2);
+    printer.line("}");
+  }
   return success();
 }
 

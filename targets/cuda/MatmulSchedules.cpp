@@ -154,6 +154,8 @@ public:
     // Sums of slices that neither fit beside the weights nor in their place.
     while (tile.slices > 1 && sharedBytes() > profile.sharedBytesPerBlock) {
       mostSlices = tile.slices - 1;
+      while (!divides(tile.splits * mostSlices))
+        --mostSlices;
       chooseWarps();
       chooseStages();
     }

@@ -6,6 +6,7 @@
 #include "mjolnir/Dialect/Exec/KernelSignature.h"
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Target.h"
+#include "targets/cuda/DecodeAttention.h"
 #include "targets/cuda/LibraryMatmul.h"
 #include "targets/cuda/LineRegion.h"
 #include "targets/cuda/MatmulSchedules.h"
@@ -45,43 +46,6 @@ template <typename Op> static Op firstOf(Block &body) {
 //===----------------------------------------------------------------------===//
 
 bool cuda::startsNextLate(int64_t rows) { return rows > 2; }
-
-namespace {
-struct AttentionWishes {
-  std::optional<int64_t> splits = {};
-  int64_t warps = 4, blocks = 2; ///< of a block; of a multiprocessor
-};
-} // namespace
-
-/// A cluster of blocks for each row and kv head, so many that all multiprocessors have one, unless `wishes` say how
-/// many.
-static mj::ScheduleAttr chooseDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention,
-                                              const CudaProfile &profile, const AttentionWishes &wishes = {}) {
-  mj::BatchType batch = attention.getBatch().getType();
-  mj::KvType kv = attention.getKv().getType();
-  int64_t size = kv.getHeadDim(), elementBytes = kv.getElementType().getIntOrFloatBitWidth() / 8;
-  bool isDivided = size % (elementBytes == 1 ? 32 : 16) == 0;
-  if (elementBytes > 2 || kv.getElementType().isF16() || !isDivided)
-    return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                        {{"late", 0}, {"splits", 1}, {"stages", 0}, {"threads", 512}});
-  int64_t groups = batch.getSequences() * kv.getHeads(), splits = 1;
-  while (profile.hasClusters && splits < 8 && groups * splits * 2 <= profile.processors)
-    splits *= 2;
-  splits = wishes.splits.value_or(splits);
-  // The blocks of a multiprocessor, each with the row's own key and value, what a cluster adds up, and what the
-  // prologue keeps.
-  int64_t warps = wishes.warps, tileBytes = 2 * 16 * size * elementBytes,
-          group = tensorOf(attention.getQuery()).getDimSize(1) / kv.getHeads();
-  int64_t pushedBytes = splits > 1 ? warps * group * (size + 2 * splits) * 4 : 0;
-  int64_t prologueBytes = size * (6 * group + 12) + (3 << 9);
-  int64_t bytes = profile.sharedBytesPerProcessor / wishes.blocks - prologueBytes - pushedBytes - tileBytes;
-  int64_t stages = std::clamp<int64_t>(bytes / (warps * tileBytes), 2, 6);
-  return makeSchedule(fusion.getContext(), kDecodeAttentionSchedule,
-                      {{"late", startsNextLate(batch.getSequences())},
-                       {"splits", splits},
-                       {"stages", stages},
-                       {"threads", warps * 32}});
-}
 
 static FailureOr<mj::ScheduleAttr> chooseAttention(mj::FusionOp fusion, mj::AttentionOp attention,
                                                    const CudaProfile &profile) {
@@ -232,22 +196,6 @@ FailureOr<mj::ScheduleAttr> cuda::chooseSchedule(mj::FusionOp fusion, const Cuda
   return choosePlain(fusion, profile);
 }
 
-/// Other numbers of blocks in a cluster, of warps in a block, and of blocks on a multiprocessor.
-static void listDecodeAttention(mj::FusionOp fusion, mj::AttentionOp attention, mj::ScheduleAttr chosen,
-                                const CudaProfile &profile, SmallVectorImpl<mj::ScheduleAttr> &schedules) {
-  int64_t size = attention.getKv().getType().getHeadDim();
-  int64_t group = tensorOf(attention.getQuery()).getDimSize(1) / attention.getKv().getType().getHeads();
-  if (getParameter(chosen, "stages") == 0)
-    return;
-  for (int64_t splits : {1, 2, 4, 8})
-    if ((splits == 1 || profile.hasClusters) && group * size % splits == 0)
-      schedules.push_back(chooseDecodeAttention(fusion, attention, profile, {.splits = splits}));
-  for (int64_t warps : {2, 4, 8})
-    for (int64_t blocks : {2, 3, 4, 6})
-      schedules.push_back(chooseDecodeAttention(
-          fusion, attention, profile, {.splits = getParameter(chosen, "splits"), .warps = warps, .blocks = blocks}));
-}
-
 SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::ScheduleAttr chosen,
                                                   const CudaProfile &profile) {
   Block &body = fusion.getBody().front();
@@ -305,9 +253,8 @@ int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
   if (name == kSampleSchedule)
     return tensorOf(firstOf<mj::SampleOp>(body).getLogits()).getDimSize(0) * getParameter(schedule, "splits");
   if (name == kDecodeAttentionSchedule) {
-    auto attention = firstOf<mj::AttentionOp>(body);
-    return attention.getBatch().getType().getSequences() * attention.getKv().getType().getHeads() *
-           getParameter(schedule, "splits");
+    DecodeAttentionShape shape(schedule, firstOf<mj::AttentionOp>(body));
+    return shape.clusters * shape.splits;
   }
   if (name == kPrefillAttentionSchedule) {
     // Each sequence and the padding may begin a tile of their own.

@@ -50,11 +50,11 @@ inline constexpr llvm::StringLiteral kTensorMatmulSchedule = "cuda.tensor_matmul
 /// by the plain cores.
 inline constexpr llvm::StringLiteral kBatchMatmulSchedule = "cuda.batch_matmul";
 
-/// Attention where each sequence has one row: a cluster of `splits` blocks of `threads` for one sequence and one kv
-/// head, which divide its context; each warp has `stages` tiles of 16 keys and values on their way. The prologue
-/// computes the query heads of the kv head in each block; the first block of the cluster computes, appends and attends
-/// to the row's own key and value, so that no block reads what another appends. No stages: without tensor cores, one
-/// block.
+/// Attention where each sequence has one row: clusters of `splits` blocks of `threads`, `blocks` in all, take items in
+/// turn, each a row and a kv head, and divide its context; each warp has `stages` tiles of `keys` keys and values on
+/// their way. The prologue computes the query heads of the kv head, and the row's own key and value, in each block; the
+/// first block of the cluster appends those, and no block reads them from the cache. No stages: without tensor cores,
+/// one block an item. Without `keys`, 16; without `blocks`, a cluster an item.
 inline constexpr llvm::StringLiteral kDecodeAttentionSchedule = "cuda.decode_attention";
 
 /// Attention of several rows of a sequence: a block is for a kv head and `rows` query vectors, those of all query heads

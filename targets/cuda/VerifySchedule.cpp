@@ -1,7 +1,9 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Schedules that a file brings: whether kernels can be made from them.
+#include "targets/cuda/DecodeAttention.h"
 #include "targets/cuda/LibraryMatmul.h"
+#include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Schedules.h"
 
 using namespace mlir;
@@ -58,6 +60,7 @@ static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule, Block &body) {
 LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Block &body) {
   std::optional<Needs> needs = findNeeds(schedule, body);
   StringRef name = schedule.getName().getValue();
+  auto number = [&](StringRef parameter) { return getParameter(schedule, parameter); };
   if (!needs)
     return op->emitOpError("has the schedule '")
            << name << "', for which there are no CUDA kernels; select-schedules chooses one for the target";
@@ -72,5 +75,15 @@ LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Blo
   if (name == kLargeMatmulSchedule && !schedule.getParameters().getAs<StringAttr>("unit"))
     return op->emitOpError("has the schedule '")
            << name << "' without the parameter 'unit', the instruction that multiplies: mma.sync, wgmma, tcgen05";
+  if (name == kSmallMatmulSchedule && number("stages")) {
+    // Warps that divide K read eight elements at a time.
+    int64_t slices = number("slices"), parts = number("splits") * slices, k = getMatmulShape(findMatmulColumns(body)).k;
+    if ((parts > 1 && k % (parts * 32)) || number("stage_k") % (slices * 32))
+      return op->emitOpError("has the schedule '")
+             << name << "' that divides K = " << k << ", " << number("stage_k") << " elements at a time, into " << parts
+             << " parts that are not multiples of 32; select-schedules chooses the parameters of a schedule";
+  }
+  if (name == kDecodeAttentionSchedule)
+    return verifyDecodeAttention(op, schedule, *body.getOps<mj::AttentionOp>().begin());
   return success();
 }

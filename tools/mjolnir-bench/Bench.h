@@ -37,6 +37,11 @@ struct Options {
   bool graphs = true, dependentLaunches = true;
 };
 
+/// The device takes nothing more from this process; another one may go on.
+struct DeviceLost : std::runtime_error {
+  DeviceLost() : std::runtime_error("the device takes nothing more from this process") {}
+};
+
 inline void check(const runtime::Status &status) {
   if (status)
     throw std::runtime_error(status.message());

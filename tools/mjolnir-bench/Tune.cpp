@@ -161,7 +161,11 @@ private:
         Json row = measure(region, candidate, best, wanted);
         verdict = row.at("verdict");
         show(candidate.schedule, row, verdict);
+        if (verdict == "failed")
+          std::printf("             %s\n", row.at("message").get_ref<const std::string &>().c_str());
         table.addMeasured(std::move(row));
+        if (verdict == "failed" && !stillRuns(region))
+          throw DeviceLost();
       }
       if (verdict == "faster")
         best = {candidate.entry, candidate.schedule, {}};
@@ -201,16 +205,37 @@ private:
                              "': compile the reference with the same sizes");
   }
 
+  /// The comparison with the best so far. What a candidate fails with is part of it.
   Json measure(const TunedRegion &region, const Candidate &candidate, const Best &best,
                const std::vector<double> &wanted) {
-    double error = errorOf(numbersOf(package, candidate.entry, options), wanted);
     Json row{{"target", index.target},        {"region", region.key},           {"what", region.what},
              {"entry", nameOf(region.entry)}, {"schedule", candidate.schedule}, {"against", best.schedule}};
+    try {
+      compareInto(row, candidate, best, wanted);
+    } catch (const std::runtime_error &error) {
+      row["verdict"] = "failed";
+      row["message"] = error.what();
+    }
+    return row;
+  }
+
+  /// Whether the device runs what it ran before a candidate failed: after some errors a CUDA context is good for
+  /// nothing.
+  bool stillRuns(const TunedRegion &region) {
+    try {
+      return !numbersOf(package, region.entry, options).empty();
+    } catch (const std::runtime_error &) {
+      return false;
+    }
+  }
+
+  void compareInto(Json &row, const Candidate &candidate, const Best &best, const std::vector<double> &wanted) {
+    double error = errorOf(numbersOf(package, candidate.entry, options), wanted);
     if (std::isfinite(error))
       row["error"] = rounded(error);
     row["verdict"] = "wrong numbers";
     if (!(error <= largestError))
-      return row;
+      return;
     Comparison times = compare(package, best.entry, candidate.entry, options);
     row.update({{"us", micro(times.second)},
                 {"against_us", micro(times.first)},
@@ -219,7 +244,6 @@ private:
     row["verdict"] = times.ratio > LeastGain && times.least > 1 ? "faster"
                      : times.ratio < 1                          ? "slower"
                                                                 : "within noise";
-    return row;
   }
 
   /// The winner of many comparisons may have been lucky: it must win once more, against what it would replace.

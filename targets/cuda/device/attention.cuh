@@ -9,6 +9,7 @@ template <typename T, int PageSize, int D, int Heads, int64_t Stride> struct Pag
   const uint8_t *pool;
   const int32_t *table; // of the sequence
   static constexpr int kPageSize = PageSize, kHeads = Heads, kSize = D;
+  static constexpr int64_t kStride = Stride;
 
   __device__ const T *row(int position, int head, bool isValue) const {
     const uint8_t *page = pool + int64_t(table[position / PageSize]) * Stride;

@@ -44,6 +44,13 @@ template <bool Transposed> __device__ inline void loadMatrices(uint32_t (&r)[4],
                  : "memory");
 }
 
+/// An 8 x 8 matrix of 16-bit elements, two a lane, transposed.
+__device__ inline uint32_t transpose(uint32_t pair) {
+  uint32_t result;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(pair));
+  return result;
+}
+
 /// d += a (16 x 16) b (16 x 8), for 16-bit elements of type T.
 template <typename T> __device__ inline void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   if constexpr (!kIsF16<T>)

@@ -67,6 +67,86 @@ func.func @groups(%q: tensor<64x2x64xbf16>) -> tensor<64x2x64xbf16> attributes {
 // -----
 
 module {
+func.func @few_stages(%q: tensor<4x16x128xbf16>, %b: !mj.batch<4 x 4 x 64> {mj.name = "batch"}, %c: !mj.kv<1 x 8 x 128 x bf16> {mj.name = "kv"}) -> tensor<4x16x128xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{has the schedule 'cuda.decode_attention' with stages = 1: a warp brings a tile while it works on another}}
+  %0 = mj.fusion(%x = %q : tensor<4x16x128xbf16>, %k = %c : !mj.kv<1 x 8 x 128 x bf16>, %y = %b : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> schedule #mj.schedule<"cuda.decode_attention", {blocks = 128 : i64, keys = 16 : i64, splits = 4 : i64, stages = 1 : i64, threads = 128 : i64}> {
+    %1 = mj.attention %x, %k[0] over %y scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %1 : tensor<4x16x128xbf16>
+  }
+  return %0 : tensor<4x16x128xbf16>
+}
+}
+
+// -----
+
+module {
+func.func @three_blocks(%q: tensor<4x16x128xbf16>, %b: !mj.batch<4 x 4 x 64> {mj.name = "batch"}, %c: !mj.kv<1 x 8 x 128 x bf16> {mj.name = "kv"}) -> tensor<4x16x128xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{with splits = 3: 1, 2, 4 or 8 blocks of a cluster divide the elements of the results}}
+  %0 = mj.fusion(%x = %q : tensor<4x16x128xbf16>, %k = %c : !mj.kv<1 x 8 x 128 x bf16>, %y = %b : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> schedule #mj.schedule<"cuda.decode_attention", {blocks = 128 : i64, keys = 16 : i64, splits = 3 : i64, stages = 3 : i64, threads = 128 : i64}> {
+    %1 = mj.attention %x, %k[0] over %y scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %1 : tensor<4x16x128xbf16>
+  }
+  return %0 : tensor<4x16x128xbf16>
+}
+}
+
+// -----
+
+module {
+func.func @part_of_a_warp(%q: tensor<4x16x128xbf16>, %b: !mj.batch<4 x 4 x 64> {mj.name = "batch"}, %c: !mj.kv<1 x 8 x 128 x bf16> {mj.name = "kv"}) -> tensor<4x16x128xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{with threads = 130: a block is up to 16 warps}}
+  %0 = mj.fusion(%x = %q : tensor<4x16x128xbf16>, %k = %c : !mj.kv<1 x 8 x 128 x bf16>, %y = %b : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> schedule #mj.schedule<"cuda.decode_attention", {blocks = 128 : i64, keys = 16 : i64, splits = 4 : i64, stages = 3 : i64, threads = 130 : i64}> {
+    %1 = mj.attention %x, %k[0] over %y scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %1 : tensor<4x16x128xbf16>
+  }
+  return %0 : tensor<4x16x128xbf16>
+}
+}
+
+// -----
+
+module {
+func.func @keys(%q: tensor<4x16x128xbf16>, %b: !mj.batch<4 x 4 x 64> {mj.name = "batch"}, %c: !mj.kv<1 x 8 x 128 x bf16> {mj.name = "kv"}) -> tensor<4x16x128xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{with keys = 24: the tensor cores take 16 at a time, and a warp up to 64}}
+  %0 = mj.fusion(%x = %q : tensor<4x16x128xbf16>, %k = %c : !mj.kv<1 x 8 x 128 x bf16>, %y = %b : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> schedule #mj.schedule<"cuda.decode_attention", {blocks = 128 : i64, keys = 24 : i64, splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}> {
+    %1 = mj.attention %x, %k[0] over %y scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %1 : tensor<4x16x128xbf16>
+  }
+  return %0 : tensor<4x16x128xbf16>
+}
+}
+
+// -----
+
+module {
+func.func @part_of_a_cluster(%q: tensor<4x16x128xbf16>, %b: !mj.batch<4 x 4 x 64> {mj.name = "batch"}, %c: !mj.kv<1 x 8 x 128 x bf16> {mj.name = "kv"}) -> tensor<4x16x128xbf16> attributes {mj.entry} {
+  // expected-error@+1 {{with blocks = 126: they are whole clusters}}
+  %0 = mj.fusion(%x = %q : tensor<4x16x128xbf16>, %k = %c : !mj.kv<1 x 8 x 128 x bf16>, %y = %b : !mj.batch<4 x 4 x 64>) -> tensor<4x16x128xbf16> schedule #mj.schedule<"cuda.decode_attention", {blocks = 126 : i64, keys = 16 : i64, splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}> {
+    %1 = mj.attention %x, %k[0] over %y scale 0.5 : tensor<4x16x128xbf16>, <1 x 8 x 128 x bf16>, <4 x 4 x 64> -> tensor<4x16x128xbf16>
+    mj.yield %1 : tensor<4x16x128xbf16>
+  }
+  return %0 : tensor<4x16x128xbf16>
+}
+}
+
+// -----
+
+module {
+mj.weight @w : tensor<128x1024xbf16> from "w"
+func.func @slices(%a: tensor<32x1024xbf16>) -> tensor<32x128xbf16> attributes {mj.entry} {
+  %w = mj.get_weight @w : tensor<128x1024xbf16>
+  // expected-error@+1 {{has the schedule 'cuda.small_matmul' that divides K = 1024, 480 elements at a time, into 15 parts that are not multiples of 32}}
+  %0 = mj.fusion(%x = %a : tensor<32x1024xbf16>, %y = %w : tensor<128x1024xbf16>) -> tensor<32x128xbf16> schedule #mj.schedule<"cuda.small_matmul", {columns = 8 : i64, group_columns = 8 : i64, slices = 15 : i64, splits = 1 : i64, stage_k = 480 : i64, stages = 3 : i64, threads = 480 : i64}> {
+    %1 = mj.matmul %x, %y {transpose_b} : tensor<32x1024xbf16>, tensor<128x1024xbf16> -> tensor<32x128xbf16>
+    mj.yield %1 : tensor<32x128xbf16>
+  }
+  return %0 : tensor<32x128xbf16>
+}
+}
+
+// -----
+
+module {
 func.func @whole(%a: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {mj.entry} {
   %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<4x64xf32> schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 128 : i64}> {
     %1 = arith.addf %x, %x : tensor<4x64xf32>

@@ -142,11 +142,27 @@ template <int Count> inline void giveRegisters() { takeRegisters<Count>(); }
 
 //===--- Clusters ----------------------------------------------------------===//
 
-inline void syncCluster() { emulated::await(emulated::Wait::cluster); }
-inline void arriveInCluster() { ++emulated::self().arrivals, ++emulated::cluster->arrivals; }
+inline void syncCluster() {
+  if (emulated::self().awaitsCluster)
+    emulated::fail("a barrier of the cluster between the halves of another");
+  emulated::await(emulated::Wait::cluster);
+}
+inline void arriveInCluster() {
+  emulated::Thread &self = emulated::self();
+  if (self.awaitsCluster)
+    emulated::fail("a thread arrives twice in its cluster");
+  self.awaitsCluster = true;
+  ++self.clusterArrivals;
+  ++emulated::cluster->arrivals;
+}
 inline void waitForCluster() {
-  const uint64_t wanted = uint64_t(emulated::self().arrivals) * emulated::cluster->threads.size();
-  emulated::awaitCondition([wanted] { return emulated::cluster->arrivals >= wanted; });
+  emulated::Thread &self = emulated::self();
+  if (!self.awaitsCluster)
+    emulated::fail("a thread waits for its cluster before it arrives");
+  emulated::awaitCondition([all = self.clusterArrivals * emulated::cluster->threads.size()] {
+    return emulated::cluster->arrivals >= all;
+  });
+  emulated::self().awaitsCluster = false;
 }
 
 namespace emulated {
@@ -162,6 +178,12 @@ template <typename T> inline T loadRemote(const void *p, int rank) {
 }
 } // namespace emulated
 
+inline void storeRemote(float *p, int rank, float value) {
+  const emulated::Block &block = emulated::cluster->blocks.at(rank);
+  if (emulated::self().awaitsCluster || block.running == 0)
+    emulated::fail("writes to shared memory of a block that may not have begun, or has ended");
+  std::memcpy(block.shared + emulated::offsetOf(p, sizeof(float)), &value, sizeof(float));
+}
 inline float loadRemote(const float *p, int rank) { return emulated::loadRemote<float>(p, rank); }
 inline uint64_t loadRemote(const uint64_t *p, int rank) { return emulated::loadRemote<uint64_t>(p, rank); }
 inline float4 loadRemoteFour(const float *p, int rank) { return emulated::loadRemote<float4>(p, rank); }

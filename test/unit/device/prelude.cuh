@@ -81,7 +81,8 @@ struct Thread {
   uint64_t shown = 0; ///< up to which write the proxy of products sees what this thread does
   std::vector<std::vector<std::function<void()>>> products{{}}; ///< groups; the last one is not committed
   bool hasBegunProducts = false;
-  unsigned arrivals = 0;            ///< at the cluster's barrier that orders nothing
+  size_t clusterArrivals = 0;       ///< by arriveInCluster()
+  bool awaitsCluster = false;       ///< between that and the wait
   std::vector<uint64_t *> barriers; ///< that it initialized and shows nobody yet
 };
 
@@ -364,6 +365,14 @@ inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline int __clz(uint32_t x) { return x ? __builtin_clz(x) : 32; }
 inline void atomicAdd(unsigned long long *p, unsigned long long x) { *p += x; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+/// Bytes of x (0 to 3) and y (4 to 7): byte i is the one that digit i of `order` says.
+inline uint32_t __byte_perm(uint32_t x, uint32_t y, uint32_t order) {
+  const uint64_t all = x | uint64_t(y) << 32;
+  uint32_t result = 0;
+  for (int i = 0; i < 4; ++i)
+    result |= uint32_t(all >> (8 * (order >> (4 * i) & 7)) & 0xff) << (8 * i);
+  return result;
+}
 inline int __ffs(uint32_t x) { return __builtin_ffs(int(x)); }
 
 //===--- Elements ---------------------------------------------------------===//

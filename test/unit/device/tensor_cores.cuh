@@ -48,6 +48,16 @@ template <bool Transposed> inline void loadMatrices(uint32_t (&r)[4], const void
   });
 }
 
+/// Lane l has elements 2 (l % 4) and the next of row l / 4.
+inline uint32_t transpose(uint32_t pair) {
+  uint64_t bits = pair;
+  return emulated::exchange(&bits, 1, [&](auto of) {
+    int row = int(threadIdx.x % 32) / 4, column = int(threadIdx.x % 4) * 2;
+    auto element = [&](int i) { return uint32_t(of(i * 4 + row / 2, 0) >> (16 * (row % 2)) & 0xffff); };
+    return element(column) | element(column + 1) << 16;
+  });
+}
+
 template <typename T> inline void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   uint64_t values[6] = {a[0], a[1], a[2], a[3], b0, b1};
   emulated::exchange(values, 6, [&](auto of) {

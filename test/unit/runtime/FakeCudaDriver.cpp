@@ -7,9 +7,10 @@
 // what a stream is given runs when somebody waits for it.
 //
 // Environment: FAKE_CUDA_CAPABILITY ("90"), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DEVICES ("1"), FAKE_CUDA_FAIL (the name
-// of a function that fails), FAKE_CUDA_INTEGRATED ("0"), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run at
-// once, as early as they may). Tests that count calls find `fakeCudaCalls`. With FAKE_CUDA_OLD it is built as a driver
-// that is too old for tensor maps.
+// of a function that fails), FAKE_CUDA_FAULT (the name of a kernel that reads where it must not: from then on the
+// context is good for nothing), FAKE_CUDA_INTEGRATED ("0"), FAKE_CUDA_HASTE ("1": copies into a stream that is idle run
+// at once, as early as they may). Tests that count calls find `fakeCudaCalls`. With FAKE_CUDA_OLD it is built as a
+// driver that is too old for tensor maps.
 #include "FakeTensorMap.h"
 
 #include "cuda/DriverApi.h"
@@ -36,7 +37,8 @@ using namespace mjolnir::runtime::cuda;
 
 namespace {
 
-constexpr Result ErrorInvalidValue = 1, ErrorInvalidContext = 201, ErrorNotFound = 500, ErrorNotSupported = 801;
+constexpr Result ErrorInvalidValue = 1, ErrorInvalidContext = 201, ErrorNotFound = 500, ErrorMisalignedAddress = 716,
+                 ErrorNotSupported = 801;
 
 using Work = std::function<void()>;
 using Kernel = void (*)(void *const *operands, int64_t tile);
@@ -75,6 +77,7 @@ thread_local std::vector<int> contexts;
 std::map<void *, size_t> allocations;
 std::set<FakeStream *> streams;
 size_t allocatedBytes = 0;
+bool hasFault = false;                 // for the rest of the process
 uint64_t ticks = 0;                    // what events record
 std::map<std::string, unsigned> calls; // by function, since fakeCudaCalls
 
@@ -90,7 +93,7 @@ Result enter(const char *function) {
   const char *failing = getenv("FAKE_CUDA_FAIL");
   if (failing && !strcmp(failing, function))
     return ErrorNotSupported;
-  return contexts.empty() ? ErrorInvalidContext : Success;
+  return contexts.empty() ? ErrorInvalidContext : hasFault ? ErrorMisalignedAddress : Success;
 }
 
 void submit(Stream stream, Work work, bool isHasty = false) {
@@ -145,11 +148,12 @@ EXPORT void fakeCudaSubmit(Stream stream, const std::function<void()> &work, uin
 EXPORT Result cuInit(unsigned) { return Success; }
 EXPORT Result cuDriverGetVersion(int *version) { return *version = 13000, Success; }
 EXPORT Result cuGetErrorName(Result error, const char **text) {
-  *text = error == ErrorOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
-          : error == ErrorInvalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
-          : error == ErrorNotFound       ? "CUDA_ERROR_NOT_FOUND"
-          : error == ErrorNotSupported   ? "CUDA_ERROR_NOT_SUPPORTED"
-                                         : "CUDA_ERROR_INVALID_VALUE";
+  *text = error == ErrorOutOfMemory         ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : error == ErrorInvalidContext    ? "CUDA_ERROR_INVALID_CONTEXT"
+          : error == ErrorNotFound          ? "CUDA_ERROR_NOT_FOUND"
+          : error == ErrorMisalignedAddress ? "CUDA_ERROR_MISALIGNED_ADDRESS"
+          : error == ErrorNotSupported      ? "CUDA_ERROR_NOT_SUPPORTED"
+                                            : "CUDA_ERROR_INVALID_VALUE";
   return Success;
 }
 EXPORT Result cuGetErrorString(Result, const char **text) { return *text = "as the fake driver was told", Success; }
@@ -173,7 +177,7 @@ EXPORT Result cuDevicePrimaryCtxRetain(Context *context, DeviceHandle) {
   return Success;
 }
 EXPORT Result cuDevicePrimaryCtxRelease_v2(DeviceHandle) {
-  if (allocations.empty())
+  if (allocations.empty() || hasFault) // after a fault nothing can be freed, and all is with the context
     return Success;
   fprintf(stderr, "fake driver: %zu allocations were not freed\n", allocations.size());
   abort();
@@ -283,6 +287,8 @@ EXPORT Result cuModuleGetFunction(Function *function, Module module, const char 
   if (!symbol || count == operandCounts.end())
     return ErrorNotFound;
   FakeFunction &known = fake->functions[name];
+  if (const char *fault = getenv("FAKE_CUDA_FAULT"); fault && !strcmp(fault, name))
+    symbol = reinterpret_cast<void *>(Kernel([](void *const *, int64_t) { hasFault = true; }));
   auto maps = tensorMapCounts.find(name);
   known = {reinterpret_cast<Kernel>(symbol), count->second, maps == tensorMapCounts.end() ? 0 : maps->second};
   *function = reinterpret_cast<Function>(&known);
@@ -363,7 +369,7 @@ EXPORT Result cuStreamSynchronize(Stream stream) {
   if (fake->isCapturing)
     return ErrorInvalidValue;
   fake->runUntil(fake->submitted);
-  return Success;
+  return hasFault ? ErrorMisalignedAddress : Success;
 }
 EXPORT Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
   ENTER("cuStreamWaitEvent");
@@ -427,7 +433,7 @@ EXPORT Result cuEventSynchronize(Event event) {
   auto *fake = reinterpret_cast<FakeEvent *>(event);
   if (fake->stream)
     fake->stream->runUntil(fake->position);
-  return Success;
+  return hasFault ? ErrorMisalignedAddress : Success;
 }
 /// A launch takes a millisecond.
 EXPORT Result cuEventElapsedTime(float *milliseconds, Event start, Event end) {

@@ -70,6 +70,32 @@ TEST_F(Candidates, DecodeAttentionVariesItsBlocksAndKeepsWhenTheNextKernelStarts
   EXPECT_EQ(valuesOf("threads"), (std::set<int64_t>{64, 128, 256}));
   EXPECT_GT(valuesOf("splits").size(), 1u);
   EXPECT_GT(valuesOf("stages").size(), 1u);
+  EXPECT_EQ(valuesOf("keys"), (std::set<int64_t>{16, 32}));
+  EXPECT_GT(valuesOf("blocks").size(), 1u);
+}
+
+/// Sums of 16 slices do not fit beside weights of 48 rows; 15 do not divide K.
+TEST_F(Candidates, SlicesOfSmallMatmulsDivideK) {
+  list(R"(
+    func.func @matmul(%x: tensor<32x1024xbf16>, %n: tensor<1024xbf16>, %g: tensor<3072x1024xbf16>,
+                      %u: tensor<3072x1024xbf16>) -> tensor<32x3072xbf16> {
+      %a = mj.fusion(%0 = %x : tensor<32x1024xbf16>, %1 = %n : tensor<1024xbf16>, %2 = %g : tensor<3072x1024xbf16>,
+                     %3 = %u : tensor<3072x1024xbf16>) -> tensor<32x3072xbf16> {
+        %4 = mj.norm rms %0, weight %1 eps 1.0e-6
+            : tensor<32x1024xbf16>, weight tensor<1024xbf16> -> tensor<32x1024xbf16>
+        %5 = mj.matmul %4, %2 {transpose_b} : tensor<32x1024xbf16>, tensor<3072x1024xbf16> -> tensor<32x3072xbf16>
+        %6 = mj.matmul %4, %3 {transpose_b} : tensor<32x1024xbf16>, tensor<3072x1024xbf16> -> tensor<32x3072xbf16>
+        %7 = arith.mulf %5, %6 : tensor<32x3072xbf16>
+        mj.yield %7 : tensor<32x3072xbf16>
+      }
+      return %a : tensor<32x3072xbf16>
+    })");
+  EXPECT_EQ(chosen.getName(), cuda::kSmallMatmulSchedule);
+  ASSERT_FALSE(others.empty());
+  for (int64_t slices : valuesOf("slices"))
+    EXPECT_EQ(1024 % (slices * 32), 0) << slices;
+  for (mj::ScheduleAttr other : others)
+    EXPECT_EQ(cuda::getParameter(other, "stage_k") % (cuda::getParameter(other, "slices") * 32), 0);
 }
 
 TEST_F(Candidates, TensorMatmulsAreOfOneTypeThatTheyMultiply) {
