@@ -39,7 +39,7 @@ private:
   LogicalResult printPlainDecode();
   void findStaged(ElementPrinter &start);
   void printStaging(ElementPrinter &start);
-  void printItems(ElementPrinter &start, const DecodeAttentionShape &shape);
+  LogicalResult printItems(ElementPrinter &start, const DecodeAttentionShape &shape);
   LogicalResult printReductions();
   LogicalResult printQueries(StringRef scale);
   LogicalResult printOwnRows(mj::KvAppendOp append);
@@ -88,20 +88,23 @@ private:
       out.line("const int start = 0;");
   }
 
-  /// keyScale and valueScale of kv head `head`.
-  LogicalResult printScales(StringRef head) {
+  /// keyScale and valueScale of kv head `head`, as variables of that `declaration` and with that `suffix`.
+  LogicalResult printScales(ElementPrinter &out, StringRef head, StringRef declaration = "const float ",
+                            StringRef suffix = "") {
     for (auto [name, index] : {std::pair("keyScale", "0"), std::pair("valueScale", "1")}) {
       std::string text = "1.0f";
       if (Value scales = attention.getScales()) {
-        FailureOr<std::string> printed = printer.print(scales, {index, head.str()});
+        FailureOr<std::string> printed = out.print(scales, {index, head.str()});
         if (failed(printed))
           return failure();
         text = *printed;
       }
-      printer.line(formatv("const float {0} = {1};", name, text));
+      out.line(formatv("{0}{1}{2} = {3};", declaration, name, suffix, text));
     }
     return success();
   }
+  /// Whether there are scales in memory before the kernel begins.
+  bool hasStoredScales() { return isa_and_nonnull<BlockArgument>(attention.getScales()); }
 
   std::string exponentScale() {
     return formatv("{0:e8}f", attention.getScale().convertToDouble() * 1.4426950408889634);
@@ -261,7 +264,7 @@ void AttentionPrinter::printStaging(ElementPrinter &start) {
 
 /// Begins the loop over items and copies what is staged of one from registers. Those of the next item are loaded by
 /// `bring`, whose call is left to the caller: before what takes long, so that they come meanwhile.
-void AttentionPrinter::printItems(ElementPrinter &start, const DecodeAttentionShape &shape) {
+LogicalResult AttentionPrinter::printItems(ElementPrinter &start, const DecodeAttentionShape &shape) {
   auto each = [&](const Staged &array, StringRef statement) {
     context.os << "#pragma unroll\n";
     printer.line(formatv("for (int j = 0; j < {0}; ++j)", llvm::divideCeil(array.count, source.threads)));
@@ -284,12 +287,20 @@ void AttentionPrinter::printItems(ElementPrinter &start, const DecodeAttentionSh
   printPositions(start, formatv("int(blockIdx.x) / {0}", shape.splits).str(), "int ");
   printer.line("Batch::Guess guessNext;");
   printer.line("int slotNext = -1;");
+  if (hasStoredScales())
+    printer.line("float keyScaleNext, valueScaleNext;");
   printer.line("const auto bring = [&](int item) {");
   printer.indentBy(2);
   printer.line(formatv("const int row = item / {0}, head = item % {0};", kv.getHeads()));
   printer.line("guessNext = batch.guess(row);");
   if (!context.block().getOps<mj::KvAppendOp>().empty())
     printer.line("slotNext = slots[row];");
+  if (hasStoredScales()) {
+    printer.startBlock();
+    if (failed(printScales(printer, "head", "", "Next")))
+      return failure();
+    printer.startBlock();
+  }
   for (const Staged &array : staged) {
     if (array.position) {
       printer.line("{");
@@ -312,6 +323,9 @@ void AttentionPrinter::printItems(ElementPrinter &start, const DecodeAttentionSh
   printer.line(formatv("const int row = item / {0}, head = item % {0};", kv.getHeads()));
   for (const Staged &array : staged)
     each(array, formatv("{0}[i] = {0}Next[j];", array.name).str());
+  if (hasStoredScales())
+    printer.line("const float keyScale = keyScaleNext, valueScale = valueScaleNext;");
+  return success();
 }
 
 /// Clusters take items in turn, each a row and a kv head: their blocks divide the context, their warps the tiles of it.
@@ -345,11 +359,22 @@ LogicalResult AttentionPrinter::printDecode() {
   findStaged(start);
   const bool isRepeated = shape.items > shape.clusters;
   if (isRepeated) {
-    printItems(start, shape);
+    if (failed(printItems(start, shape)))
+      return failure();
   } else {
     start.line(formatv("const int item = blockIdx.x / {0}, row = item / {1}, head = item % {1};", shape.splits,
                        kv.getHeads()));
     printStaging(start);
+    if (hasStoredScales()) {
+      context.setArguments(start);
+      start.line("float keyScale, valueScale;");
+      start.line("{");
+      start.indentBy(2);
+      if (failed(printScales(start, "head", "")))
+        return failure();
+      start.indentBy(-2);
+      start.line("}");
+    }
     printer.line("const auto guessNext = batch.guess(row);");
     if (append)
       printer.line("const int slotNext = slots[row];");
@@ -358,8 +383,8 @@ LogicalResult AttentionPrinter::printDecode() {
   if (append)
     printer.line("const int slot = attention.rank == 0 && part.sequence >= 0 ? slotNext : -1;");
   printer.line("__syncthreads();");
-  if (failed(printScales("head")) || failed(printReductions()) || failed(printQueries("")) ||
-      (append && failed(printOwnRows(append))))
+  if (failed(hasStoredScales() ? success() : printScales(printer, "head")) || failed(printReductions()) ||
+      failed(printQueries("")) || (append && failed(printOwnRows(append))))
     return failure();
   printer.line("__syncthreads();");
   if (append) {
@@ -400,7 +425,7 @@ LogicalResult AttentionPrinter::printPlainDecode() {
   printer.line("__syncthreads();");
   printer.line("const auto cache = " + cacheOf("sequence") + ";");
   printVisible(printer);
-  if (failed(printScales("head")))
+  if (failed(printScales(printer, "head")))
     return failure();
   printer.line(formatv("Partial<{0}, {1}> part;", group, size));
   printer.line(
@@ -439,7 +464,7 @@ LogicalResult AttentionPrinter::printPrefill() {
               "0 : context_lengths[sequence]};",
               heads, group, attention.getWindow() ? int64_t(*attention.getWindow()) : 0));
   printer.line("const auto cache = " + cacheOf("sequence") + ";");
-  if (failed(printScales("head")))
+  if (failed(printScales(printer, "head")))
     return failure();
   printer.line(formatv("const flash::PagedKeys<decltype(cache), {0}> keys{{cache, head};",
                        elementTypeName(kv.getElementType())));

@@ -86,6 +86,10 @@ static mj::ScheduleAttr choose(mj::FusionOp fusion, mj::AttentionOp attention, c
   while (profile.hasClusters && shape.splits < 8 && shape.items * shape.splits * 2 <= profile.processors &&
          shape.group * shape.size % (shape.splits * 2) == 0)
     shape.splits *= 2;
+  // Clusters of four that do not all find a multiprocessor for each block share some: half as many blocks are 4% faster
+  // (whole steps of 4 sequences of 2048).
+  if (shape.splits > 2 && chooseBlocks(shape, profile) > 1)
+    shape.splits /= 2;
   shape.splits = wishes.splits.value_or(shape.splits);
   int64_t held = wishes.blocks.value_or(chooseBlocks(shape, profile));
   int64_t blocks = std::min(shape.items * shape.splits,

@@ -4,6 +4,7 @@
 #include "targets/cuda/Predictions.h"
 
 #include "mjolnir/Dialect/Mj/Tensors.h"
+#include "targets/cuda/DecodeAttention.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Reductions.h"
 #include "targets/cuda/Schedules.h"
@@ -95,12 +96,16 @@ private:
         tile.seconds(int64_t(blocks) / tile.splits, getMatmulShape(findMatmulColumns(body)), profile);
   }
 
-  /// Fewer blocks than multiprocessors share less than the whole bandwidth; two fit one.
+  /// A block of eight warps has so much on its way that half of the multiprocessors take the whole bandwidth. Items
+  /// that blocks take in turn follow each other closely.
   void predictDecodeAttention() {
-    double norms = double(llvm::range_size(body.getOps<mj::NormOp>()));
-    result.memorySeconds /= std::min(1.0, waves(1));
-    result.latencySeconds =
-        times.decodeStart + norms * times.decodeNorm + std::max(std::ceil(waves(2)) - 1, 0.0) * times.decodeWave;
+    double norms = double(llvm::range_size(body.getOps<mj::NormOp>())), turns = 1;
+    for (auto attention : body.getOps<mj::AttentionOp>()) {
+      DecodeAttentionShape shape(schedule, attention);
+      turns = double(llvm::divideCeil(shape.items, shape.clusters));
+    }
+    result.memorySeconds /= std::min(1.0, waves(1) * std::max(parameter("threads") / 128.0, 1.0));
+    result.latencySeconds = times.decodeStart + norms * times.decodeNorm + (turns - 1) * times.decodeTurn;
     result.computeSeconds = 0;
   }
 

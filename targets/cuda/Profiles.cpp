@@ -35,9 +35,9 @@ static KernelTimes fitTimes() {
   times.mapPairBandwidth = 91e9;
   times.mapSums = 1.14e-6;
   times.mapMemory = 0.5;
-  times.decodeStart = 4.0e-6;
-  times.decodeNorm = 0.6e-6;
-  times.decodeWave = 4.0e-6;
+  times.decodeStart = 3.4e-6;
+  times.decodeNorm = 0.5e-6;
+  times.decodeTurn = 0.4e-6;
   times.prefillStart = 0;
   times.prefillWave = 2.0e-6;
   times.prefillReach = 0.19;
@@ -60,7 +60,7 @@ static KernelTimes scaleTimes(double clock, double tileReach) {
   for (double *seconds :
        {&times.matmulStart, &times.matmulRows,   &times.stagedByte, &times.warpProduct, &times.clusterSums,
         &times.tileStart,   &times.tileEpilogue, &times.tileSums,   &times.mapStart,    &times.mapEpilogue,
-        &times.mapSums,     &times.decodeStart,  &times.decodeNorm, &times.decodeWave,  &times.prefillStart,
+        &times.mapSums,     &times.decodeStart,  &times.decodeNorm, &times.decodeTurn,  &times.prefillStart,
         &times.prefillWave, &times.linesStart,   &times.rowsStart,  &times.rowsWave,    &times.rowsReduction,
         &times.sampleStart})
     *seconds *= slower;

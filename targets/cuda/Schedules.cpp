@@ -230,6 +230,8 @@ SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body)
     }
     if (auto norm = dyn_cast<mj::NormOp>(op); norm && isAttention && norm.getWeight())
       tensors.insert(norm.getWeight());
+    if (auto attention = dyn_cast<mj::AttentionOp>(op); attention && isAttention && attention.getScales())
+      tensors.insert(attention.getScales());
     if (auto rope = dyn_cast<mj::RopeOp>(op); rope && isAttention && rope.getPositions())
       tensors.insert({rope.getPositions(), rope.getTable()});
   }

@@ -68,14 +68,14 @@
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 24 : i64, late = 1 : i64, shares = 0 : i64, slices = 8 : i64
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64
 
-// 4 sequences of 8 kv heads are 32 clusters: of 4 blocks for 132 multiprocessors, of 2 for 70, of 1 for 20. Clusters of 4
-// reach 120 of 132, so that two blocks of four warps share one: three tiles of 8 KB each, which leave no room for a third
-// block. Where one block has a multiprocessor for itself, it has twice the warps if 100 KB hold two tiles of each.
+// 4 sequences of 8 kv heads are 32 clusters: of 2 blocks for 132 multiprocessors, as those of 4 reach 120, of 2 for 70, of
+// 1 for 20. Where a block has a multiprocessor for itself, it has eight warps with two tiles of 8 KB each, or four if that
+// does not fit 100 KB; where two share one, four with three tiles, which leave no room for a third block.
 // CHECK-LABEL: func.func @decode
-// H200: schedule #mj.schedule<"cuda.decode_attention", {blocks = 128 : i64, keys = 16 : i64, late = 1 : i64, splits = 4 : i64, stages = 3 : i64, threads = 128 : i64}>
+// H200: schedule #mj.schedule<"cuda.decode_attention", {blocks = 64 : i64, keys = 16 : i64, late = 1 : i64, splits = 2 : i64, stages = 2 : i64, threads = 256 : i64}>
 // THOR: schedule #mj.schedule<"cuda.decode_attention", {blocks = 32 : i64, keys = 16 : i64, late = 1 : i64, splits = 1 : i64, stages = 3 : i64, threads = 128 : i64}>
 // RTX: schedule #mj.schedule<"cuda.decode_attention", {blocks = 64 : i64, keys = 16 : i64, late = 1 : i64, splits = 2 : i64, stages = 2 : i64, threads = 128 : i64}>
-// BLOCKS: exec.kernel @attention_{{[0-9]+}} schedule <"cuda.decode_attention", {{.*}}> tiles 128
+// BLOCKS: exec.kernel @attention_{{[0-9]+}} schedule <"cuda.decode_attention", {{.*}}> tiles 64
 // CHECK: schedule #mj.schedule<"cuda.sample", {splits = 8 : i64, threads = 512 : i64}>
 // BLOCKS: exec.kernel @sample_{{[0-9]+}} schedule <"cuda.sample", {{.*}}> tiles 32
 
