@@ -101,7 +101,9 @@ static mj::ScheduleAttr choose(mj::FusionOp fusion, mj::AttentionOp attention, c
        hasMany = held == 1 || (held == 2 && isSmall && shape.splits == 1 && !takesTurns);
   shape.warps = wishes.warps.value_or(hasMany ? 8 : held > 2 ? 2 : 4);
   int64_t tileBytes = hasMany && held > 1 ? 4 << 10 : 8 << 10;
-  shape.keys = wishes.keys.value_or(shape.stageBytes() < tileBytes ? 32 : 16);
+  // Sums of many heads leave no registers to scores of more keys.
+  bool hasFewSums = llvm::divideCeil(shape.group, 8) * shape.size <= 256;
+  shape.keys = wishes.keys.value_or(shape.stageBytes() < tileBytes && hasFewSums ? 32 : 16);
   // What the prologue keeps, and what the driver keeps of each block.
   int64_t prologueBytes = shape.size * (6 * shape.group + 12) + (3 << 9);
   auto fits = [&](int64_t stages) {
@@ -113,6 +115,11 @@ static mj::ScheduleAttr choose(mj::FusionOp fusion, mj::AttentionOp attention, c
     shape.keys /= 2;
   while (shape.warps > 1 && !fits(2))
     shape.warps /= 2;
+  // What is loaded ahead of the next item is in registers.
+  if (takesTurns && shape.group * shape.size > 16 * shape.warps * 32) {
+    shape.clusters = shape.items;
+    blocks = shape.items * shape.splits;
+  }
   // So many that a multiprocessor holds no more blocks than that.
   int64_t stages = 2;
   while (stages < 6 && fits(stages + 1)) {
