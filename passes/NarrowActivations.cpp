@@ -94,14 +94,16 @@ private:
     return attention && use.get() == attention.getScales();
   }
 
-  /// Whether `use` wants f32: it leaves the entry, decides the next token, is a mask, or is computed with for that.
-  /// Matmuls and attention read rows in bf16 whatever they make. Computation on weights keeps the types it has.
+  /// Whether `use` wants f32: it leaves the entry, decides the next token, is a mask or a scale, or is computed with
+  /// for that. Matmuls and attention read rows in bf16 whatever they make. Computation on weights keeps the types it
+  /// has.
   bool isReadExactly(OpOperand &use) {
     Operation *user = use.getOwner();
     // A rotary table that is no weight is f32 all the same.
     if (auto rope = dyn_cast<mj::RopeOp>(user))
       return &use == &rope.getTableMutable();
-    return user == body.getTerminator() || isMask(use) || dependsOnWeightsAlone(user) || readsExactly(user);
+    return user == body.getTerminator() || isMask(use) || isScale(use) || dependsOnWeightsAlone(user) ||
+           readsExactly(user);
   }
 
   /// Whether `op` computes with f32 operands: what it makes stays f32, or is no float (positions that are compared).

@@ -255,3 +255,15 @@ func.func @compared(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> attri
   %e = mj.norm rms %s eps 0.1 : tensor<4xf32> -> tensor<4xf32>
   return %e : tensor<4xf32>
 }
+
+// -----
+
+// What multiplies the columns of f8 is f32 wherever it comes from.
+// CHECK-LABEL: func.func @scales
+// CHECK-SAME: %[[SCALE:[a-z0-9]+]]: tensor<16xf32>)
+// CHECK: mj.matmul %{{.*}}, %{{.*}} scaled by %[[SCALE]] {transpose_b} : tensor<4x32xbf16>, tensor<16x32xf8E4M3FN>, tensor<16xf32> -> tensor<4x16xbf16>
+func.func @scales(%x: tensor<4x32xf32>, %w: tensor<16x32xf8E4M3FN>, %s: tensor<16xf32>) -> tensor<4x16xf32> attributes {mj.entry} {
+  %y = mj.matmul %x, %w scaled by %s {transpose_b} : tensor<4x32xf32>, tensor<16x32xf8E4M3FN>, tensor<16xf32> -> tensor<4x16xf32>
+  %e = mj.norm rms %y eps 0.1 : tensor<4x16xf32> -> tensor<4x16xf32>
+  return %e : tensor<4x16xf32>
+}

@@ -318,8 +318,8 @@ def pointwise_cases():
 # Matmuls
 
 
-def matmul(name, m, n, k, element="bf16", weight=None, epilogue=False, transposed=True):
-    """`weight`: the weight's element; f8 operands are quantized here."""
+def matmul(name, m, n, k, element="bf16", weight=None, epilogue=False, transposed=True, scaled=False):
+    """`weight`: the weight's element; f8 operands are quantized here. `scaled`: each column has a scale of its own."""
     entry = Entry(name)
     weight = weight or element
     x = f8(entry, [m, k], 7) if element == "f8E4M3FN" else entry.input([m, k], element)
@@ -327,6 +327,8 @@ def matmul(name, m, n, k, element="bf16", weight=None, epilogue=False, transpose
     w = f8(entry, w_shape, 100) if weight == "f8E4M3FN" else entry.input(w_shape, weight)
     result = "bf16" if element == "f8E4M3FN" else element
     text, kinds = f"mj.matmul {x}, {w}", f"{tensor([m, k], element)}, {tensor(w_shape, weight)}"
+    if scaled:
+        text, kinds = f"{text} scaled by {entry.input([n], 'f32')}", f"{kinds}, {tensor([n], 'f32')}"
     # Undoes both multipliers.
     multiplier = (7 if element == "f8E4M3FN" else 1) * (100 if weight == "f8E4M3FN" else 1)
     attributes = (["transpose_b"] if transposed else []) + (
@@ -364,6 +366,10 @@ def matmul_cases():
         yield matmul(f"f8_m{m}n{n}k{k}", m, n, k, "f8E4M3FN", "f8E4M3FN", epilogue=True)
     yield matmul("f8_odd", 130, 72, 40, "f8E4M3FN", "f8E4M3FN", epilogue=True)
     yield matmul("f8_weights_odd", 5, 72, 40, "bf16", "f8E4M3FN", epilogue=True)
+    # Codes by few rows: K in pieces of 256 and a part of one, slices, columns whose scales come in pairs or not.
+    for m, n, k in ((1, 136, 528), (3, 137, 512), (4, 4096, 1024), (8, 72, 1040), (9, 136, 528), (33, 136, 528)):
+        yield matmul(f"f8_scaled_m{m}n{n}k{k}", m, n, k, "bf16", "f8E4M3FN", scaled=True)
+        yield matmul(f"f8_f8_scaled_m{m}n{n}k{k}", m, n, k, "f8E4M3FN", "f8E4M3FN", scaled=True)
 
 
 def quantize_cases():

@@ -471,4 +471,70 @@ func.func @f8_weights_odd(%a0: tensor<5x40xbf16> {mj.name = "a0"}, %a1: tensor<7
   %v5 = math.tanh %v4 : tensor<5x72xbf16>
   return %v5 : tensor<5x72xbf16>
 }
+func.func @f8_scaled_m1n136k528(%a0: tensor<1x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<1x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<1x528xbf16>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<1x136xbf16>
+  return %v1 : tensor<1x136xbf16>
+}
+func.func @f8_f8_scaled_m1n136k528(%a0: tensor<1x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<1x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<1x528xbf16> -> tensor<1x528xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<1x528xf8E4M3FN>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<1x136xbf16>
+  return %v2 : tensor<1x136xbf16>
+}
+func.func @f8_scaled_m3n137k512(%a0: tensor<3x512xbf16> {mj.name = "a0"}, %a1: tensor<137x512xbf16> {mj.name = "a1"}, %a2: tensor<137xf32> {mj.name = "a2"}) -> (tensor<3x137xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<137x512xbf16> -> tensor<137x512xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<3x512xbf16>, tensor<137x512xf8E4M3FN>, tensor<137xf32> -> tensor<3x137xbf16>
+  return %v1 : tensor<3x137xbf16>
+}
+func.func @f8_f8_scaled_m3n137k512(%a0: tensor<3x512xbf16> {mj.name = "a0"}, %a1: tensor<137x512xbf16> {mj.name = "a1"}, %a2: tensor<137xf32> {mj.name = "a2"}) -> (tensor<3x137xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<3x512xbf16> -> tensor<3x512xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<137x512xbf16> -> tensor<137x512xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<3x512xf8E4M3FN>, tensor<137x512xf8E4M3FN>, tensor<137xf32> -> tensor<3x137xbf16>
+  return %v2 : tensor<3x137xbf16>
+}
+func.func @f8_scaled_m4n4096k1024(%a0: tensor<4x1024xbf16> {mj.name = "a0"}, %a1: tensor<4096x1024xbf16> {mj.name = "a1"}, %a2: tensor<4096xf32> {mj.name = "a2"}) -> (tensor<4x4096xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4096x1024xbf16> -> tensor<4096x1024xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<4x1024xbf16>, tensor<4096x1024xf8E4M3FN>, tensor<4096xf32> -> tensor<4x4096xbf16>
+  return %v1 : tensor<4x4096xbf16>
+}
+func.func @f8_f8_scaled_m4n4096k1024(%a0: tensor<4x1024xbf16> {mj.name = "a0"}, %a1: tensor<4096x1024xbf16> {mj.name = "a1"}, %a2: tensor<4096xf32> {mj.name = "a2"}) -> (tensor<4x4096xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<4x1024xbf16> -> tensor<4x1024xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<4096x1024xbf16> -> tensor<4096x1024xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<4x1024xf8E4M3FN>, tensor<4096x1024xf8E4M3FN>, tensor<4096xf32> -> tensor<4x4096xbf16>
+  return %v2 : tensor<4x4096xbf16>
+}
+func.func @f8_scaled_m8n72k1040(%a0: tensor<8x1040xbf16> {mj.name = "a0"}, %a1: tensor<72x1040xbf16> {mj.name = "a1"}, %a2: tensor<72xf32> {mj.name = "a2"}) -> (tensor<8x72xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<72x1040xbf16> -> tensor<72x1040xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<8x1040xbf16>, tensor<72x1040xf8E4M3FN>, tensor<72xf32> -> tensor<8x72xbf16>
+  return %v1 : tensor<8x72xbf16>
+}
+func.func @f8_f8_scaled_m8n72k1040(%a0: tensor<8x1040xbf16> {mj.name = "a0"}, %a1: tensor<72x1040xbf16> {mj.name = "a1"}, %a2: tensor<72xf32> {mj.name = "a2"}) -> (tensor<8x72xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<8x1040xbf16> -> tensor<8x1040xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<72x1040xbf16> -> tensor<72x1040xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<8x1040xf8E4M3FN>, tensor<72x1040xf8E4M3FN>, tensor<72xf32> -> tensor<8x72xbf16>
+  return %v2 : tensor<8x72xbf16>
+}
+func.func @f8_scaled_m9n136k528(%a0: tensor<9x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<9x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<9x528xbf16>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<9x136xbf16>
+  return %v1 : tensor<9x136xbf16>
+}
+func.func @f8_f8_scaled_m9n136k528(%a0: tensor<9x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<9x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<9x528xbf16> -> tensor<9x528xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<9x528xf8E4M3FN>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<9x136xbf16>
+  return %v2 : tensor<9x136xbf16>
+}
+func.func @f8_scaled_m33n136k528(%a0: tensor<33x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<33x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<33x528xbf16>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<33x136xbf16>
+  return %v1 : tensor<33x136xbf16>
+}
+func.func @f8_f8_scaled_m33n136k528(%a0: tensor<33x528xbf16> {mj.name = "a0"}, %a1: tensor<136x528xbf16> {mj.name = "a1"}, %a2: tensor<136xf32> {mj.name = "a2"}) -> (tensor<33x136xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a0 by 7.0 : tensor<33x528xbf16> -> tensor<33x528xf8E4M3FN>
+  %v1 = mj.quantize %a1 by 100.0 : tensor<136x528xbf16> -> tensor<136x528xf8E4M3FN>
+  %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<33x528xf8E4M3FN>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<33x136xbf16>
+  return %v2 : tensor<33x136xbf16>
+}
 }
