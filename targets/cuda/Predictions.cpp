@@ -99,13 +99,14 @@ private:
   /// A block of eight warps has so much on its way that half of the multiprocessors take the whole bandwidth. Items
   /// that blocks take in turn follow each other closely.
   void predictDecodeAttention() {
-    double norms = double(llvm::range_size(body.getOps<mj::NormOp>())), turns = 1;
+    double norms = double(llvm::range_size(body.getOps<mj::NormOp>())), turns = 1, codes = 0;
     for (auto attention : body.getOps<mj::AttentionOp>()) {
       DecodeAttentionShape shape(schedule, attention);
       turns = double(llvm::divideCeil(shape.items, shape.clusters));
+      codes = shape.elementBytes == 1 ? times.decodeCodes : 0;
     }
     result.memorySeconds /= std::min(1.0, waves(1) * std::max(parameter("threads") / 128.0, 1.0));
-    result.latencySeconds = times.decodeStart + norms * times.decodeNorm + (turns - 1) * times.decodeTurn;
+    result.latencySeconds = times.decodeStart + norms * times.decodeNorm + (turns - 1) * times.decodeTurn + codes;
     result.computeSeconds = 0;
   }
 

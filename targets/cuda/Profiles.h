@@ -49,6 +49,7 @@ struct KernelTimes {
   double decodeStart = 0;  ///< rotation, cache write, what a cluster adds up
   double decodeNorm = 0;   ///< a norm of heads before it
   double decodeTurn = 0;   ///< an item that a block takes after another
+  double decodeCodes = 0;  ///< where pages hold f8
   double prefillStart = 0; ///< a launch
   double prefillWave = 0;  ///< a block's start and end, tiles without rows too
   double prefillReach = 1; ///< of the matrix units' rate, heads of 128; of 64 three quarters, as softmax is the same

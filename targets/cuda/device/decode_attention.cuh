@@ -12,36 +12,6 @@
 #include "attention.cuh"
 #include "small_matmul.cuh"
 
-/// Batches whose rows are as many as their sequences: mostly, row i is that of sequence i. `Pages` of a sequence's
-/// table; `Window` 0: a row sees all before.
-template <int Sequences, int Pages, int Window> struct DecodeBatch {
-  const int32_t *offsets, *lengths, *tables;
-  static constexpr int kPages = Pages;
-
-  /// What is read at once in the hope that the row is that of the sequence of its number.
-  struct Guess {
-    int begin, end, length;
-  };
-  /// Positions that a row sees; sequence -1 and no positions for padding.
-  struct Place {
-    int sequence, start, stop;
-  };
-  __device__ Guess guess(int row) const { return {offsets[row], offsets[row + 1], lengths[row]}; }
-  __device__ Place find(int row, Guess guess) const {
-    int sequence = row;
-    if (row < guess.begin || row >= guess.end) {
-      sequence = sequenceOf<Sequences>(offsets, row);
-      if (sequence < 0)
-        return {-1, 0, 0};
-      guess.end = offsets[sequence + 1];
-      guess.length = lengths[sequence];
-    }
-    const int stop = max(guess.length - (guess.end - 1 - row), 0);
-    return {sequence, Window > 0 ? max(stop - Window, 0) : 0, stop};
-  }
-  __device__ Place find(int row) const { return find(row, guess(row)); }
-};
-
 template <typename T> struct DecodeElement {
   using Type = bf16;
 };
