@@ -59,14 +59,14 @@
 
 // Codes multiplied by few rows: the 32 columns of a block are one group, whose K as many warps as 128 elements each are
 // divide. Gate and up have 24 of both, 48 rows of the left operand. Scales of columns come with the weights, before the
-// kernel waits, so that they are early operands, too. More than 8 rows are multiplied as bf16.
+// kernel waits, so that they are early operands, too. More than 8 rows are multiplied as bf16, by groups of 16 columns.
 // CHECK-LABEL: func.func @codes
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 0 : i64, slices = 8 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
 // THOR: schedule #mj.schedule<"cuda.small_matmul", {columns = 208 : i64, group_columns = 16 : i64
 // RTX: schedule #mj.schedule<"cuda.small_matmul", {columns = 64 : i64, group_columns = 32 : i64
 // BLOCKS: exec.kernel @matmul_{{[0-9]+}} schedule <"cuda.small_matmul", {columns = 32 {{.*}}> tiles 128 {{.*}} early [1, 2] 
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 24 : i64, group_columns = 24 : i64, late = 1 : i64, shares = 0 : i64, slices = 8 : i64
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 2 : i64, slices = 4 : i64
 
 // 4 sequences of 8 kv heads are 32 clusters: of 2 blocks for 132 multiprocessors, as those of 4 reach 120, of 2 for 70, of
 // 1 for 20. Where a block has a multiprocessor for itself, it has eight warps with two tiles of 8 KB each, or four if that
