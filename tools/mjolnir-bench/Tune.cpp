@@ -187,6 +187,10 @@ private:
     std::vector<double> own = numbersOf(package, region.entry, options);
     if (own.empty())
       throw std::runtime_error("entry '" + nameOf(region.entry) + "' computes nothing that could be compared");
+    if (own.size() > 1 && std::all_of(own.begin(), own.end(), [](double x) { return x == 0; }))
+      throw std::runtime_error("entry '" + nameOf(region.entry) +
+                               "' computes nothing but zeros, of which wrong numbers "
+                               "cannot be told: give the package weights, of which norms are no zeros either");
     wanted = own;
     largestError = LargestDifference;
     if (!reference)
