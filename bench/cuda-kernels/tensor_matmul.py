@@ -22,7 +22,7 @@ SHAPES = [(4096, 1024, 1), (1024, 2048, 1), (3072, 1024, 2), (1024, 3072, 1),  #
           (3072, 2048, 1), (2048, 2048, 1), (8192, 2048, 2), (2048, 8192, 1)]  # Llama-3.2-1B
 TILES = [(128, 256), (128, 128), (128, 64), (128, 32), (64, 128), (64, 64)]
 SOURCE = """
-#include "small_matmul.cuh"
+#include "epilogue.cuh"
 #include "tensor_matmul.cuh"
 extern "C" __global__ void __launch_bounds__(288, {blocks}) __cluster_dims__({splits})
 kernel(const bf16 *residual, bf16 *y, const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w0,

@@ -4,7 +4,8 @@
 // (m16n8k32 of f8) or by two groups of four warps with wgmma. Blocks of a cluster may divide K. Sums go through shared
 // memory, so that the epilogue's threads have neighbouring columns.
 #pragma once
-#include "small_matmul.cuh"
+#include "async.cuh"
+#include "matmul_operands.cuh"
 #include "tile_sums.cuh"
 #include "wgmma.cuh"
 
