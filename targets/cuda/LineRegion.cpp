@@ -16,7 +16,7 @@ using mj::tensorOf;
 
 /// Vectors of a line in the registers of one thread: measured on an H200 with norms and softmax of 256 to 32768
 /// elements (bf16, f32; 64 MiB), four reach 97% of a copy, eight 80 to 85%.
-static constexpr int64_t kVectors = 4, kMostVectors = 8;
+static constexpr int64_t kVectors = 4;
 
 static SmallVector<int64_t> withoutOnes(ArrayRef<int64_t> shape) {
   SmallVector<int64_t> sizes(shape);
@@ -175,6 +175,11 @@ std::optional<LineRegion> LineRegion::find(Block &body) {
 }
 
 int64_t LineRegion::countVectors(int64_t lanes) const { return llvm::divideCeil(length / width, lanes); }
+
+bool LineRegion::takesLanes(int64_t lanes, int64_t threads) const {
+  return llvm::isPowerOf2_64(lanes) && threads <= 1024 && (lanes > 32 ? threads == lanes : threads % 32 == 0) &&
+         countVectors(lanes) <= kMostVectors;
+}
 
 int64_t LineRegion::chooseLanes(const CudaProfile &profile) const {
   int64_t vectors = length / width, lines = 0;

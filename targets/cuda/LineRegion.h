@@ -40,6 +40,10 @@ struct LineRegion {
   static std::optional<LineRegion> find(mlir::Block &body);
   /// Lanes that hold a line on this chip: a power of two; 0 if registers do not suffice.
   int64_t chooseLanes(const CudaProfile &profile) const;
+  /// Whether kernels can be made of blocks of `threads` threads with so many lanes a line.
+  bool takesLanes(int64_t lanes, int64_t threads) const;
+  /// Vectors of a line that a thread holds at most.
+  static constexpr int64_t kMostVectors = 8;
   /// Vectors of `width` elements that each of `lanes` threads holds of a line.
   int64_t countVectors(int64_t lanes) const;
   /// Blocks of `threads` threads that the lines of `set` take.

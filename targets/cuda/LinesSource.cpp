@@ -269,7 +269,7 @@ private:
 LogicalResult cuda::printLinesKernel(KernelContext &context, KernelSource &source) {
   std::optional<LineRegion> region = LineRegion::find(context.block());
   int64_t threads = source.threads = context.parameter("threads"), lanes = context.parameter("lanes"), first = 0;
-  if (!region || threads % lanes || (lanes > 32 && threads != lanes) || !llvm::isPowerOf2_64(lanes))
+  if (!region || !region->takesLanes(lanes, threads))
     return context.kernel.emitOpError("does not work line by line as its schedule says; select-schedules chooses one");
   // Without a number the assembler spills on chips of 1536 threads; 85 registers suffice lines of two operands.
   source.blocks = std::max<int64_t>(768 / threads, 1);

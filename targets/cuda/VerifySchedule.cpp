@@ -3,6 +3,7 @@
 // Schedules that a file brings: whether kernels can be made from them.
 #include "targets/cuda/DecodeAttention.h"
 #include "targets/cuda/LibraryMatmul.h"
+#include "targets/cuda/LineRegion.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Schedules.h"
 
@@ -75,6 +76,18 @@ LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Blo
   if (name == kLargeMatmulSchedule && !schedule.getParameters().getAs<StringAttr>("unit"))
     return op->emitOpError("has the schedule '")
            << name << "' without the parameter 'unit', the instruction that multiplies: mma.sync, wgmma, tcgen05";
+  if (name == kLinesSchedule) {
+    std::optional<LineRegion> region = LineRegion::find(body);
+    if (!region)
+      return op->emitOpError("has the schedule '")
+             << name << "' and results that are not made line by line; select-schedules chooses one for it";
+    if (!region->takesLanes(number("lanes"), number("threads")))
+      return op->emitOpError("has the schedule '") << name << "' of " << number("lanes") << " lanes a line of "
+                                                   << region->length << " elements in blocks of " << number("threads")
+                                                   << " threads; lanes are a power of two that divides the threads, or "
+                                                      "all of them beyond a warp, and hold up to "
+                                                   << LineRegion::kMostVectors << " vectors each";
+  }
   if (name == kSmallMatmulSchedule && number("stages")) {
     // Warps that divide K read eight elements at a time.
     int64_t slices = number("slices"), parts = number("splits") * slices, k = getMatmulShape(findMatmulColumns(body)).k;

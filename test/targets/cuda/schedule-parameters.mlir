@@ -147,6 +147,32 @@ func.func @slices(%a: tensor<32x1024xbf16>) -> tensor<32x128xbf16> attributes {m
 // -----
 
 module {
+func.func @lanes(%a: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {mj.entry} {
+  // expected-error@+1 {{has the schedule 'cuda.lines' of 3 lanes a line of 64 elements in blocks of 96 threads; lanes are a power of two that divides the threads, or all of them beyond a warp, and hold up to 8 vectors each}}
+  %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<4x64xf32> schedule #mj.schedule<"cuda.lines", {lanes = 3 : i64, threads = 96 : i64}> {
+    %1 = mj.softmax %x : tensor<4x64xf32> -> tensor<4x64xf32>
+    mj.yield %1 : tensor<4x64xf32>
+  }
+  return %0 : tensor<4x64xf32>
+}
+}
+
+// -----
+
+module {
+func.func @lines(%a: tensor<4x64xf32>) -> tensor<64xf32> attributes {mj.entry} {
+  // expected-error@+1 {{has the schedule 'cuda.lines' and results that are not made line by line}}
+  %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<64xf32> schedule #mj.schedule<"cuda.lines", {lanes = 16 : i64, threads = 128 : i64}> {
+    %1 = mj.reduce sum %x over [0] : tensor<4x64xf32> -> tensor<64xf32>
+    mj.yield %1 : tensor<64xf32>
+  }
+  return %0 : tensor<64xf32>
+}
+}
+
+// -----
+
+module {
 func.func @whole(%a: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {mj.entry} {
   %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<4x64xf32> schedule #mj.schedule<"cuda.pointwise", {elements = 8 : i64, threads = 128 : i64}> {
     %1 = arith.addf %x, %x : tensor<4x64xf32>
