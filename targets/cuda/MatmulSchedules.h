@@ -45,7 +45,7 @@ RowsInMemory findRowsInMemory(mlir::Value x);
 
 /// The parameters of a matmul of few rows; see SmallMatmul in small_matmul.cuh.
 struct SmallMatmulTile {
-  int64_t columns, groupColumns, late, slices, splits, shares, stageK, stages, threads;
+  int64_t columns, groupColumns, held, late, slices, splits, shares, stageK, stages, threads;
 
   explicit SmallMatmulTile(mj::ScheduleAttr schedule);
   SmallMatmulTile() = default;
@@ -57,6 +57,12 @@ struct SmallMatmulTile {
   /// Blocks of a cluster that share a part of K, and all of its blocks.
   int64_t sharers() const { return std::max<int64_t>(shares, 1); }
   int64_t cluster() const { return splits * sharers(); }
+  /// Pieces of 16 bytes of weights of `elementBytes` that a thread holds, where it holds all that it multiplies: `held`
+  /// of them in registers, the rest in shared memory. 0 in `held`: weights pass through stages.
+  int64_t heldPieces(int64_t k, int64_t weights, int64_t elementBytes) const;
+  /// Whether threads can hold them: each has one group, whose K falls into whole pieces, x is copied, and the sums of
+  /// the warps fit where weights and x were.
+  bool canHold(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes) const;
   /// Shared memory of a block for `weights` matmuls of `rows` rows of `k` elements, by weights of `elementBytes`.
   int64_t sharedBytes(int64_t rows, int64_t k, int64_t weights, int64_t elementBytes, bool isNormed) const;
 };

@@ -138,9 +138,10 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   llvm::raw_string_ostream early(context.beforeWait);
   ElementPrinter start(early, 2);
   StringRef element = elementTypeName(weightElement);
-  start.line(formatv("using Matmul = SmallMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}>;",
-                     rows, k, tile.groupColumns, weights, groups, tile.slices, tile.splits, tile.shares,
-                     tile.threads / 32, tile.stageK, tile.stages, isNormed, element));
+  start.line(
+      formatv("using Matmul = SmallMatmul<{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}>;",
+              rows, k, tile.groupColumns, weights, groups, tile.slices, tile.splits, tile.shares, tile.threads / 32,
+              tile.stageK, tile.stages, isNormed, element, tile.held));
   start.line("static_assert(Matmul::SharedBytes == " + Twine(source.sharedBytes) + ");");
   start.line("Matmul matmul;");
   start.line("matmul.shared = shared;");

@@ -90,11 +90,17 @@ LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Blo
   }
   if (name == kSmallMatmulSchedule && number("stages")) {
     // Warps that divide K read eight elements at a time.
-    int64_t slices = number("slices"), parts = number("splits") * slices, k = getMatmulShape(findMatmulColumns(body)).k;
+    const MatmulShape shape = getMatmulShape(findMatmulColumns(body));
+    int64_t slices = number("slices"), parts = number("splits") * slices, k = shape.k;
     if ((parts > 1 && k % (parts * 32)) || number("stage_k") % (slices * 32))
       return op->emitOpError("has the schedule '")
              << name << "' that divides K = " << k << ", " << number("stage_k") << " elements at a time, into " << parts
              << " parts that are not multiples of 32; select-schedules chooses the parameters of a schedule";
+    if (number("held") && !SmallMatmulTile(schedule).canHold(shape.rows, k, shape.widest, shape.weightBytes))
+      return op->emitOpError("has the schedule '")
+             << name << "' with held = " << number("held")
+             << ": threads hold weights where blocks copy x (shares), each warp has one group of columns, and its part "
+                "of K falls into pieces of 64 bytes; select-schedules chooses the parameters of a schedule";
   }
   if (name == kDecodeAttentionSchedule)
     return verifyDecodeAttention(op, schedule, *body.getOps<mj::AttentionOp>().begin());

@@ -23,8 +23,12 @@
 /// a cluster fetches some of the rows for all of them. Rows of a norm (`IsNormed`) are then in shared memory as they
 /// are in memory. The norm's weight multiplies what the tensor cores get, and they add up the squares: the products of
 /// x by its own rows, whose diagonal is kept.
+///
+/// With `Held_` weights pass through no stages: each thread brings the pieces that it multiplies itself, all of them
+/// before the wait, `Held_` of them to registers and the rest to a place of its own in shared memory. That leaves room
+/// for the next kernel's blocks beside this one's.
 template <int M_, int K_, int GroupColumns_, int Weights_, int Groups_, int Slices_, int Splits_, int Shares_,
-          int Warps_, int StageK_, int Stages_, bool IsNormed_, typename W_>
+          int Warps_, int StageK_, int Stages_, bool IsNormed_, typename W_, int Held_ = 0>
 struct SmallMatmul {
   using W = W_;
   static constexpr int M = M_, K = K_, GroupColumns = GroupColumns_, Weights = Weights_, Groups = Groups_,
@@ -38,10 +42,15 @@ struct SmallMatmul {
   static constexpr bool HasCodes = sizeof(W) == 1, HasHalves = HasCodes && M <= 8;
   static constexpr int Sharers = IsCopied ? Shares : 1, Blocks = Splits * Sharers; // of a cluster
   static constexpr int Lanes = Warps / Slices; // groups that are worked on at a time
+  // Weights that threads hold: 16 bytes of a row at a time, of four neighbouring threads those of HeldK elements.
+  static constexpr bool IsHeld = Held_ > 0;
+  static constexpr int HeldEach = 16 / sizeof(W), HeldK = 4 * HeldEach, SliceK = PartK / Slices,
+                       HeldPieces = IsHeld ? SliceK / HeldK * (Rows / 8) : 0,
+                       InRegisters = Held_ < HeldPieces ? Held_ : HeldPieces, InShared = HeldPieces - InRegisters;
   // Rows of a quarter of a warp's reads lie in different banks.
   static constexpr int RowBytes = (StageK + 32) * sizeof(W), StageBytes = Rows * RowBytes,
-                       RingBytes = Stages * StageBytes;
-  static constexpr int XStride = PartK + 32, Pieces = (PartK + 255) / 256;
+                       RingBytes = IsHeld ? InShared * Slices * 512 : Stages * StageBytes;
+  static constexpr int XStride = PartK + (IsHeld && HasCodes ? 8 : 32), Pieces = (PartK + 255) / 256;
   // Sums of squares of a row in a block; rows of which a warp of the first round adds up squares, 16 at a time.
   static constexpr int Squares = IsCopied && !IsNormed ? 0 : IsCopied && !HasHalves ? Slices : Pieces;
   static constexpr int FirstGroups = Groups < Lanes ? Groups : Lanes, Pairs16 = (Octets + 1) / 2,
@@ -50,34 +59,41 @@ struct SmallMatmul {
   static constexpr int Factors = HasHalves ? Pieces * Octets * 8 : 0;
   static constexpr int Columns = Groups * GroupColumns, ColumnScales = HasCodes ? Weights * Columns : 0;
   static constexpr int PartStride = Rows + 4; // floats of one row of x
-  static constexpr int BarrierBytes = ((Lanes * Stages + 1) * 8 + 127) / 128 * 128;
-  // In the last round no more weights come, so that the sums of the only one may take their place.
+  static constexpr int BarrierBytes = ((IsHeld ? 1 : Lanes * Stages + 1) * 8 + 127) / 128 * 128;
+  // In the last round no more weights come, so that the sums of the only one may take their place; where threads hold
+  // weights, that of x, too.
   static constexpr int PartBytes =
-      IsReduced && (Rounds > 1 || Slices * PartStride * M * 4 > RingBytes) ? PartStride * M * 4 : 0;
+      IsReduced && !IsHeld && (Rounds > 1 || Slices * PartStride * M * 4 > RingBytes) ? PartStride * M * 4 : 0;
   /// What the block needs: barriers, stages, x, the norm's weight, sums of squares, sums of each warp.
   static constexpr int SharedBytes = BarrierBytes + Lanes * RingBytes + M * XStride * 2 + (IsNormed ? PartK * 2 : 0) +
                                      (Factors + ColumnScales + M * Squares) * 4 + Warps * PartBytes;
   static_assert(Warps % Slices == 0);
+  static_assert(!IsHeld || (Rounds == 1 && IsCopied && !HasHalves && SliceK % HeldK == 0 && PartK % Slices == 0));
+  static_assert(!IsHeld || !IsReduced || Warps * PartStride * M * 4 <= Lanes * RingBytes + M * XStride * 2);
 
   uint8_t *shared;
   const W *weights[Weights];
   int column, end;
   int split, share; // which of the parts of K, and of the rows of x, the block has in its cluster
+  uint4 held[InRegisters > 0 ? InRegisters : 1];
 
   __device__ static int lane() { return threadIdx.x % 32; }
   __device__ static int warp() { return threadIdx.x / 32; }
   __device__ static int slice() { return warp() % Slices; }
   __device__ uint64_t *barriers() const { return reinterpret_cast<uint64_t *>(shared) + warp() / Slices * Stages; }
   __device__ uint8_t *ring(int lane) const { return shared + BarrierBytes + lane * RingBytes; }
-  __device__ uint64_t *barrierOfX() const { return reinterpret_cast<uint64_t *>(shared) + Lanes * Stages; }
+  __device__ uint64_t *barrierOfX() const {
+    return reinterpret_cast<uint64_t *>(shared) + (IsHeld ? 0 : Lanes * Stages);
+  }
   __device__ bf16 *x() const { return reinterpret_cast<bf16 *>(ring(Lanes)); }
   __device__ bf16 *scales() const { return x() + M * XStride; }
   __device__ float *factors() const { return reinterpret_cast<float *>(scales() + (IsNormed ? PartK : 0)); }
   __device__ float *columnScales() const { return factors() + Factors; }
   __device__ float *squares() const { return columnScales() + ColumnScales; }
   __device__ float *part(int warp) const {
-    return PartBytes ? squares() + M * Squares + warp * PartBytes / 4
-                     : reinterpret_cast<float *>(ring(warp / Slices)) + warp % Slices * PartStride * M;
+    return IsHeld      ? reinterpret_cast<float *>(ring(0)) + warp * PartStride * M
+           : PartBytes ? squares() + M * Squares + warp * PartBytes / 4
+                       : reinterpret_cast<float *>(ring(warp / Slices)) + warp % Slices * PartStride * M;
   }
   /// The number, in the cluster, of the block with the same columns and another part of K.
   __device__ int rankOf(int split) const { return split * Sharers + share; }
@@ -86,7 +102,7 @@ struct SmallMatmul {
   /// Begins to bring the first weights; nothing but weights is touched.
   __device__ void start() {
     if (lane() == 0) {
-      for (int stage = 0; slice() == 0 && stage < Stages; ++stage)
+      for (int stage = 0; !IsHeld && slice() == 0 && stage < Stages; ++stage)
         initBarrier(barriers() + stage, 1);
       if (IsCopied && warp() == 0)
         initBarrier(barrierOfX(), 1);
@@ -95,8 +111,11 @@ struct SmallMatmul {
     __syncthreads();
     if constexpr (IsCopied && Blocks > 1)
       arriveInCluster();
-    for (int item = 0; item < Stages && item < Items; ++item)
-      fetch(item);
+    if constexpr (IsHeld)
+      hold();
+    else
+      for (int item = 0; item < Stages && item < Items; ++item)
+        fetch(item);
   }
 
   /// Begins to bring what multiplies the columns of a weight, for columnScale(). Pairs of columns: their number is
@@ -135,8 +154,14 @@ struct SmallMatmul {
     for (int round = 0; round < Rounds; ++round) {
       const int group = groupOf(round);
       float acc[Chains][Tiles][Octets][4] = {}, gram[OwnPairs16][2][4] = {}, sums[Tiles][Octets][4] = {};
+      if constexpr (IsHeld) {
+        if (group < Groups)
+          multiplyHeld(rows, acc, gram);
+        if (IsReduced)
+          __syncthreads(); // sums take the place of x
+      }
       if (group < Groups) {
-        for (int chunk = 0; chunk < Chunks; ++chunk) {
+        for (int chunk = 0; !IsHeld && chunk < Chunks; ++chunk) {
           const int item = round * Chunks + chunk, size = sizeOf(chunk) / Slices, from = slice() * size;
           const bf16 *xs = x() + chunk * StageK + from;
           const uint8_t *stage = ring(warp() / Slices) + item % Stages * StageBytes + from * sizeof(W);
@@ -152,8 +177,10 @@ struct SmallMatmul {
           } else {
 #pragma unroll 4
             for (int k = 0; k < size; k += 32)
-              multiply(rows, acc, gram, xs + k + t * 8, stage + (k + t * 8) * sizeof(W),
-                       PartK % 32 == 0 || k + t * 8 < size, round == 0);
+              multiply(rows, acc, gram, xs + k + t * 8, PartK % 32 == 0 || k + t * 8 < size, round == 0, [&](int row) {
+                return loadSharedPairs(
+                    reinterpret_cast<const W *>(stage + (row + lane() / 4) * RowBytes + (k + t * 8) * sizeof(W)));
+              });
           }
           // Another warp of the group may still read the stage that is filled next, or that takes the sums.
           if (item + Stages < Items || (IsReduced && !PartBytes))
@@ -340,10 +367,11 @@ private:
     }
   }
 
-  /// A step of 32 elements of K, 8 of them this thread's.
-  template <typename X, int Chains>
+  /// A step of 32 elements of K, 8 of them this thread's, of which `weightsOf` gives those of every eighth row of the
+  /// left operand.
+  template <typename X, int Chains, typename WeightsOf>
   __device__ void multiply(const X &rows, float (&acc)[Chains][Tiles][Octets][4], float (&gram)[OwnPairs16][2][4],
-                           const bf16 *xs, const uint8_t *stage, bool inside, bool isFirstRound) {
+                           const bf16 *xs, bool inside, bool isFirstRound, WeightsOf weightsOf) {
     const int g = lane() / 4;
     Pairs x[Octets], scale;
     for (int octet = 0; octet < Octets; ++octet)
@@ -362,12 +390,11 @@ private:
       }
     }
     for (int tile = 0; tile < Tiles; ++tile) {
-      const uint8_t *row = stage + (tile * 16 + g) * RowBytes;
       Pairs low{{0, 0, 0, 0}}, high{{0, 0, 0, 0}};
       if (inside)
-        low = loadSharedPairs(reinterpret_cast<const W *>(row));
+        low = weightsOf(tile * 16);
       if (inside && tile * 16 + 8 < Rows)
-        high = loadSharedPairs(reinterpret_cast<const W *>(row + 8 * RowBytes));
+        high = weightsOf(tile * 16 + 8);
       if (!ScalesX && isScaled)
         low = scaled(low, scale), high = scaled(high, scale);
       const uint32_t even[4] = {low.p[0], high.p[0], low.p[1], high.p[1]};
@@ -376,6 +403,56 @@ private:
         cores::multiply<bf16>(acc[0][tile][octet], even, x[octet].p[0], x[octet].p[1]);
         cores::multiply<bf16>(acc[Chains - 1][tile][octet], odd, x[octet].p[2], x[octet].p[3]);
       }
+    }
+  }
+
+  //===--- Weights that threads hold ----------------------------------------===//
+
+  /// The thread's piece `piece` that is not in registers.
+  __device__ uint8_t *heldInShared(int piece) const {
+    return ring(0) + ((piece - InRegisters) * Warps * 32 + threadIdx.x) * 16;
+  }
+
+  /// Begins to bring all weights of the group to the threads that multiply them.
+  __device__ void hold() {
+    const int first = column + groupOf(0) * GroupColumns;
+    const int64_t place = int64_t(first + lane() / 4) * K + split * PartK + slice() * SliceK + lane() % 4 * HeldEach;
+#pragma unroll
+    for (int piece = 0; piece < HeldPieces; ++piece) {
+      const int step = piece % (SliceK / HeldK), row = piece / (SliceK / HeldK) * 8, c = row % GroupColumns;
+      const bool inside = groupOf(0) < Groups && first + c + lane() / 4 < end;
+      const W *from = weights[row / GroupColumns] + place + int64_t(c) * K + step * HeldK;
+      if (piece < InRegisters)
+        held[piece] = inside ? loadStream(from) : uint4{0, 0, 0, 0};
+      else
+        cores::copyAsync<16>(heldInShared(piece), from, inside);
+    }
+    cores::commitCopies();
+  }
+
+  template <typename X, int Chains>
+  __device__ void multiplyHeld(const X &rows, float (&acc)[Chains][Tiles][Octets][4], float (&gram)[OwnPairs16][2][4]) {
+    cores::waitForCopies();
+    constexpr int Octets8 = Rows / 8;
+#pragma unroll
+    for (int step = 0; step < SliceK / HeldK; ++step) {
+      uint4 all[Octets8];
+#pragma unroll
+      for (int i = 0; i < Octets8; ++i) {
+        const int piece = i * (SliceK / HeldK) + step;
+        all[i] = piece < InRegisters ? held[piece < InRegisters ? piece : 0]
+                                     : *reinterpret_cast<const uint4 *>(heldInShared(piece));
+      }
+#pragma unroll
+      for (int part = 0; part < HeldEach / 8; ++part)
+        multiply(rows, acc, gram, x() + slice() * SliceK + step * HeldK + lane() % 4 * HeldEach + part * 8, true, true,
+                 [&](int row) {
+                   if constexpr (HasCodes)
+                     return toPairs(part ? uint2{all[row / 8].z, all[row / 8].w}
+                                         : uint2{all[row / 8].x, all[row / 8].y});
+                   else
+                     return toPairs(all[row / 8]);
+                 });
     }
   }
 

@@ -147,6 +147,21 @@ func.func @slices(%a: tensor<32x1024xbf16>) -> tensor<32x128xbf16> attributes {m
 // -----
 
 module {
+mj.weight @w : tensor<128x1024xbf16> from "w"
+func.func @held(%a: tensor<32x1024xbf16>) -> tensor<32x128xbf16> attributes {mj.entry} {
+  %w = mj.get_weight @w : tensor<128x1024xbf16>
+  // expected-error@+1 {{has the schedule 'cuda.small_matmul' with held = 4: threads hold weights where blocks copy x (shares), each warp has one group of columns, and its part of K falls into pieces of 64 bytes}}
+  %0 = mj.fusion(%x = %a : tensor<32x1024xbf16>, %y = %w : tensor<128x1024xbf16>) -> tensor<32x128xbf16> schedule #mj.schedule<"cuda.small_matmul", {columns = 16 : i64, group_columns = 8 : i64, held = 4 : i64, shares = 2 : i64, slices = 4 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 128 : i64}> {
+    %1 = mj.matmul %x, %y {transpose_b} : tensor<32x1024xbf16>, tensor<128x1024xbf16> -> tensor<32x128xbf16>
+    mj.yield %1 : tensor<32x128xbf16>
+  }
+  return %0 : tensor<32x128xbf16>
+}
+}
+
+// -----
+
+module {
 func.func @lanes(%a: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {mj.entry} {
   // expected-error@+1 {{has the schedule 'cuda.lines' of 3 lanes a line of 64 elements in blocks of 96 threads; lanes are a power of two that divides the threads, or all of them beyond a warp, and hold up to 8 vectors each}}
   %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<4x64xf32> schedule #mj.schedule<"cuda.lines", {lanes = 3 : i64, threads = 96 : i64}> {

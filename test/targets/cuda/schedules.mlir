@@ -43,10 +43,11 @@
 // BLOCKS: exec.kernel @batch_matmul_{{[0-9]+}} schedule <"cuda.batch_matmul", {{.*}}> tiles 48
 
 // 32 rows under a norm: two blocks of a cluster copy half of them each for both, and all 32 columns of a block are one
-// group, so that x is read from shared memory once. 192 KB of x would leave no room for weights: two blocks divide K, which
+// group, so that x is read from shared memory once. Its weights beside x would take more than half of the shared memory:
+// threads hold them, 16 pieces each of 16 bytes, 12 in registers. 192 KB of x would leave no room for weights: two blocks divide K, which
 // then copy their own part. A weight that is not bf16 multiplies x on its way, through registers.
 // CHECK-LABEL: func.func @many_rows
-// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
+// H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 32 : i64, group_columns = 32 : i64, held = 12 : i64, late = 1 : i64, shares = 2 : i64, slices = 8 : i64, splits = 1 : i64, stage_k = 1024 : i64, stages = 1 : i64, threads = 256 : i64}>
 // H200: schedule #mj.schedule<"cuda.small_matmul", {columns = 16 : i64, group_columns = 16 : i64, late = 1 : i64, shares = 1 : i64, slices = 8 : i64, splits = 2 : i64, {{.*}}
 // H200: schedule #mj.schedule<"cuda.small_matmul", {{.*}}shares = 0 : i64
 // 32 rows of 8192 elements are more than all blocks should fetch: by tensor maps each fetches the part of K that it

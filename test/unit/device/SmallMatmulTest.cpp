@@ -10,7 +10,7 @@ namespace {
 
 /// How a kernel has its tiles.
 struct Tile {
-  int groupColumns, groups, slices, splits, shares, warps, stageK, stages;
+  int groupColumns, groups, slices, splits, shares, warps, stageK, stages, held = 0;
 };
 
 /// A Sink that also looks at the scales of columns, where weights have some.
@@ -29,7 +29,7 @@ template <typename Matmul, typename Base> struct ScaledSink : Base {
 template <typename W, int M, int N, int K, int Weights, Tile T, bool IsNormed, typename MakeRows>
 void run(const Operands<bf16, W, M, N, K, Weights> &operands, Results<M, N, Weights> &results, MakeRows rows) {
   using Matmul = SmallMatmul<M, K, T.groupColumns, Weights, T.groups, T.slices, T.splits, T.shares, T.warps, T.stageK,
-                             T.stages, IsNormed, W>;
+                             T.stages, IsNormed, W, T.held>;
   std::vector<float> scales[Weights];
   for (int w = 0; w < Weights; ++w)
     for (int n = 0; n < N; ++n)
@@ -114,6 +114,20 @@ TEST(SmallMatmulTest, CodesAsBf16) {
   check<f8, 9, 40, 256, 1, Tile{16, 1, 2, 1, 0, 2, 128, 2}>();
   check<f8, 17, 34, 256, 1, Tile{16, 2, 1, 1, 2, 2, 64, 2}>(); // nothing but copies before the epilogue
   checkNorm<f8, 12, 24, 256, 1, Tile{8, 1, 2, 1, 2, 2, 128, 2}>();
+}
+
+/// Threads hold what they multiply: in registers, or the rest in shared memory.
+TEST(SmallMatmulTest, HeldWeights) {
+  check<bf16, 12, 70, 256, 1, Tile{16, 1, 4, 1, 2, 4, 256, 1, 2}>();
+  check<bf16, 20, 100, 512, 2, Tile{24, 1, 4, 1, 2, 4, 512, 1, 99}>(); // all in registers
+  check<bf16, 9, 50, 128, 1, Tile{8, 3, 1, 1, 1, 3, 128, 1, 1}>();     // nothing to add up
+  check<f8, 9, 40, 512, 1, Tile{16, 1, 2, 1, 1, 2, 512, 1, 3}>();
+  check<f8, 33, 44, 256, 2, Tile{24, 1, 2, 1, 2, 2, 256, 1, 12}>();
+}
+TEST(SmallMatmulTest, HeldWeightsUnderANorm) {
+  checkNorm<bf16, 12, 40, 256, 1, Tile{16, 1, 2, 2, 1, 2, 128, 1, 3}>(); // blocks that divide K
+  checkNorm<bf16, 32, 64, 512, 1, Tile{32, 1, 4, 1, 2, 4, 512, 1, 12}>();
+  checkNorm<f8, 10, 48, 256, 1, Tile{8, 2, 2, 1, 2, 4, 256, 1, 1}>(); // two groups
 }
 
 /// What is far outside of f16's range, and far apart from one piece of a row to the next.
