@@ -39,16 +39,29 @@ void mjolnir::setPhase(ModuleOp module, Phase phase) {
   module->setAttr(mj::kPhaseAttr, StringAttr::get(module.getContext(), stringifyPhase(phase)));
 }
 
+static constexpr llvm::StringLiteral kFormFusions = "form-fusions";
+static constexpr llvm::StringLiteral optionalNames[] = {"simplify", "recognize", "fold-sdpa-scale", "merge-projections",
+                                                        kFormFusions};
+
+llvm::ArrayRef<llvm::StringLiteral> mjolnir::optionalPasses() { return optionalNames; }
+
+/// Adds one of the optional passes, unless it is to be left out.
+static void addOptional(OpPassManager &manager, const PipelineOptions &options, std::unique_ptr<Pass> pass) {
+  assert(llvm::is_contained(optionalNames, pass->getArgument()) && "a pass that optionalPasses() does not name");
+  if (!llvm::is_contained(options.without, pass->getArgument()))
+    manager.addPass(std::move(pass));
+}
+
 /// graph: what every target profits from, on static shapes.
 static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   // Before anything moves: what is computed keeps its name whatever computes it.
   manager.addPass(createLabelValues());
   // The oracle computes what was imported, as it was written.
   if (!options.oracle) {
-    manager.addPass(createSimplify());
-    manager.addPass(createRecognize());
+    addOptional(manager, options, createSimplify());
+    addOptional(manager, options, createRecognize());
     // What was recognized wants its operands in another order of axes, which may cancel with what there was.
-    manager.addPass(createSimplify());
+    addOptional(manager, options, createSimplify());
   }
   SpecializeBucketsOptions buckets;
   buckets.decode = options.decode;
@@ -65,12 +78,12 @@ static void buildGraph(OpPassManager &manager, const PipelineOptions &options) {
   if (options.oracle)
     return;
   // Attention scales and joins by itself what exporters scale and join before it.
-  manager.addPass(createFoldSdpaScale());
+  addOptional(manager, options, createFoldSdpaScale());
   manager.addPass(createKvInPlace());
   // Once the rows are known: whether it pays depends on them.
   MergeProjectionsOptions merge;
   merge.target = options.target;
-  manager.addPass(createMergeProjections(merge));
+  addOptional(manager, options, createMergeProjections(merge));
 }
 
 /// f8E4M3FN for what is asked for.
@@ -106,7 +119,7 @@ static void buildNumerics(OpPassManager &manager, const PipelineOptions &options
 /// fusion: which operations become one kernel.
 static void buildFusion(OpPassManager &manager, const PipelineOptions &options) {
   FormFusionsOptions fusions;
-  fusions.unfused = options.oracle;
+  fusions.unfused = options.oracle || llvm::is_contained(options.without, kFormFusions);
   fusions.target = options.target;
   manager.addPass(createFormFusions(fusions));
 }

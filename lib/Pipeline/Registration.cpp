@@ -41,6 +41,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
   Option<std::string> fp8{*this, "fp8", llvm::cl::desc("Matmuls in f8E4M3FN: auto, weights, full"),
                           llvm::cl::init("none")};
   Option<std::string> tuning{*this, "tuning", llvm::cl::desc("A tuning table"), llvm::cl::init("")};
+  ListOption<std::string> without{*this, "without", llvm::cl::desc("Passes to leave out")};
   Option<bool> fp8Kv{*this, "fp8-kv", llvm::cl::desc("The KV cache in f8E4M3FN"), llvm::cl::init(false)};
 
   PipelineOptions get() const {
@@ -56,6 +57,7 @@ struct PhaseOptions : PassPipelineOptions<PhaseOptions> {
     options.pageSize = pageSize;
     options.maxContext = maxContext;
     options.tuning = tuning;
+    options.without.assign(without.begin(), without.end());
     options.fp8.matmuls = fp8;
     options.fp8.kvCache = fp8Kv;
     return options;

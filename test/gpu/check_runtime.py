@@ -1,6 +1,7 @@
 # Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 """What the runtime does around the kernels: running ahead, the host's part of a step, where loading spends its time."""
 import ctypes as C
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from check_speed import CONTEXT, STEPS, filled, models
 from checks import check
 
 CONTINUE = 1  # mj_run_flags
+NO_GRAPHS, NO_DEPENDENT_LAUNCHES = 1, 2  # mj_session_flags
 HOST_MICROSECONDS = 15
 
 
@@ -62,15 +64,16 @@ def _phases(stats):
     return {name: float(value) for name, value in re.findall(r"^  ([a-z ]+?) +([\d.]+) ms$", stats, re.MULTILINE)}
 
 
-def steps_ahead(path):
+def steps_ahead(path, flags=0):
     """Whole decode steps of a package, each started before the one before it has been waited for: of each batch the wall
-    time of a step. Sequences grow by a token a step; half of the steps have less than CONTEXT before them."""
+    time of a step. Sequences grow by a token a step; half of the steps have less than CONTEXT before them. `flags` are
+    the session's."""
     library, found = mj.library(), {}
     package = mj.Package(path)
     size = package.kv.page_size
     per = -(-(CONTEXT + 2 * STEPS) // size)
     entries = [entry for key, entry in package.entries.items() if key.startswith("decode")]
-    session = mj.Session(package, kv_pages=max(entry.sequences for entry in entries) * per)
+    session = mj.Session(package, kv_pages=max(entry.sequences for entry in entries) * per, flags=flags)
     for entry in sorted(entries, key=lambda entry: entry.sequences):
         first = CONTEXT - STEPS // 2  # the step in the middle has CONTEXT before it
         batch = [([5 + b], first, list(range(b * per, (b + 1) * per))) for b in range(entry.sequences)]
@@ -113,3 +116,24 @@ def decode_ahead(context):
     for name in models(context):
         for batch, figure in steps_ahead(filled(context, name)).items():
             context.figure(f"{name} batch {batch}", figure)
+
+
+@check("ablations", 300, "ablations")
+def ablations(context):
+    """What passes, schedules and ways to launch are worth: decode steps without each, beside steps with all of them."""
+    with open(context.path("ablations", "ablations.json"), encoding="utf-8") as file:
+        titles = json.load(file)
+    base = filled(context, "base", "ablations")
+    ways = [(title, name, 0) for name, title in titles.items()]
+    if context.bundle["target"].startswith("cuda"):
+        ways += [("launched kernel by kernel, without graphs", "base", NO_GRAPHS),
+                 ("without dependent launches", "base", NO_DEPENDENT_LAUNCHES)]
+    before = steps_ahead(base)
+    for title, name, flags in ways:
+        other = steps_ahead(filled(context, name, "ablations"), flags)
+        after = steps_ahead(base)
+        for batch in before:
+            whole = (before[batch]["median_ms"] + after[batch]["median_ms"]) / 2
+            context.figure(f"batch {batch}: {title}", {"ms": other[batch]["median_ms"], "with_ms": round(whole, 4),
+                                                       "times": round(other[batch]["median_ms"] / whole, 3)})
+        before = after

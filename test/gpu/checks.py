@@ -13,7 +13,8 @@ import shutil
 CHECKS = {}
 # What gpu-bundle packs, and the folder that it goes to.
 PARTS = {"goldens": "goldens", "trained": "tiny-lm", "kernels": "kernels", "programs": "programs", "speed": "speed",
-         "predictions": "predictions", "cublaslt": "cublaslt", "fp8": "fp8", "long": "long", "figures": "figures"}
+         "predictions": "predictions", "cublaslt": "cublaslt", "fp8": "fp8", "long": "long", "figures": "figures",
+         "ablations": "ablations"}
 
 
 class Skip(Exception):

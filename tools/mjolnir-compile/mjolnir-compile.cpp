@@ -108,6 +108,10 @@ static cl::opt<std::string> tuning("tuning",
                                    cl::desc("Schedules that were measured to be faster than the target's own, as "
                                             "mjolnir-tune writes them"),
                                    cl::value_desc("FILE"), cl::cat(category));
+static cl::list<std::string> without("without", cl::CommaSeparated,
+                                     cl::desc("Leave passes out, to measure what each is worth: simplify, recognize, "
+                                              "fold-sdpa-scale, merge-projections, form-fusions"),
+                                     cl::value_desc("PASS,..."), cl::cat(category));
 static cl::opt<std::string> kernelCache("kernel-cache",
                                         cl::desc("Where compiled CUDA kernels are kept between compiles, or none "
                                                  "(default: mjolnir/kernels in $XDG_CACHE_HOME or ~/.cache)"),
@@ -321,6 +325,11 @@ static bool readCommandLine(CompileRequest &request) {
   PipelineOptions &options = request.options;
   options.target = target;
   options.tuning = tuning;
+  for (const std::string &name : without)
+    if (!llvm::is_contained(optionalPasses(), name))
+      return complain("'" + name + "' is no pass that can be left out; there are " +
+                      llvm::join(optionalPasses(), ", "));
+  options.without.assign(without.begin(), without.end());
   if (portable) {
     llvm::StringRef chip = llvm::StringRef(options.target).split(':').second;
     if (!llvm::StringRef(options.target).starts_with("cuda:") || chip.empty())

@@ -50,7 +50,11 @@ struct PipelineOptions {
   llvm::SmallVector<std::string> libraries;   ///< that launches may call instead of kernels: "cublaslt"
   std::string tuning;                         ///< a tuning table; empty: what the target chooses
   Fp8Options fp8;                             ///< not with oracle, which is f32
+  llvm::SmallVector<std::string> without;     ///< of optionalPasses(), those to leave out
 };
+
+/// The passes that a program compiles without, only slower: leaving one out in a paired run shows what it is worth.
+llvm::ArrayRef<llvm::StringLiteral> optionalPasses();
 
 /// Adds the passes that lead from the phase before `phase` to it, its verification last. Phases input and code have
 /// none.
