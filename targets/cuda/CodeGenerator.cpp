@@ -9,6 +9,8 @@
 #include "targets/cuda/KernelSource.h"
 #include "targets/cuda/NvrtcProcesses.h"
 
+#include "mjolnir/format/FinishRun.h"
+
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/Threading.h"
 #include "llvm/ADT/BitVector.h"
@@ -194,6 +196,25 @@ static LogicalResult compileSpillingAgain(ArrayRef<exec::KernelOp> kernels, Muta
   return success();
 }
 
+/// See format::FinishImage.
+static std::string printFinishRun() {
+  return llvm::formatv(R"cuda(// The end of a run: an output to the host, inputs to the next run but one.
+#include "finish_run.cuh"
+
+extern "C" __global__ void __launch_bounds__({0}) {1}(const uint4 *from, uint4 *to, uint64_t count, int32_t *positions,
+                                                     int32_t *lengths, int32_t *slots, int32_t *windowSlots,
+                                                     uint64_t rows) {{
+  const uint64_t i = uint64_t(blockIdx.x) * {0} + threadIdx.x;
+  const MovedRow<{2}> moved({{positions, lengths, slots, windowSlots, rows}, i);
+  waitForInputs();
+  if (i < count)
+    to[i] = from[i];
+  moved.store();
+}
+)cuda",
+                       format::FinishThreads, format::FinishSymbol, format::FinishSteps);
+}
+
 FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProfile &profile,
                                                  const CodeOptions &options, bool portable) {
   SmallVector<Image> images;
@@ -235,9 +256,20 @@ FailureOr<SmallVector<Image>> cuda::generateCode(ModuleOp module, const CudaProf
       requests.push_back(std::move(request));
     }
   }
+  const size_t count = requests.size();
+  for (StringRef architecture : {StringRef(profile.name), StringRef(kPortableArchitecture)}) {
+    if (architecture == kPortableArchitecture && !portable)
+      continue;
+    requests.push_back({format::FinishSymbol, printFinishRun(), getDeviceHeaders().vec(), architecture.str()});
+    kernels.push_back(kernels.front());
+  }
   SmallVector<CompiledKernel> compiled;
   if (failed(compileAll(kernels, requests, *cache, compiled)))
     return failure();
+  for (size_t i = count; i < compiled.size(); ++i)
+    images.push_back({i == count ? format::FinishImage : format::FinishPortableImage, std::move(compiled[i].code)});
+  compiled.truncate(count);
+  requests.truncate(count);
   kernels.truncate(sources.size());
   if (failed(compileSpillingAgain(kernels, sources, requests, compiled, *cache, profile)))
     return failure();

@@ -130,8 +130,9 @@ struct Runner {
   size_t entry;
   /// Runs once and waits: seconds on the device's own clock where there is one.
   double run();
-  /// Seconds a run takes of the host, and seconds from run to run, with the next one started before the last has ended.
-  std::pair<double, double> runAhead(uint32_t runs);
+  /// Seconds a run takes of the host, and seconds from run to run, with the next one started before the last has ended,
+  /// which it continues or not.
+  std::pair<double, double> runAhead(uint32_t runs, bool continues);
 };
 
 Json benchEntry(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,

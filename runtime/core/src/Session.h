@@ -48,7 +48,9 @@ public:
   /// Of the pool with tables of its own; 0: there is none.
   uint32_t kvWindowPages() const { return kvWindowPages_; }
   void setProfiling(mj_profiling what);
-  size_t profile(const mj_step_profile **steps) const {
+  /// As mj_session_profile.
+  size_t profile(const mj_step_profile **steps) {
+    readTime();
     *steps = profile_.get();
     return profiledSteps_;
   }
@@ -87,6 +89,8 @@ protected:
   virtual Status startRun(const Run &run) = 0;
   /// Waits for a run that was started and fills its outputs.
   virtual Status finishRun(const Run &run) = 0;
+  /// Puts the time of the last run into profile_, should finishRun have left that for when somebody asks.
+  virtual void readTime() {}
 
   /// Makes all states zeros; copies one to or from a tensor that has been checked. No run is under way.
   virtual Status clearStates() = 0;
@@ -96,7 +100,9 @@ protected:
 
   /// Whether a run of this entry can be continued without the host: it draws one token for each that it takes.
   bool feedsItself(size_t entry) const { return entries_[entry].feedsItself; }
-  size_t tokensInput(size_t entry) const { return entries_[entry].raggedInputs[RaggedTokens]; }
+  size_t tokensInput(size_t entry) const { return raggedInput(entry, RaggedTokens); }
+  size_t raggedInput(size_t entry, RaggedInput which) const { return entries_[entry].raggedInputs[which]; }
+  bool hasWindowPool(size_t entry) const { return entries_[entry].limits.windowPages != 0; }
   size_t nextTokensOutput(size_t entry) const { return entries_[entry].nextTokens; }
   int64_t vocabulary(size_t entry) const { return entries_[entry].limits.vocabulary; }
   bool isRagged(size_t entry) const { return entries_[entry].ragged; }

@@ -289,14 +289,16 @@ size_t Generator::step() {
   const bool decode = flight.batch.decode;
   totals.ahead_steps += flight.ahead;
   land();
-  const uint64_t nanoseconds = nanosecondsSince(begin), captured = program->captureNanoseconds() - capturedBefore,
-                 elsewhere = waited + captured + totals.callback_nanoseconds - calledBefore;
+  const auto read = Clock::now();
+  const uint64_t device = program->deviceNanoseconds(), measuring = nanosecondsSince(read),
+                 nanoseconds = nanosecondsSince(begin), captured = program->captureNanoseconds() - capturedBefore,
+                 elsewhere = waited + captured + measuring + totals.callback_nanoseconds - calledBefore;
   totals.capture_nanoseconds += captured;
   (decode ? totals.decode_steps : totals.prefill_steps) += 1;
   (decode ? totals.decode_tokens : totals.prefill_tokens) += rows;
   (decode ? totals.decode_nanoseconds : totals.prefill_nanoseconds) += nanoseconds;
   (decode ? totals.decode_host_nanoseconds : totals.prefill_host_nanoseconds) += nanoseconds - elsewhere;
-  (decode ? totals.decode_device_nanoseconds : totals.prefill_device_nanoseconds) += program->deviceNanoseconds();
+  (decode ? totals.decode_device_nanoseconds : totals.prefill_device_nanoseconds) += device;
   sweep();
   if (!invalidTokens.empty())
     throw Error(MJ_ERROR_INTERNAL, std::exchange(invalidTokens, {}));

@@ -113,9 +113,9 @@ TEST_P(RunAhead, TokensAreTheModels) {
       EXPECT_GT(stats.ahead_steps, stats.decode_steps / 4);
     else
       EXPECT_EQ(stats.ahead_steps, 0u);
-    // The stand-in's launches take a millisecond each, and a step has two.
+    // The stand-in's launches take a millisecond each; a step has two, and one that brings the tokens back.
     if (GetParam().flags & MJ_GENERATOR_TIME_DEVICE)
-      EXPECT_EQ(stats.decode_device_nanoseconds, stats.decode_steps * 2000000);
+      EXPECT_EQ(stats.decode_device_nanoseconds, stats.decode_steps * 3000000);
     // Logits in between: they use the same session, and are taken when they are wanted.
     auto logits = generator->score({5, 9, 5}, {1});
     ASSERT_TRUE(logits) << logits.error().message;
@@ -150,7 +150,7 @@ std::string lastError() { return mj_last_error(); }
 
 TEST_P(RunAhead, SessionsContinueRuns) {
   Package toy = package();
-  mj_session_options options = {sizeof(options), 1, 0, GetParam().sessionFlags};
+  mj_session_options options = {sizeof(options), 1, 0, GetParam().sessionFlags, 0};
   mj_session *session = nullptr;
   ASSERT_EQ(mj_session_create(toy.get(), &options, &session), MJ_OK) << mj_last_error();
   const size_t decode = *toy.findEntry("decode_b1"), two = *toy.findEntry("decode_b2"),
@@ -205,9 +205,111 @@ TEST_P(RunAhead, SessionsContinueRuns) {
   mj_session_destroy(session);
 }
 
-// What a step costs the host on device cuda is what it asks of the driver, once its graph is made: one copy of all
-// inputs, one graph, one event to wait for; where it is queued behind the one before it, the event of that copy and a
-// wait for it. Timing adds reading the time, and an event where no run is under way that it could count from.
+// Runs that are queued, but do not continue each other: each takes its own tokens, though the run before it has not
+// drawn its yet, and gives its own.
+TEST_P(RunAhead, SessionsQueueRunsThatContinueNothing) {
+  Package toy = package();
+  mj_session_options options = {sizeof(options), 1, 0, GetParam().sessionFlags, 0};
+  mj_session *session = nullptr;
+  ASSERT_EQ(mj_session_create(toy.get(), &options, &session), MJ_OK) << mj_last_error();
+  const size_t decode = *toy.findEntry("decode_b1");
+  Step steps[2];
+  auto expected = [](int i) { return ToyModel::continuation({i * 37 % 2048}, 2, llm::toyVocabulary); };
+  auto start = [&](int i, int32_t position, uint32_t flags) {
+    Step &step = steps[(i + position) % 2];
+    step.moveTo(position);
+    step.token = i * 37 % 2048;
+    step.next = -1;
+    ASSERT_EQ(mj_session_start(session, decode, step.inputs.data(), 11, step.outputs.data(), 2, flags), MJ_OK)
+        << mj_last_error();
+    step.token = -1; // taken when it was started
+  };
+  start(0, 0, 0);
+  for (int i = 1; i < 20; ++i) {
+    start(i, 0, 0);
+    ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error();
+    EXPECT_EQ(steps[1 - i % 2].next, expected(i - 1)[0]) << i;
+    if (i % 3)
+      continue;
+    // In between one that is continued.
+    start(i, 1, MJ_RUN_CONTINUE);
+    ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error();
+    EXPECT_EQ(steps[i % 2].next, expected(i)[0]) << i;
+    ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error();
+    EXPECT_EQ(steps[1 - i % 2].next, expected(i)[1]) << i;
+    start(i, 0, 0);
+  }
+  mj_session_destroy(session);
+}
+
+// A run that continues another has the inputs that the caller gives it, whether they follow from those before them or
+// not: positions that jump, another seed, a row that holds no sequence any more, or one again. What it draws is what a
+// session on device host draws that is given each token.
+TEST_P(RunAhead, SessionsTakeEveryInputOfAContinuedRun) {
+  Package toy = package();
+  std::string path = temporaryPath("reference.mjp");
+  llm::writeToyPackage(path, {{"tokenizer.json", llm::toyTokenizer()}}, true, "host");
+  auto plain = Package::open(path);
+  ASSERT_TRUE(plain) << plain.error().message;
+  mj_session_options options = {sizeof(options), 1, 0, GetParam().sessionFlags, 0}, plainOptions = options;
+  plainOptions.flags = 0;
+  mj_session *session = nullptr, *reference = nullptr;
+  ASSERT_EQ(mj_session_create(toy.get(), &options, &session), MJ_OK) << mj_last_error();
+  ASSERT_EQ(mj_session_create(plain->get(), &plainOptions, &reference), MJ_OK) << mj_last_error();
+  const size_t decode = *toy.findEntry("decode_b1");
+  std::mt19937 random(3);
+  Step steps[2], expected;
+  int32_t position = 0, tokens[2] = {};
+  auto fill = [&](Step &step, int32_t token) {
+    step.moveTo(position);
+    step.token = token;
+    step.next = -1;
+    if (random() % 8 == 0) {
+      step.temperature = step.temperature == 0 ? 0.5f : 0;
+      step.seed = static_cast<int64_t>(random() % 3);
+    }
+    if (random() % 8 == 0) // no sequence
+      step.offsets[1] = step.length = 0, step.slot = -1;
+    else
+      step.offsets[1] = 1;
+    // As the session gets it, on device host.
+    const Step &given = step;
+    expected.seed = given.seed, expected.temperature = given.temperature;
+    expected.position = given.position, expected.slot = given.slot, expected.length = given.length;
+    expected.offsets[1] = given.offsets[1], expected.token = token;
+    ASSERT_EQ(mj_session_run(reference, decode, expected.inputs.data(), 11, expected.outputs.data(), 2), MJ_OK)
+        << mj_last_error();
+  };
+  fill(steps[0], 17);
+  ASSERT_EQ(mj_session_start(session, decode, steps[0].inputs.data(), 11, steps[0].outputs.data(), 2, 0), MJ_OK)
+      << mj_last_error();
+  tokens[0] = expected.next;
+  for (int i = 1; i < 300; ++i) {
+    Step &step = steps[i % 2];
+    position = random() % 6 == 0 || position >= 90 ? static_cast<int32_t>(random() % 80) : position + 1;
+    fill(step, tokens[1 - i % 2]);
+    tokens[i % 2] = expected.next;
+    ASSERT_EQ(mj_session_start(session, decode, step.inputs.data(), 11, step.outputs.data(), 2, MJ_RUN_CONTINUE), MJ_OK)
+        << mj_last_error();
+    if (random() % 8 == 0) { // or waited for, so that the next one is queued behind nothing
+      ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error();
+      ASSERT_EQ(steps[1 - i % 2].next, tokens[1 - i % 2]) << i;
+    }
+    if (mj_session_under_way(session) == 2 || random() % 2) {
+      const int done = mj_session_under_way(session) == 2 ? 1 - i % 2 : i % 2;
+      ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error();
+      ASSERT_EQ(steps[done].next, tokens[done]) << i;
+    }
+  }
+  mj_session_destroy(session);
+  mj_session_destroy(reference);
+}
+
+// What a step costs the host on device cuda is what it asks of the driver, once its graph is made: one graph and one
+// event to wait for, where the step before the last of its lane leads to its inputs; else one copy of all inputs, and
+// where it is queued behind the one before it, the event of that copy and a wait for it. Timing adds an event where no
+// run is under way that it could count from; the time is read when somebody asks for it. No graph has a copy: tokens
+// come back by a launch.
 TEST(DriverCalls, OfAStep) {
   void *driver = dlopen(MJOLNIR_FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
   ASSERT_TRUE(driver) << dlerror();
@@ -232,30 +334,56 @@ TEST(DriverCalls, OfAStep) {
   auto wait = [&] { ASSERT_EQ(mj_session_wait(session), MJ_OK) << mj_last_error(); };
   for (bool timed : {false, true}) {
     mj_session_set_profiling(session, timed ? MJ_PROFILE_RUNS : MJ_PROFILE_OFF);
-    const std::string elapsed = timed ? "cuEventElapsedTime 1, " : "";
-    auto expected = [&](const char *records, const char *waits) {
-      return "cuCtxPopCurrent 2, cuCtxPushCurrent 2, " + elapsed + "cuEventRecord " + records +
-             ", cuEventSynchronize 1, cuGraphLaunch 1, cuMemcpyAsync 1" + waits;
+    auto expected = [&](int records, const char *inputs) {
+      return "cuCtxPopCurrent 2, cuCtxPushCurrent 2, cuEventRecord " + std::to_string(records) +
+             ", cuEventSynchronize 1, cuGraphLaunch 1" + inputs;
     };
-    start(0);
-    wait();
-    EXPECT_GT(mj_session_capture_nanoseconds(session), 0u);
+    const char *copied = ", cuMemcpyAsync 1", *queued = ", cuMemcpyAsync 1, cuStreamWaitEvent 1";
+    auto expectTime = [&] {
+      const mj_step_profile *profile = nullptr;
+      for (const char *call : {"cuCtxPopCurrent 1, cuCtxPushCurrent 1, cuEventElapsedTime 1", ""}) {
+        calls();
+        ASSERT_EQ(mj_session_profile(session, &profile), timed ? 1u : 0u);
+        EXPECT_STREQ(calls(), timed ? call : "");
+        if (timed)
+          EXPECT_EQ(profile->nanoseconds, 3000000u); // of the stand-in's three launches
+      }
+    };
     calls();
     start(0);
     wait();
-    EXPECT_EQ(calls(), expected(timed ? "2" : "1", ""));
-    // The other lane's graph, then steps that follow each other.
+    EXPECT_GT(mj_session_capture_nanoseconds(session), 0u);
+    if (!timed)
+      EXPECT_NE(std::string(calls()).find("cuMemcpyAsync 1,"), std::string::npos);
+    expectTime();
+    calls();
+    start(0);
+    wait();
+    EXPECT_EQ(calls(), expected(timed ? 2 : 1, copied));
+    // The other lane's graph, then steps that follow each other, with a jump after four: each lane has to hear of it.
     start(0);
     start(MJ_RUN_CONTINUE);
     const uint64_t captured = mj_session_capture_nanoseconds(session);
     wait();
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 10; ++i) {
+      const bool isNews = i == 4 || i == 5;
+      position += i == 4 ? 2 : 0;
       calls();
       start(MJ_RUN_CONTINUE);
       wait();
-      EXPECT_EQ(calls(), expected("2", ", cuStreamWaitEvent 1"));
+      EXPECT_EQ(calls(), expected(isNews ? 2 : 1, isNews ? queued : "")) << i;
+      expectTime();
     }
     wait();
+    expectTime();
+    // Behind nothing, and with news the inputs go the way of the graph.
+    for (int jump : {0, 2}) {
+      position += jump;
+      calls();
+      start(MJ_RUN_CONTINUE);
+      wait();
+      EXPECT_EQ(calls(), expected(timed ? 2 : 1, jump ? copied : ""));
+    }
     EXPECT_EQ(mj_session_capture_nanoseconds(session), captured);
   }
   // A run that was started before it was to be timed is not.

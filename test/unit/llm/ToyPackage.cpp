@@ -7,6 +7,7 @@
 #include "TestFiles.h"
 
 #include "mjolnir/Package/PackageWriter.h"
+#include "mjolnir/format/FinishRun.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -158,6 +159,11 @@ void writeToyPackage(const std::string &path, const std::vector<std::pair<std::s
   package::PackageContents contents;
   contents.program = program(languageModel, target);
   contents.images = {image};
+  if (target == "cuda") { // as the compiler does
+    contents.program.images.push_back(std::make_unique<fb::ImageT>());
+    contents.program.images.back()->member = format::FinishImage;
+    contents.images.push_back(image);
+  }
   for (const auto &[name, bytes] : members)
     contents.members.push_back({name, bytes});
   contents.weight = [](size_t, const package::AppendBytes &) { return package::Error("there are no weights"); };

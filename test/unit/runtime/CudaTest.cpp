@@ -4,10 +4,13 @@
 // wrong. What kernels compute on a real device is the business of other tests.
 #include "TestSession.h"
 
+#include "mjolnir/format/FinishRun.h"
+
 #include "gtest/gtest.h"
 
 #include <algorithm>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fstream>
 #include <iostream>
@@ -109,6 +112,52 @@ TEST(Cuda, KeepsStateInThePool) {
     for (float counter : total)
       ASSERT_EQ(counter, 1.5f * float(run)); // a pool starts as zeros
   }
+}
+
+/// Opens the program with the kernel that brings outputs back, as the compiler gives packages one.
+mj_status openBringing(Handles &handles, const std::string &image, fb::ProgramT program = makeCudaProgram()) {
+  program.images.push_back(std::make_unique<fb::ImageT>());
+  program.images.back()->member = format::FinishImage;
+  std::string path = temporaryPath("bringing.mjp");
+  if (auto error = writeTestPackage(path, testImage(), std::move(program), image))
+    ADD_FAILURE() << error.message();
+  return mj_package_open(path.c_str(), &handles.package);
+}
+
+// By a kernel of the package's, or by the driver where the package has none; what stays on the device by neither.
+TEST(Cuda, BringsOutputsBack) {
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(driver) << dlerror();
+  auto *calls = reinterpret_cast<const char *(*)()>(dlsym(driver, "fakeCudaCalls"));
+  ASSERT_TRUE(calls);
+  struct Case {
+    bool hasKernel;
+    DLDeviceType device;
+    const char *launches, *copies; // when the graph is made: of the program two and one; one of the inputs
+  };
+  for (const Case &what : {Case{false, kDLCPU, "cuLaunchKernelEx 2", "cuMemcpyAsync 4"},
+                           Case{true, kDLCPU, "cuLaunchKernelEx 4", "cuMemcpyAsync 2"},
+                           Case{false, kDLCUDA, "cuLaunchKernelEx 2", "cuMemcpyAsync 1"},
+                           Case{true, kDLCUDA, "cuLaunchKernelEx 2", "cuMemcpyAsync 1"}}) {
+    Handles handles;
+    if (what.hasKernel) {
+      ASSERT_EQ(openBringing(handles, testImage()), MJ_OK) << mj_last_error();
+      ASSERT_EQ(mj_session_create(handles.package, nullptr, &handles.session), MJ_OK) << mj_last_error();
+    } else {
+      openSession(handles, makeCudaProgram());
+    }
+    calls();
+    checkAffine(handles.session, 1.0f, what.device);
+    const std::string made = calls();
+    EXPECT_NE(made.find(what.launches), std::string::npos) << made;
+    EXPECT_NE(made.find(what.copies), std::string::npos) << made;
+    checkAffine(handles.session, 2.0f, what.device);
+  }
+  Handles handles;
+  EXPECT_EQ(openBringing(handles, "this is no image at all, though it is long enough to hold the header of one: 64 B"),
+            MJ_ERROR_MALFORMED);
+  EXPECT_NE(std::string(mj_last_error()).find("loading image 'runtime/finish_run.cubin' on 'Fake'"), std::string::npos)
+      << mj_last_error();
 }
 
 TEST(Cuda, UnwantedOutputsNeedNoMemory) {

@@ -37,8 +37,8 @@ using namespace mjolnir::runtime::cuda;
 
 namespace {
 
-constexpr Result ErrorInvalidValue = 1, ErrorInvalidContext = 201, ErrorNotFound = 500, ErrorMisalignedAddress = 716,
-                 ErrorNotSupported = 801;
+constexpr Result ErrorInvalidValue = 1, ErrorInvalidContext = 201, ErrorInvalidHandle = 400, ErrorNotFound = 500,
+                 ErrorNotReady = 600, ErrorMisalignedAddress = 716, ErrorNotSupported = 801;
 
 using Work = std::function<void()>;
 using Kernel = void (*)(void *const *operands, int64_t tile);
@@ -66,6 +66,7 @@ struct FakeEvent {
   FakeStream *stream = nullptr;
   uint64_t position = 0; // of the stream's works, when it was recorded
   uint64_t ticks = 0;
+  bool hasTime = true;
 };
 struct FakeModule {
   void *handle;
@@ -110,9 +111,10 @@ void submit(Stream stream, Work work, bool isHasty = false) {
 }
 
 /// The kernels of the tests' image and how many operands each has: a launch does not say.
-const std::map<std::string, size_t> operandCounts = {
-    {"test_add", 3}, {"test_scale", 3}, {"test_count", 3},  {"test_stack", 1},    {"test_append", 4},
-    {"test_sum", 5}, {"toy_append", 5}, {"toy_predict", 7}, {"toy_increment", 2}, {"test_show", 3}};
+const std::map<std::string, size_t> operandCounts = {{"test_add", 3},   {"test_scale", 3},   {"test_count", 3},
+                                                     {"test_stack", 1}, {"test_append", 4},  {"test_sum", 5},
+                                                     {"toy_append", 5}, {"toy_predict", 7},  {"toy_increment", 2},
+                                                     {"test_show", 3},  {"mj_finish_run", 8}};
 /// Those that take tensor maps: they find the addresses of copies behind their operands.
 const std::map<std::string, size_t> tensorMapCounts = {{"test_show", 3}};
 
@@ -412,8 +414,10 @@ EXPORT Result cuGraphDestroy(Graph graph) {
   delete reinterpret_cast<std::vector<Work> *>(graph);
   return Success;
 }
-EXPORT Result cuEventCreate(Event *event, unsigned) {
-  *event = reinterpret_cast<Event>(new FakeEvent);
+EXPORT Result cuEventCreate(Event *event, unsigned flags) {
+  auto *fake = new FakeEvent;
+  fake->hasTime = !(flags & EventDisableTiming);
+  *event = reinterpret_cast<Event>(fake);
   return Success;
 }
 EXPORT Result cuEventDestroy_v2(Event event) {
@@ -438,6 +442,12 @@ EXPORT Result cuEventSynchronize(Event event) {
 /// A launch takes a millisecond.
 EXPORT Result cuEventElapsedTime(float *milliseconds, Event start, Event end) {
   ENTER("cuEventElapsedTime");
-  *milliseconds = float(reinterpret_cast<FakeEvent *>(end)->ticks - reinterpret_cast<FakeEvent *>(start)->ticks);
+  const auto *from = reinterpret_cast<FakeEvent *>(start), *to = reinterpret_cast<FakeEvent *>(end);
+  for (const FakeEvent *event : {from, to})
+    if (!event->hasTime || !event->stream)
+      return ErrorInvalidHandle;
+    else if (event->stream->finished < event->position)
+      return ErrorNotReady;
+  *milliseconds = float(to->ticks - from->ticks);
   return Success;
 }

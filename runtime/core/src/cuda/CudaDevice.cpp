@@ -7,6 +7,8 @@
 
 #include "../VerifyProgram.h"
 
+#include "mjolnir/format/FinishRun.h"
+
 #include <future>
 
 namespace mjolnir::runtime {
@@ -68,6 +70,8 @@ Status CudaDevice::load(const PackageView &package, const OpenOptions &options) 
     loaded = loadImages(package);
     if (!loaded)
       loaded = findKernels(package.program());
+    if (!loaded)
+      loaded = loadFinishKernel(package);
     loadNanoseconds = nanoseconds() - begin;
   };
   if (bytes == 0) {
@@ -215,6 +219,19 @@ Status CudaDevice::findKernels(const fb::Program &program) {
       return status;
     kernels_.push_back(std::move(kernel));
   }
+  return Status::ok();
+}
+
+Status CudaDevice::loadFinishKernel(const PackageView &package) {
+  const char *name = usesPtx_ ? format::FinishPortableImage : format::FinishImage;
+  const ZipMember *member = package.find(name);
+  if (!member)
+    return Status::ok();
+  modules_.push_back(nullptr);
+  if (Status status = loadImage(name, package.bytes(*member), modules_.back()))
+    return status;
+  if (driver_->moduleGetFunction(&finishKernel_, modules_.back(), format::FinishSymbol) != Success)
+    return malformed("image ", quote(name), " has no symbol ", quote(format::FinishSymbol));
   return Status::ok();
 }
 

@@ -38,6 +38,8 @@ public:
   const cuda::Driver &driver() const { return *driver_; }
   cuda::Context context() const { return context_; }
   const CudaKernel &kernel(uint32_t index) const { return kernels_[index]; }
+  /// The kernel that format::FinishImage describes; null where the package has none.
+  cuda::Function finishKernel() const { return finishKernel_; }
   const uint8_t *weights() const { return weights_.data(); }
   /// Null where the package calls no library.
   const cuda::CublasLt *cublasLt() const { return cublasLt_.get(); }
@@ -50,6 +52,7 @@ private:
   Status loadImages(const PackageView &package);
   Status loadImage(std::string_view name, ByteSpan bytes, cuda::Module &module) const;
   Status findKernels(const fb::Program &program);
+  Status loadFinishKernel(const PackageView &package);
   Status layOutTensorMaps(const fb::Kernel &source, CudaKernel &kernel) const;
   Status openLibraries(const fb::Program &program);
   Status load(const PackageView &package, const OpenOptions &options);
@@ -61,8 +64,9 @@ private:
   std::string name_;
   int major_ = 0, minor_ = 0, maxSharedBytes_ = 0, isIntegrated_ = 0;
   bool usesPtx_ = false;              // of a package that has machine code too
-  std::vector<cuda::Module> modules_; // by image; null: not needed here
+  std::vector<cuda::Module> modules_; // by image, then the runtime's own; null: not needed here
   std::vector<CudaKernel> kernels_;
+  cuda::Function finishKernel_ = nullptr;
   cuda::DeviceMemory weights_;
   std::unique_ptr<cuda::CublasLt> cublasLt_;
   mutable cuda::AlgorithmStore algorithms_;

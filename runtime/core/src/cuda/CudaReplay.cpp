@@ -3,7 +3,10 @@
 // What a session's stream is given for a run: launches, captured or one by one, and copies of outputs.
 #include "CudaSession.h"
 
+#include "mjolnir/format/FinishRun.h"
 #include "mjolnir/format/Format.h"
+
+#include <algorithm>
 
 namespace mjolnir::runtime {
 
@@ -103,19 +106,26 @@ Status CudaSession::enqueueStep(const Entry &entry, size_t index) {
   const CudaKernel &kernel = device_.kernel(step.kernel);
   if (Status status = parameters_.set(driver_, step.name, kernel.tensorMaps, step.operands, step.operandCount))
     return status;
+  return driver_.check(
+      launch(kernel.function, step.tiles, kernel.threads, kernel.sharedBytes, step.isDependent, parameters_.data()),
+      "launching kernel ", step.name);
+}
+
+/// `isDependent`: it may begin before the launch before it has ended.
+Result CudaSession::launch(Function function, unsigned blocks, unsigned threads, unsigned sharedBytes, bool isDependent,
+                           void **parameters) {
   LaunchAttribute dependent = {};
   dependent.id = LaunchAttributeProgrammaticStreamSerialization;
   dependent.value.programmaticStreamSerializationAllowed = 1;
   LaunchConfig config = {};
-  config.gridX = step.tiles;
+  config.gridX = blocks;
   config.gridY = config.gridZ = config.blockY = config.blockZ = 1;
-  config.blockX = kernel.threads;
-  config.sharedBytes = kernel.sharedBytes;
+  config.blockX = threads;
+  config.sharedBytes = sharedBytes;
   config.stream = stream_;
   config.attributes = &dependent;
-  config.attributeCount = step.isDependent && useDependentLaunches_ ? 1 : 0;
-  return driver_.check(driver_.launchKernel(&config, kernel.function, parameters_.data(), nullptr), "launching kernel ",
-                       step.name);
+  config.attributeCount = isDependent && useDependentLaunches_ ? 1 : 0;
+  return driver_.launchKernel(&config, function, parameters, nullptr);
 }
 
 Status CudaSession::enqueueSmallOutputs(const Run &run) {
@@ -124,14 +134,39 @@ Status CudaSession::enqueueSmallOutputs(const Run &run) {
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
     if (!comesBackInGraph(run.entry, i))
       continue;
-    DevicePointer from = reinterpret_cast<DevicePointer>(addresses_[bindings.inputs.size() + i]);
-    if (Status status = driver_.check(
-            driver_.copyToHost(lanes_[run.lane].pinnedOutputs.data() + small, from, bindings.outputs[i].bytes, stream_),
-            "copying output ", quote(bindings.outputs[i].name)))
-      return status;
+    // What the caller has on the device stays there.
+    if (!outputs_[run.lane][i].onDevice)
+      if (Status status =
+              driver_.check(bringOutput(run, addresses_[bindings.inputs.size() + i],
+                                        lanes_[run.lane].pinnedOutputs.data() + small, bindings.outputs[i].bytes),
+                            "copying output ", quote(bindings.outputs[i].name)))
+        return status;
     small += format::alignUp(bindings.outputs[i].bytes, StagingAlignment);
   }
   return Status::ok();
+}
+
+/// From and to staging areas, which have whole pieces. A kernel can store to page-locked memory, which has the same
+/// address on the device; it may begin early behind another kernel.
+Result CudaSession::bringOutput(const Run &run, uint8_t *from, uint8_t *to, uint64_t bytes) {
+  if (!device_.finishKernel())
+    return driver_.copyToHost(to, reinterpret_cast<DevicePointer>(from), bytes, stream_);
+  const Entry &entry = entries_[run.entry];
+  const std::vector<PlannedStep> &steps = entry.plan.steps();
+  const bool isBehindKernel =
+      !steps.empty() && steps.back().kernel != PlannedStep::Copy && steps.back().kernel != PlannedStep::Call;
+  uint64_t pieces = format::alignUp(bytes, format::FinishPiece) / format::FinishPiece, rows = entry.movedRows;
+  uint8_t *moved[MovedInputs] = {};
+  for (size_t i = 0; i < MovedInputs && rows; ++i)
+    moved[i] =
+        entry.moved[i] == NoInput ? nullptr : lanes_[run.lane].inputs.data() + entry.inputOffsets[entry.moved[i]];
+  void *parameters[] = {&from, &to, &pieces, &moved[0], &moved[1], &moved[2], &moved[3], &rows};
+  const uint64_t threads = std::max(pieces, rows);
+  if (threads == 0)
+    return Success;
+  return launch(device_.finishKernel(),
+                static_cast<unsigned>((threads + format::FinishThreads - 1) / format::FinishThreads),
+                format::FinishThreads, 0, isBehindKernel, parameters);
 }
 
 Status CudaSession::enqueueLargeOutputs(const Run &run) {

@@ -53,7 +53,7 @@ CudaSession::~CudaSession() {
     if (event)
       driver_.eventDestroy(event);
   for (Lane &lane : lanes_) {
-    for (Event event : {lane.begun, lane.uploaded})
+    for (Event event : {lane.begun, lane.uploaded, lane.done})
       if (event)
         driver_.eventDestroy(event);
     // Freed while the context is current.
@@ -115,6 +115,7 @@ Status CudaSession::allocateMemory() {
     inputBytes = std::max(inputBytes, entry.inputBytes);
     outputBytes = std::max(outputBytes, bytes);
     smallBytes = std::max(smallBytes, small);
+    noteMovedInputs(i);
     for (const PlannedStep &step : entry.plan.steps())
       if (step.kernel != PlannedStep::Copy && step.kernel != PlannedStep::Call) {
         operands = std::max<size_t>(operands, step.operandCount);
@@ -128,6 +129,20 @@ Status CudaSession::allocateMemory() {
   if (Status status = DeviceMemory::allocate(driver_, outputBytes, "the outputs of a run", outputArea_))
     return status;
   return allocateLanes(inputBytes, smallBytes);
+}
+
+/// What moves on by itself for an entry that can be continued.
+void CudaSession::noteMovedInputs(size_t index) {
+  Entry &entry = entries_[index];
+  std::fill(entry.moved, std::end(entry.moved), NoInput);
+  if (!feedsItself(index))
+    return;
+  entry.movedRows = static_cast<uint64_t>(package_.bindings(index).inputs[tokensInput(index)].shape[0]);
+  entry.moved[MovedPositions] = raggedInput(index, RaggedPositions);
+  entry.moved[MovedLengths] = raggedInput(index, RaggedContextLengths);
+  entry.moved[MovedSlots] = raggedInput(index, RaggedSlots);
+  if (hasWindowPool(index))
+    entry.moved[MovedWindowSlots] = raggedInput(index, RaggedWindowSlots);
 }
 
 Status CudaSession::allocatePools(SessionMemory &memory) {
@@ -198,7 +213,8 @@ Status CudaSession::allocateLanes(uint64_t inputBytes, uint64_t smallBytes) {
       return status;
     if (Status status = lane.pinnedOutputs.allocate(driver_, smallBytes, "the small outputs of a run"))
       return status;
-    const std::pair<Event *, unsigned> events[] = {{&lane.begun, EventDefault}, {&lane.uploaded, EventDisableTiming}};
+    const std::pair<Event *, unsigned> events[] = {
+        {&lane.begun, EventDefault}, {&lane.uploaded, EventDisableTiming}, {&lane.done, EventDisableTiming}};
     for (auto [event, flags] : events)
       if (Status status = driver_.check(driver_.eventCreate(event, flags), "making an event"))
         return status;
@@ -252,6 +268,7 @@ bool CudaSession::comesBackInGraph(size_t entry, size_t output) const {
 Status CudaSession::startRun(const Run &run) {
   Scope scope(driver_, device_.context());
   if (Status status = startOnDevice(run)) {
+    lanes_[run.lane].held = NoEntry;
     // What was queued before the failure still uses this run's memory.
     driver_.streamSynchronize(uploadStream_);
     driver_.streamSynchronize(stream_);
@@ -269,7 +286,7 @@ Status CudaSession::startOnDevice(const Run &run) {
     return status;
   if (Status status = noteStart(run))
     return status;
-  if (run.continues && fromHost)
+  if (fromHost && uploadsAside(run))
     if (Status status = driver_.check(driver_.streamWaitEvent(stream_, lane.uploaded, 0), "queueing behind the inputs"))
       return status;
   if (profiling_ == MJ_PROFILE_STEPS) {
@@ -288,41 +305,47 @@ Status CudaSession::startOnDevice(const Run &run) {
   }
   if (Status status = enqueueLargeOutputs(run))
     return status;
-  lane.end = ends_[nextEnd_];
-  nextEnd_ = (nextEnd_ + 1) % (Lanes + 1);
-  return driver_.check(driver_.eventRecord(lane.end, stream_), "recording an event");
+  noteHeld(run);
+  return noteEnd(run);
 }
 
-/// From when the time of a run counts: from the end of the one that it continues, if that is under way, so that the
-/// driver has one event less to record a step.
+/// From when the time of a run counts: from the end of the one that it continues, if that is under way and timed, so
+/// that the driver has one event less to record a step.
 Status CudaSession::noteStart(const Run &run) {
   Lane &lane = lanes_[run.lane];
+  const Lane &other = lanes_[1 - run.lane];
   lane.start = nullptr;
   if (profiling_ != MJ_PROFILE_RUNS)
     return Status::ok();
-  if (run.continues && underWay() > 0) {
-    lane.start = lanes_[1 - run.lane].end;
+  if (run.continues && underWay() > 0 && other.start) {
+    lane.start = other.end;
     return Status::ok();
   }
   lane.start = lane.begun;
   return driver_.check(driver_.eventRecord(lane.begun, stream_), "recording an event");
 }
 
+/// An event that has a time costs the host more than one that has none.
+Status CudaSession::noteEnd(const Run &run) {
+  Lane &lane = lanes_[run.lane];
+  lane.end = lane.done;
+  if (lane.start) {
+    lane.end = ends_[nextEnd_];
+    nextEnd_ = (nextEnd_ + 1) % (Lanes + 1);
+  }
+  return driver_.check(driver_.eventRecord(lane.end, stream_), "recording an event");
+}
+
 Status CudaSession::finishRun(const Run &run) {
   Scope scope(driver_, device_.context());
   const EntryBindings &bindings = package_.bindings(run.entry);
   Lane &lane = lanes_[run.lane];
-  Status status = driver_.check(driver_.eventSynchronize(lane.end), "running");
-  float milliseconds = 0;
-  if (!status && lane.start)
-    status = driver_.check(driver_.eventElapsed(&milliseconds, lane.start, lane.end), "reading the time of a run");
-  if (status)
+  if (Status status = driver_.check(driver_.eventSynchronize(lane.end), "running"))
     return failure(status.code(), "entry ", quote(package_.entry(run.entry).name()->string_view()), ": ",
                    status.message());
-  if (lane.start) {
-    profile_[0] = {"run", 0, static_cast<uint64_t>(milliseconds * 1e6f)};
+  unread_ = lane.start ? &lane : nullptr;
+  if (unread_)
     profiledSteps_ = 1;
-  }
   uint64_t small = 0;
   for (size_t i = 0; i < bindings.outputs.size(); ++i) {
     if (!comesBackInGraph(run.entry, i))
@@ -335,27 +358,17 @@ Status CudaSession::finishRun(const Run &run) {
   return Status::ok();
 }
 
-/// Inputs that lie in the CPU's memory. What this run's lane held belongs to a run that has been waited for, but for
-/// the tokens, which the run under way may still write: so a run that does not take those queues behind it.
-Status CudaSession::uploadInputs(const Run &run, bool &fromHost) {
-  const EntryBindings &bindings = package_.bindings(run.entry);
-  const Entry &entry = entries_[run.entry];
-  Lane &lane = lanes_[run.lane];
-  for (size_t i = 0; i < bindings.inputs.size(); ++i)
-    if (inputs_[i].address && !inputs_[i].onDevice) {
-      std::memcpy(lane.pinnedInputs.data() + entry.inputOffsets[i], inputs_[i].address, bindings.inputs[i].bytes);
-      fromHost = true;
-    }
-  if (!fromHost)
-    return Status::ok();
-  const uint64_t begin = run.continues ? entry.tokenBytes : 0;
-  Stream stream = run.continues ? uploadStream_ : stream_;
-  if (Status status =
-          driver_.check(driver_.copyToDevice(lane.inputs.pointer() + begin, lane.pinnedInputs.data() + begin,
-                                             entry.inputBytes - begin, stream),
-                        "copying the inputs"))
-    return status;
-  return run.continues ? driver_.check(driver_.eventRecord(lane.uploaded, stream), "recording an event") : Status::ok();
+/// Events are asked when somebody wants to know, not by each run: that takes the driver as long as a launch. None that
+/// belongs to the last run is recorded again before the next one is started, which makes profiledSteps_ 0.
+void CudaSession::readTime() {
+  if (!unread_ || profiledSteps_ != 1)
+    return;
+  Scope scope(driver_, device_.context());
+  float milliseconds = 0;
+  if (driver_.eventElapsed(&milliseconds, unread_->start, unread_->end) != Success)
+    profiledSteps_ = 0;
+  profile_[0] = {"run", 0, static_cast<uint64_t>(milliseconds * 1e6f)};
+  unread_ = nullptr;
 }
 
 } // namespace mjolnir::runtime

@@ -6,7 +6,11 @@
 // A run that continues another is queued while that one runs. Each has a lane: inputs of its own here and on the
 // device, a graph of its own, and `next_tokens` of one lane's run is where `tokens` of the other lane's are read. So
 // nothing but the launch of the next graph stands between two steps: its other inputs have long come by a stream of
-// their own.
+// their own. Mostly they need not come at all: the last launch of a run moves on what the next run of its lane is
+// likely to have, and the host compares.
+//
+// That launch, of a kernel that the package has for it, brings small outputs back, too: a copy by the driver is work
+// for another engine of the device, which takes ten microseconds to change to.
 #ifndef MJOLNIR_RUNTIME_CUDA_CUDASESSION_H
 #define MJOLNIR_RUNTIME_CUDA_CUDASESSION_H
 
@@ -39,6 +43,10 @@ private:
   /// What every input and output in a staging area is aligned to: the driver's own alignment of memory.
   static constexpr uint64_t StagingAlignment = 256;
 
+  static constexpr size_t NoInput = SIZE_MAX, NoEntry = SIZE_MAX;
+  /// What the kernel of FinishRun.h moves on.
+  enum MovedInput : size_t { MovedPositions, MovedLengths, MovedSlots, MovedWindowSlots, MovedInputs };
+
   struct Replay {
     std::vector<uint8_t *> addresses; ///< of inputs and outputs that the graph has; empty: no graph
     cuda::GraphExec graph = nullptr;
@@ -49,13 +57,16 @@ private:
     std::vector<uint64_t> inputOffsets, outputOffsets; ///< in the staging areas
     uint64_t inputBytes = 0, tokenBytes = 0;           ///< tokens, where there are any, come first
     std::vector<cuda::LtMatmul *> calls;               ///< by step; null: it calls no library
+    size_t moved[MovedInputs];                         ///< indices of inputs
+    uint64_t movedRows = 0;                            ///< elements of each of them; 0: none is moved on
     Replay replays[Lanes];
   };
   struct Lane {
     cuda::DeviceMemory inputs;
     cuda::PinnedMemory pinnedInputs, pinnedOutputs;
-    cuda::Event begun = nullptr, uploaded = nullptr;
-    cuda::Event start = nullptr, end = nullptr; ///< of its run; no start: it is not timed
+    size_t held = NoEntry; ///< the entry whose inputs pinnedInputs has, and `inputs` moved on
+    cuda::Event begun = nullptr, uploaded = nullptr, done = nullptr;
+    cuda::Event start = nullptr, end = nullptr; ///< of its run; no start: it is not timed, and its end has no time
   };
 
   Status allocateMemory();
@@ -71,17 +82,28 @@ private:
   Status captureAll();
   Status startRun(const Run &run) override;
   Status finishRun(const Run &run) override;
+  void readTime() override;
   Status startOnDevice(const Run &run);
   Status noteStart(const Run &run);
+  Status noteEnd(const Run &run);
   void placeTensors(const Run &run);
   bool comesBackInGraph(size_t entry, size_t output) const;
   Status uploadInputs(const Run &run, bool &fromHost);
+  void noteMovedInputs(size_t entry);
+  bool isMovedOn(const Run &run);
+  bool inputsAreTheHosts(const Run &run) const;
+  void noteHeld(const Run &run);
+  /// Whether a run's inputs come by a stream of their own, while the run before it is under way.
+  bool uploadsAside(const Run &run) const { return run.continues && underWay() > 0; }
   Status capture(const Run &run);
   Status makeGraph(const Run &run);
   Status enqueue(const Run &run);
   Status enqueueProfiled(const Run &run);
   Status enqueueStep(const Entry &entry, size_t index);
   Status enqueueSmallOutputs(const Run &run);
+  cuda::Result bringOutput(const Run &run, uint8_t *from, uint8_t *to, uint64_t bytes);
+  cuda::Result launch(cuda::Function function, unsigned blocks, unsigned threads, unsigned sharedBytes,
+                      bool isDependent, void **parameters);
   Status enqueueLargeOutputs(const Run &run);
 
   const CudaDevice &device_;
@@ -90,10 +112,11 @@ private:
   cuda::Stream stream_ = nullptr, uploadStream_ = nullptr;
   cuda::DeviceMemory arena_, outputArea_;
   Lane lanes_[Lanes];
-  // What tells that a run has ended: its own, that of the one before it, from which the time of a queued run counts,
-  // and that of the one behind it.
+  // What tells when a timed run has ended: its own, that of the one before it, from which the time of a queued run
+  // counts, and that of the one behind it.
   cuda::Event ends_[Lanes + 1] = {};
   unsigned nextEnd_ = 0;
+  const Lane *unread_ = nullptr; // that of the last run, if its time has not been read
   std::vector<cuda::DeviceMemory> pools_, states_;
   std::vector<Entry> entries_;
   std::map<std::string, std::unique_ptr<cuda::LtMatmul>> matmuls_; // of libraries, by key

@@ -3,7 +3,7 @@
 import sys
 import zipfile
 
-plain, portable = ({name: file.read(name) for name in file.namelist() if name.startswith("kernels/")}
+plain, portable = ({name: file.read(name) for name in file.namelist() if name.startswith(("kernels/", "runtime/"))}
                    for file in map(zipfile.ZipFile, sys.argv[1:]))
 for images in (plain, portable):
     print(sum(name.endswith(".cubin") for name in images), "cubins,", sum(name.endswith(".ptx") for name in images), "PTX")
