@@ -189,19 +189,26 @@ LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &sour
   int64_t splits = context.parameter("splits"), count = logits.getDimSize(1);
   source.threads = context.parameter("threads");
   source.cluster = splits;
-  source.sharedBytes = (256 + 256 + source.threads / 32 + 4) * 8; // as Sampler::SharedBytes says
+  source.sharedBytes = (256 + 256 + source.threads / 32 + 4 + splits) * 8; // as Sampler::SharedBytes says
   int64_t logitBytes = llvm::alignTo(llvm::divideCeil(count, splits), 4) * 4;
   bool isStaged = source.sharedBytes + logitBytes <= context.profile.sharedBytesPerBlock;
   source.sharedBytes += isStaged ? logitBytes : 0;
   using Field = exec::SamplingField;
-  context.os << formatv("  using Sampler = Sampler<{0}, {1}, {2}, {3}>;\n"
-                        "  static_assert(Sampler::SharedBytes == {4});\n"
-                        "  const int b = blockIdx.x / {1};\n"
-                        "  Sampler sampler{{{5} + int64_t(b) * {2}, shared, int(blockIdx.x % {1})};\n"
-                        "  sampler.run({6}[b], {7}[b], {8}[b], {9}[b], {10}[b], {11} + b);\n",
-                        source.threads, splits, count, isStaged, source.sharedBytes,
-                        context.argument(sample.getLogits()), context.field(Field::temperature),
-                        context.field(Field::top_k), context.field(Field::top_p), context.field(Field::seeds),
-                        context.field(mj::BatchField::context_lengths), context.result(0));
+  // The caller's inputs are there before the kernel waits for the logits.
+  context.beforeWait += formatv("  using Sampler = Sampler<{0}, {1}, {2}, {3}>;\n"
+                                "  static_assert(Sampler::SharedBytes == {4});\n"
+                                "  Sampler::begin();\n"
+                                "  const int b = blockIdx.x / {1};\n"
+                                "  const float ownTemperature = {5}[b], ownTopP = {6}[b];\n"
+                                "  const int ownTopK = {7}[b], ownContext = {8}[b];\n"
+                                "  const int64_t ownSeed = {9}[b];\n",
+                                source.threads, splits, count, isStaged, source.sharedBytes,
+                                context.field(Field::temperature), context.field(Field::top_p),
+                                context.field(Field::top_k), context.field(mj::BatchField::context_lengths),
+                                context.field(Field::seeds))
+                            .str();
+  context.os << formatv("  Sampler sampler{{{0} + int64_t(b) * {1}, shared, int(blockIdx.x % {2})};\n"
+                        "  sampler.run(ownTemperature, ownTopK, ownTopP, ownSeed, ownContext, {3} + b);\n",
+                        context.argument(sample.getLogits()), count, splits, context.result(0));
   return success();
 }

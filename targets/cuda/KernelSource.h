@@ -50,7 +50,7 @@ struct KernelContext {
   exec::KvPoolOp pool;
   const CudaProfile &profile;
   llvm::SmallVector<exec::KernelOperand> operands;
-  std::string beforeWait; ///< statements that touch nothing but weights
+  std::string beforeWait; ///< statements that touch nothing but weights and the caller's inputs
   std::string body;
   llvm::raw_string_ostream os{body};
 

@@ -218,8 +218,9 @@ SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::Sched
 SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
   bool isMatmul = name == kSmallMatmulSchedule || name == kTensorMatmulSchedule;
-  bool isAttention = name == kDecodeAttentionSchedule && firstOf<mj::KvAppendOp>(body);
-  if ((!isMatmul && !isAttention) || getParameter(schedule, "stages") == 0)
+  bool isAttention = name == kDecodeAttentionSchedule && firstOf<mj::KvAppendOp>(body),
+       isSample = name == kSampleSchedule;
+  if (!isSample && ((!isMatmul && !isAttention) || getParameter(schedule, "stages") == 0))
     return {};
   llvm::SmallPtrSet<Value, 8> tensors;
   for (Operation &op : body) {
@@ -242,7 +243,9 @@ SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body)
         operand.kind == exec::KernelOperand::batch &&
         llvm::is_contained({Field::sequence_offsets, Field::context_lengths, Field::block_tables}, operand.batchField);
     bool isTensor = operand.kind == exec::KernelOperand::tensor && tensors.contains(body.getArgument(operand.index));
-    if (isTensor || (isAttention && (isPlace || operand.kind == exec::KernelOperand::pool)))
+    // How to draw, and for which position: what the caller gave.
+    bool isGiven = isSample && operand.kind != exec::KernelOperand::tensor;
+    if (isTensor || isGiven || (isAttention && (isPlace || operand.kind == exec::KernelOperand::pool)))
       early.push_back(index);
   }
   return early;

@@ -93,6 +93,9 @@ __device__ inline uint32_t remoteAddress(const void *p, int rank) {
 __device__ inline void storeRemote(float *p, int rank, float value) {
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remoteAddress(p, rank)), "f"(value) : "memory");
 }
+__device__ inline void storeRemote(uint64_t *p, int rank, uint64_t value) {
+  asm volatile("st.shared::cluster.u64 [%0], %1;" ::"r"(remoteAddress(p, rank)), "l"(value) : "memory");
+}
 __device__ inline float loadRemote(const float *p, int rank) {
   float value;
   asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(remoteAddress(p, rank)));

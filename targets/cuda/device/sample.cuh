@@ -30,8 +30,9 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
   static constexpr int Warps = Threads / 32;
   // Threads have neighbouring logits each; an odd number of them puts the threads of a warp into different banks.
   static constexpr int Each = (Part + Threads - 1) / Threads | 1;
-  /// What the block needs: histogram, its sum over the cluster, sums of warps, numbers for all, logits.
-  static constexpr int Numbers = 256 + 256 + Warps + 4, SharedBytes = Numbers * 8 + (IsStaged ? Part * 4 : 0);
+  /// What the block needs: histogram, its sum over the cluster, sums of warps, numbers for all, the best of each block,
+  /// logits.
+  static constexpr int Numbers = 256 + 256 + Warps + 4 + Splits, SharedBytes = Numbers * 8 + (IsStaged ? Part * 4 : 0);
 
   const float *logits; // of the whole vocabulary
   uint8_t *shared;
@@ -44,6 +45,7 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
   __device__ uint64_t *totals() const { return bins() + 256; }
   __device__ uint64_t *warpSums() const { return totals() + 256; }
   __device__ uint64_t *broadcast() const { return warpSums() + Warps; }
+  __device__ uint64_t *bests() const { return broadcast() + 4; }
   __device__ float *staged() const { return reinterpret_cast<float *>(bins() + Numbers); }
 
   __device__ static void syncAll() {
@@ -77,8 +79,8 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
   };
   __device__ Best findOwnBest(bool keeps) {
     if constexpr (Count % 4 == 0) {
-      // Vectors on their way at a time: 32 KB of a block of 512 threads.
-      constexpr int Ahead = 4, Step = Threads * 4;
+      // Vectors on their way at a time: all of 19,000 logits by 512 threads.
+      constexpr int Step = Threads * 4, All = (Part + Step - 1) / Step, Ahead = All < 10 ? All : 10;
       Best best{-kInfinity, first + int(threadIdx.x) * 4};
       for (int base = threadIdx.x * 4; base < count; base += Ahead * Step) {
         float4 v[Ahead];
@@ -128,12 +130,13 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
     __syncthreads();
     best = threadIdx.x % 32 < Warps ? warpSums()[threadIdx.x % 32] : 0;
     reduceWarp();
-    if (threadIdx.x == 0)
-      broadcast()[0] = best;
-    syncAll();
-    for (int other = 0; other < Splits; ++other) {
-      const uint64_t theirs = of(broadcast(), other);
-      best = theirs > best ? theirs : best;
+    if constexpr (Splits > 1) {
+      waitForCluster(); // all blocks have begun
+      if (threadIdx.x < Splits)
+        storeRemote(bests() + rank, threadIdx.x, best);
+      syncCluster();
+      for (int other = 0; other < Splits; ++other)
+        best = bests()[other] > best ? bests()[other] : best;
     }
     return best;
   }
@@ -267,14 +270,14 @@ template <int Threads, int Splits, int Count, bool IsStaged> struct Sampler {
     return masses;
   }
 
-  /// See mj.sample.
-  __device__ void run(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
-    draw(temperature, topK, topP, seed, context, next);
-    syncAll(); // others still read
+  /// To be called first, before logits are there.
+  __device__ static void begin() {
+    if constexpr (Splits > 1)
+      arriveInCluster();
   }
 
-private:
-  __device__ void draw(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
+  /// See mj.sample.
+  __device__ void run(float temperature, int topK, float topP, int64_t seed, int context, int32_t *next) {
     first = min(rank * Part, Count);
     count = min(Part, Count - first);
     const bool isGreedy = !(temperature > 0.0f);
@@ -287,7 +290,12 @@ private:
       return;
     }
     inverse = fminf(1.4426950408889634f / temperature, 3.0e38f);
+    draw(topK, topP, seed, context, next);
+    syncAll(); // others still read
+  }
 
+private:
+  __device__ void draw(int topK, float topP, int64_t seed, int context, int32_t *next) const {
     uint32_t floor = 0;
     if (topK > 0 && topK < Count)
       floor = threshold<false>(topK, 0);

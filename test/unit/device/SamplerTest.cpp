@@ -16,6 +16,7 @@ int draw(const float *logits, const SampleParameters &p, uint32_t seed) {
   using Sampler = Sampler<Threads, Splits, Count, IsStaged>;
   int32_t next = -7;
   emulated::launchCluster(Splits, Threads, Sampler::SharedBytes, 0, seed, [&] {
+    Sampler::begin();
     Sampler sampler{logits, emulated::sharedMemory(), int(blockIdx.x % Splits)};
     sampler.run(p.temperature, p.topK, p.topP, p.seed, p.context, &next);
   });

@@ -178,11 +178,11 @@ template <typename T> inline T loadRemote(const void *p, int rank) {
 }
 } // namespace emulated
 
-inline void storeRemote(float *p, int rank, float value) {
+template <typename T> inline void storeRemote(T *p, int rank, T value) {
   const emulated::Block &block = emulated::cluster->blocks.at(rank);
   if (emulated::self().awaitsCluster || block.running == 0)
     emulated::fail("writes to shared memory of a block that may not have begun, or has ended");
-  std::memcpy(block.shared + emulated::offsetOf(p, sizeof(float)), &value, sizeof(float));
+  std::memcpy(block.shared + emulated::offsetOf(p, sizeof(T)), &value, sizeof(T));
 }
 inline float loadRemote(const float *p, int rank) { return emulated::loadRemote<float>(p, rank); }
 inline uint64_t loadRemote(const uint64_t *p, int rank) { return emulated::loadRemote<uint64_t>(p, rank); }
