@@ -1,17 +1,18 @@
 # Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 #
-# Runs mjolnir-inspect on the golden package: check_inspect.py MJOLNIR_INSPECT PACKAGE
+# Runs mjolnir-inspect on the golden package: check_inspect.py PACKAGE MJOLNIR_INSPECT, an emulator before it
+# where it is for another machine
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
-inspect, package = sys.argv[1:]
+package, *inspect = sys.argv[1:]
 
 
 def run(*arguments):
-    result = subprocess.run([inspect, *arguments], capture_output=True, text=True)
+    result = subprocess.run([*inspect, *arguments], capture_output=True, text=True)
     return result.returncode, result.stdout, result.stderr
 
 
