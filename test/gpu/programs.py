@@ -6,6 +6,8 @@ square root of the last axis, vectors near 1. Inputs are normal; comments say wh
 
     // gpu-check: input rows in 0..7           values of an input, both ends included; integers need it
     // gpu-check: options --precision=f32      compiled with this (a line a variant; without one: as it is)
+    // gpu-check: runs 3                       all entries so many times in turn, in one session, each run compared: for
+                                               programs with states
 
 Every entry is run by two packages for the host, the oracle and one compiled as the GPU's is, on the machine that has the GPU:
 numbers take more room than programs. An output's error against the oracle may be twice the host's, or what two sums in
@@ -24,6 +26,7 @@ import mjolnir_runtime as mj
 WEIGHT = re.compile(r'mj\.weight @\S+ : tensor<((?:\d+x)+)(bf16|f16|f32|i32|i8|f8E4M3FN)> from "([^"]+)"')
 INPUT = re.compile(r"^// gpu-check: input (\S+) in (\S+?)\.\.(\S+)\s*$", re.M)
 HOST = "host:x86-64-v3"
+RUNS = re.compile(r"^// gpu-check: runs (\d+)\s*$", re.M)
 OPTIONS = re.compile(r"^// gpu-check: options (.+?)\s*$", re.M)
 SAFETENSORS = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
 
@@ -95,7 +98,8 @@ def prepare(path, folder, compiler, target, scratch):
         return output
 
     package = mj.Package(compiled("oracle", "--oracle", f"--target={HOST}"))
-    facts = {"bounds": {name: (low, high) for name, low, high in INPUT.findall(source)}, "variants": []}
+    facts = {"bounds": {name: (low, high) for name, low, high in INPUT.findall(source)}, "variants": [],
+             "runs": int((RUNS.findall(source) or [1])[0])}
     for entry in package.entries.values():
         if entry.is_ragged:
             raise ValueError(f"the entry {entry.name} is a language model's: programs here are over tensors")
@@ -134,15 +138,18 @@ def _twice_roundoff(binding, outputs):
     return 2.0**-10 if outputs[binding.name].dtype == np.float16 else 2.0**-16
 
 
-def _run_all(path, bounds):
-    """Of each entry of a package, on its inputs: each output, as f32 where it is bf16, and two unit roundoffs of its type."""
+def _run_all(path, bounds, runs):
+    """Of each entry of a package, on its inputs: each output, as f32 where it is bf16, and two unit roundoffs of its type.
+    Entries run one after the other, `runs` times."""
     package = mj.Package(path)
     session = mj.Session(package)
     results = {}
-    for entry in package.entries.values():
-        outputs = session.run(entry.name, _random_inputs(entry, bounds))
-        results[entry.name] = {binding.name: (binding.to_f32(outputs[binding.name]), _twice_roundoff(binding, outputs))
-                               for binding in entry.outputs}
+    for number in range(runs):
+        for entry in package.entries.values():
+            outputs = session.run(entry.name, _random_inputs(entry, bounds))
+            results[entry.name + (f" run {number}" if number else "")] = {
+                binding.name: (binding.to_f32(outputs[binding.name]), _twice_roundoff(binding, outputs))
+                for binding in entry.outputs}
     session.close()
     package.close()
     return results
@@ -153,10 +160,11 @@ def check(folder):
     with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
         facts = json.load(file)
     count, worst, failures = 0, 0.0, []
-    oracle = _run_all(os.path.join(folder, "oracle.mjp"), facts["bounds"])
+    runs = facts["runs"]
+    oracle = _run_all(os.path.join(folder, "oracle.mjp"), facts["bounds"], runs)
     for name in facts["variants"]:
-        host = _run_all(os.path.join(folder, f"{name}.host.mjp"), facts["bounds"])
-        ours = _run_all(os.path.join(folder, f"{name}.mjp"), facts["bounds"])
+        host = _run_all(os.path.join(folder, f"{name}.host.mjp"), facts["bounds"], runs)
+        ours = _run_all(os.path.join(folder, f"{name}.mjp"), facts["bounds"], runs)
         for entry, outputs in ours.items():
             count += 1
             for key, value in outputs.items():
