@@ -120,6 +120,7 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
                       .Case(kLinesSchedule, printLinesKernel)
                       .Case(kColumnsSchedule, printColumnsKernel)
                       .Case(kSmallMatmulSchedule, printSmallMatmulKernel)
+                      .Case(kStreamedMatmulSchedule, printStreamedMatmulKernel)
                       .Case(kLargeMatmulSchedule, printLargeMatmulKernel)
                       .Case(kTensorMatmulSchedule, printTensorMatmulKernel)
                       .Case(kBatchMatmulSchedule, printBatchMatmulKernel)
@@ -139,7 +140,8 @@ FailureOr<KernelSource> cuda::printKernel(exec::KernelOp kernel, exec::KvPoolOp 
   llvm::raw_string_ostream os(source.text);
   os << "// Kernel " << kernel.getSymName() << ": " << kernel.getSchedule() << "\n" << describeRegion(kernel);
   os << "#include \"batch_matmul.cuh\"\n#include \"decode_attention.cuh\"\n#include \"flash_groups.cuh\"\n#include "
-        "\"large_matmul.cuh\"\n#include \"lines.cuh\"\n#include \"sample.cuh\"\n#include \"small_matmul.cuh\"\n#include \"tensor_matmul.cuh\"\n\n";
+        "\"large_matmul.cuh\"\n#include \"lines.cuh\"\n#include \"sample.cuh\"\n#include "
+        "\"small_matmul.cuh\"\n#include \"streamed_matmul.cuh\"\n#include \"tensor_matmul.cuh\"\n\n";
   // No __restrict__: loads that the compiler may take for constant would be moved before waitForInputs().
   os << "extern \"C\" __global__ void __launch_bounds__(" << source.threads;
   if (source.blocks)

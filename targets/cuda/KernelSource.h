@@ -85,6 +85,7 @@ llvm::LogicalResult printRowsKernel(KernelContext &context, KernelSource &source
 llvm::LogicalResult printLinesKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printColumnsKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printSmallMatmulKernel(KernelContext &context, KernelSource &source);
+llvm::LogicalResult printStreamedMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printLargeMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printTensorMatmulKernel(KernelContext &context, KernelSource &source);
 llvm::LogicalResult printDecodeAttentionKernel(KernelContext &context, KernelSource &source);

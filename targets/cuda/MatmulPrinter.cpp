@@ -102,6 +102,75 @@ void MatmulPrinter::printSets(ElementPrinter &out, int64_t blockColumns,
     out.line("}");
 }
 
+void MatmulPrinter::printStoredRows(const RowsInMemory &stored) {
+  std::string rows = formatv("StoredRows<{0}>{{{1}, {2}}", k, context.argument(stored.memory),
+                             stored.ids ? context.argument(stored.ids) : std::string("nullptr"));
+  mj::NormOp norm = stored.norm;
+  if (!norm) {
+    printer.line("const auto x = " + rows + ";");
+    return;
+  }
+  Value weight = norm.getWeight();
+  StringRef element = weight ? elementTypeName(tensorOf(weight).getElementType()) : "bf16";
+  printer.line(formatv("const NormedRows<{0}, {1}> x{{{2}, {3}, {4:e8}f};", k, element, rows,
+                       weight ? context.argument(weight) : std::string("nullptr"), norm.getEps().convertToDouble()));
+}
+
+void MatmulPrinter::printEarlyLoads(int64_t columns) {
+  ColumnSet &set = sets.front();
+  if (sets.size() > 1 || rows * columns > source.threads)
+    return;
+  llvm::SetVector<Value> read = findRead(set);
+  if (read.empty())
+    return;
+  printer.line(
+      formatv("const int earlyRow = threadIdx.x / {0}, earlyColumn = matmul.column + threadIdx.x % {0};", columns));
+  printer.line(formatv("const bool isInside = earlyRow < {0} && earlyColumn < matmul.end;", rows));
+  for (Value value : read) {
+    std::string pointer = context.argument(value), early = "early_" + pointer;
+    printer.line(formatv("const auto {0} = isInside ? load({1}, earlyRow * {2} + earlyColumn) : 0;", early, pointer,
+                         set.columns.columns()));
+    printer.setLeaf(value, [early](ElementPrinter &, ArrayRef<std::string>) { return early; });
+  }
+}
+
+llvm::MapVector<Value, int64_t> MatmulPrinter::findEarlyScales(const ColumnSet &set) {
+  llvm::MapVector<Value, int64_t> scales;
+  if (!isa<Float8E4M3FNType>(weightElement) || set.columns.columns() % 2)
+    return scales;
+  for (auto [w, member] : llvm::enumerate(set.columns.matmuls)) {
+    mj::MatmulOp matmul = member;
+    Value scale = matmul.getWeightScale();
+    if (scale && isa<BlockArgument>(scale) && tensorOf(scale).getElementType().isF32() &&
+        tensorOf(scale).getDimSize(0) == set.columns.columns())
+      scales[scale] = w;
+  }
+  return scales;
+}
+
+void MatmulPrinter::setEarlyScales() {
+  for (const ColumnSet &set : sets)
+    for (auto [scale, w] : findEarlyScales(set))
+      printer.setLeaf(scale, [w](ElementPrinter &, ArrayRef<std::string> indices) {
+        return formatv("matmul.columnScale({0}, {1})", w, indices[0]).str();
+      });
+}
+
+std::string MatmulPrinter::mapOf(Value value, int64_t boxRows, int64_t boxColumns) {
+  unsigned number = cast<BlockArgument>(value).getArgNumber();
+  int64_t operand = llvm::find_if(context.operands,
+                                  [&](const exec::KernelOperand &candidate) {
+                                    return candidate.kind == exec::KernelOperand::tensor && candidate.index == number;
+                                  }) -
+                    context.operands.begin();
+  RankedTensorType type = tensorOf(value);
+  for (auto [index, map] : llvm::enumerate(source.tensorMaps))
+    if (map.operand == operand && map.boxRows == boxRows && map.boxColumns == boxColumns)
+      return context.tensorMap(index);
+  source.tensorMaps.push_back({operand, type.getDimSize(0), type.getDimSize(1), boxRows, boxColumns});
+  return context.tensorMap(source.tensorMaps.size() - 1);
+}
+
 LogicalResult MatmulPrinter::printBranches(ArrayRef<ColumnSet> sets,
                                            function_ref<LogicalResult(const ColumnSet &)> print) {
   if (sets.size() == 1)

@@ -7,6 +7,9 @@
 #include "targets/cuda/KernelSource.h"
 #include "targets/cuda/MatmulSchedules.h"
 
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
 namespace mjolnir::cuda {
 
 /// One set of columns of a region: its matmuls, and the results of the region that are computed from them.
@@ -39,6 +42,17 @@ protected:
   /// several sets, the variable `set` tells which. `fetchesEights`: the template fetches what it reads of matrices like
   /// the result, eight elements at a time, where it can.
   llvm::LogicalResult printEpilogue(llvm::ArrayRef<ColumnSet> sets, bool fetchesEights = false);
+  /// Declares `x`, rows in memory as a template loads them.
+  void printStoredRows(const RowsInMemory &stored);
+  /// Where each thread computes one element of a block's `columns` for all rows, what the epilogue reads is loaded
+  /// before the products, which hide it. `matmul` is the template's instance.
+  void printEarlyLoads(int64_t columns);
+  /// The scales of a set's matmuls that come with the weights, by the number of the matmul.
+  llvm::MapVector<mlir::Value, int64_t> findEarlyScales(const ColumnSet &set);
+  /// Has the printer read such scales from the template.
+  void setEarlyScales();
+  /// The name of a map of `value`, a matrix that is an argument, in boxes of `boxRows` rows and `boxColumns` columns.
+  std::string mapOf(mlir::Value value, int64_t boxRows, int64_t boxColumns);
   /// Matrices of the shape of a set's result that are read element by element.
   llvm::SetVector<mlir::Value> findRead(const ColumnSet &set);
 

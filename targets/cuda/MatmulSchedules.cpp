@@ -6,6 +6,7 @@
 #include "mjolnir/Dialect/Mj/Tensors.h"
 #include "mjolnir/Target/Cost.h"
 #include "targets/cuda/Predictions.h"
+#include "targets/cuda/StreamedMatmulTile.h"
 #include "targets/cuda/TensorMatmulTile.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -327,6 +328,9 @@ FailureOr<mj::ScheduleAttr> cuda::chooseMatmul(mj::FusionOp fusion, const CudaPr
   if ((isF8 || isBf16) && isTransposed && !hasPrologue && canUseTensorMaps(shape, isF8, profile))
     byMaps = listTensorMatmuls(shape, columns, profile).front().toSchedule(fusion.getContext());
   if (shape.rows <= profile.smallMatmulRows && isTransposed) {
+    if (findRowsInMemory(x).memory)
+      if (SmallVector<StreamedMatmulTile> tiles = listStreamedMatmuls(shape, columns, profile); !tiles.empty())
+        return tiles.front().toSchedule(fusion.getContext());
     mj::ScheduleAttr few =
         SmallMatmulChoice(shape, findRowsInMemory(x).canBeCopied(), profile).choose().toSchedule(fusion.getContext());
     return byMaps && shape.rows > 8 ? chooseOfTwo(fusion, few, byMaps, profile) : few;
@@ -381,23 +385,32 @@ static void listSmall(MLIRContext *context, const MatmulShape &shape, bool canCo
 
 void cuda::listMatmuls(mj::FusionOp fusion, mj::ScheduleAttr chosen, const CudaProfile &profile,
                        SmallVectorImpl<mj::ScheduleAttr> &schedules) {
+  MLIRContext *context = fusion.getContext();
   SmallVector<MatmulColumns> sets = findMatmulColumns(fusion.getBody().front());
   MatmulShape shape = getMatmulShape(sets);
-  if (chosen.getName().getValue() == kSmallMatmulSchedule) {
-    if (isPossible(chosen))
-      listSmall(fusion.getContext(), shape, findRowsInMemory(sets.front().matmuls.front().getX()).canBeCopied(),
-                profile, chosen, schedules);
-    return;
-  }
+  StringRef name = chosen.getName().getValue();
   SmallVector<int64_t> columns;
-  bool isF8 = getParameter(chosen, "tile_k") == 128;
   for (const MatmulColumns &set : sets)
     columns.push_back(set.columns());
-  if (chosen.getName().getValue() == kTensorMatmulSchedule)
+  if (name == kSmallMatmulSchedule || name == kStreamedMatmulSchedule) {
+    bool canCopyX = findRowsInMemory(sets.front().matmuls.front().getX()).canBeCopied();
+    if (name == kStreamedMatmulSchedule) {
+      for (const StreamedMatmulTile &tile : listStreamedMatmuls(shape, columns, profile))
+        schedules.push_back(tile.toSchedule(context));
+      chosen = SmallMatmulChoice(shape, canCopyX, profile).choose().toSchedule(context);
+      if (isPossible(chosen))
+        schedules.push_back(chosen);
+    }
+    if (isPossible(chosen))
+      listSmall(context, shape, canCopyX, profile, chosen, schedules);
+    return;
+  }
+  bool isF8 = getParameter(chosen, "tile_k") == 128;
+  if (name == kTensorMatmulSchedule)
     for (const TensorMatmulTile &tile : listTensorMatmuls(shape, columns, profile))
-      schedules.push_back(tile.toSchedule(fusion.getContext()));
+      schedules.push_back(tile.toSchedule(context));
   else
-    chooseLargeMatmul(fusion.getContext(), shape, columns, isF8, profile, &schedules);
+    chooseLargeMatmul(context, shape, columns, isF8, profile, &schedules);
 }
 
 int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
@@ -408,7 +421,7 @@ int64_t cuda::countMatmulBlocks(mj::ScheduleAttr schedule, Block &body) {
            llvm::divideCeil(result.getShape().take_back(2).front(), getParameter(schedule, "tile_m")) *
            llvm::divideCeil(result.getShape().back(), getParameter(schedule, "tile_n"));
   }
-  bool isSmall = name == kSmallMatmulSchedule;
+  bool isSmall = name == kSmallMatmulSchedule || name == kStreamedMatmulSchedule;
   int64_t blocks = 0, rows = 0;
   for (const MatmulColumns &set : findMatmulColumns(body)) {
     mj::MatmulOp first = set.matmuls.front();

@@ -29,6 +29,8 @@ public:
     StringRef name = schedule.getName().getValue();
     if (name == kSmallMatmulSchedule && parameter("stages") > 0)
       predictSmallMatmul();
+    else if (name == kStreamedMatmulSchedule)
+      predictStreamedMatmul();
     else if (name == kLargeMatmulSchedule)
       predictLargeMatmul();
     else if (name == kTensorMatmulSchedule)
@@ -71,6 +73,13 @@ private:
       result.latencySeconds += products + times.clusterSums * rounds * double(splits - 1) * rows / 32;
       result.computeSeconds = 0;
     }
+  }
+
+  /// Products hide behind weights that come, x does not.
+  void predictStreamedMatmul() {
+    MatmulShape shape = getMatmulShape(findMatmulColumns(body));
+    result.latencySeconds = times.matmulStart + (shape.rows > 1 ? times.matmulRows : 0);
+    result.computeSeconds = 0;
   }
 
   /// Waves of tiles, each of steps along K that take as long as their products, or as bringing their operands.

@@ -201,7 +201,8 @@ SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::Sched
   Block &body = fusion.getBody().front();
   StringRef name = chosen.getName().getValue();
   SmallVector<mj::ScheduleAttr> schedules;
-  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kTensorMatmulSchedule)
+  if (name == kSmallMatmulSchedule || name == kStreamedMatmulSchedule || name == kLargeMatmulSchedule ||
+      name == kTensorMatmulSchedule)
     listMatmuls(fusion, chosen, profile, schedules);
   else if (name == kDecodeAttentionSchedule)
     listDecodeAttention(fusion, firstOf<mj::AttentionOp>(body), chosen, profile, schedules);
@@ -217,7 +218,8 @@ SmallVector<mj::ScheduleAttr> cuda::listSchedules(mj::FusionOp fusion, mj::Sched
 
 SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body) {
   StringRef name = schedule.getName().getValue();
-  bool isMatmul = name == kSmallMatmulSchedule || name == kTensorMatmulSchedule;
+  bool hasScales = name == kSmallMatmulSchedule || name == kStreamedMatmulSchedule;
+  bool isMatmul = hasScales || name == kTensorMatmulSchedule;
   bool isAttention = name == kDecodeAttentionSchedule && firstOf<mj::KvAppendOp>(body),
        isSample = name == kSampleSchedule;
   if (!isSample && ((!isMatmul && !isAttention) || getParameter(schedule, "stages") == 0))
@@ -226,7 +228,7 @@ SmallVector<int64_t> cuda::earlyOperands(mj::ScheduleAttr schedule, Block &body)
   for (Operation &op : body) {
     if (auto matmul = dyn_cast<mj::MatmulOp>(op); matmul && isMatmul) {
       tensors.insert(matmul.getWeight());
-      if (name == kSmallMatmulSchedule && matmul.getWeightScale())
+      if (hasScales && matmul.getWeightScale())
         tensors.insert(matmul.getWeightScale());
     }
     if (auto norm = dyn_cast<mj::NormOp>(op); norm && isAttention && norm.getWeight())
@@ -271,8 +273,8 @@ int64_t cuda::countBlocks(mj::ScheduleAttr schedule, Block &body) {
     TiledAttention attention(firstOf<mj::SdpaOp>(body));
     return attention.countTiles(schedule, 1) * attention.kvHeads;
   }
-  if (name == kSmallMatmulSchedule || name == kLargeMatmulSchedule || name == kTensorMatmulSchedule ||
-      name == kBatchMatmulSchedule)
+  if (name == kSmallMatmulSchedule || name == kStreamedMatmulSchedule || name == kLargeMatmulSchedule ||
+      name == kTensorMatmulSchedule || name == kBatchMatmulSchedule)
     return countMatmulBlocks(schedule, body);
   if (name == kColumnsSchedule)
     return llvm::divideCeil(mostElements(body), getParameter(schedule, "columns"));

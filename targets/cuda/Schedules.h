@@ -18,9 +18,9 @@ inline constexpr llvm::StringLiteral kPointwiseSchedule = "cuda.pointwise";
 /// `threads` a block, of which `threads_per_row` work on one row at a time; `rows` a block.
 inline constexpr llvm::StringLiteral kRowsSchedule = "cuda.rows";
 
-/// The same where every line (a row, or a head of it) is made from itself alone and fits the registers of `lanes` threads,
-/// a power of two: what a line is made from is read once. `threads` a block: the lanes of a line where they are more than
-/// a warp.
+/// The same where every line (a row, or a head of it) is made from itself alone and fits the registers of `lanes`
+/// threads, a power of two: what a line is made from is read once. `threads` a block: the lanes of a line where they
+/// are more than a warp.
 inline constexpr llvm::StringLiteral kLinesSchedule = "cuda.lines";
 
 /// As cuda.rows, where the region picks rows of a table.
@@ -36,6 +36,14 @@ inline constexpr llvm::StringLiteral kColumnsSchedule = "cuda.columns";
 /// K. Weights come `stage_k` elements of each row at a time, `stages` of them a warp on their way. A prologue (norm and
 /// what is pointwise about it) is computed by each block for all rows. No stages: without tensor cores.
 inline constexpr llvm::StringLiteral kSmallMatmulSchedule = "cuda.small_matmul";
+
+/// A matmul of few rows, which lie in memory, by codes (f8) that fill more than the shared memory of the chip. A block,
+/// or a cluster of `splits` that divide K, computes `columns`, `group_columns` of each matmul at a time by all its
+/// warps
+/// (`threads` a block, `blocks` on a multiprocessor). Boxes of 16 rows of the weights by 128 elements come by tensor
+/// maps: each warp has `stages` of them in shared memory, `window` on their way before the kernel waits, and `held`
+/// more in registers.
+inline constexpr llvm::StringLiteral kStreamedMatmulSchedule = "cuda.streamed_matmul";
 
 /// A matmul of many rows: tiles of `tile_m` x `tile_n`, steps of `tile_k` elements, `stages` of them in shared memory,
 /// `threads` a block, `unit` as in MatrixUnit: "mma.sync", "wgmma", "tcgen05".

@@ -30,9 +30,6 @@ private:
   LogicalResult printRows(const RowsInMemory &stored);
   /// Declares `x`, a function of (m, k).
   LogicalResult printFunction();
-  void printEarlyLoads(int64_t columns);
-  /// The scales of a set's matmuls that come with the weights, by the number of the matmul.
-  llvm::MapVector<Value, int64_t> findEarlyScales(const ColumnSet &set);
 };
 } // namespace
 
@@ -74,51 +71,8 @@ LogicalResult SmallMatmulPrinter::printRows(const RowsInMemory &stored) {
     printer.line("const ComputedRows x{function};");
     return success();
   }
-  std::string rows = formatv("StoredRows<{0}>{{{1}, {2}}", k, context.argument(stored.memory),
-                             stored.ids ? context.argument(stored.ids) : std::string("nullptr"));
-  mj::NormOp norm = stored.norm;
-  if (!norm) {
-    printer.line("const auto x = " + rows + ";");
-    return success();
-  }
-  Value weight = norm.getWeight();
-  StringRef element = weight ? elementTypeName(tensorOf(weight).getElementType()) : "bf16";
-  printer.line(formatv("const NormedRows<{0}, {1}> x{{{2}, {3}, {4:e8}f};", k, element, rows,
-                       weight ? context.argument(weight) : std::string("nullptr"), norm.getEps().convertToDouble()));
+  printStoredRows(stored);
   return success();
-}
-
-/// Where each thread computes one element, what its epilogue reads is loaded before the products, which hide it.
-void SmallMatmulPrinter::printEarlyLoads(int64_t columns) {
-  ColumnSet &set = sets.front();
-  if (sets.size() > 1 || rows * columns > source.threads)
-    return;
-  llvm::SetVector<Value> read = findRead(set);
-  if (read.empty())
-    return;
-  printer.line(
-      formatv("const int earlyRow = threadIdx.x / {0}, earlyColumn = matmul.column + threadIdx.x % {0};", columns));
-  printer.line(formatv("const bool isInside = earlyRow < {0} && earlyColumn < matmul.end;", rows));
-  for (Value value : read) {
-    std::string pointer = context.argument(value), early = "early_" + pointer;
-    printer.line(formatv("const auto {0} = isInside ? load({1}, earlyRow * {2} + earlyColumn) : 0;", early, pointer,
-                         set.columns.columns()));
-    printer.setLeaf(value, [early](ElementPrinter &, ArrayRef<std::string>) { return early; });
-  }
-}
-
-llvm::MapVector<Value, int64_t> SmallMatmulPrinter::findEarlyScales(const ColumnSet &set) {
-  llvm::MapVector<Value, int64_t> scales;
-  if (!isa<Float8E4M3FNType>(weightElement) || set.columns.columns() % 2)
-    return scales;
-  for (auto [w, member] : llvm::enumerate(set.columns.matmuls)) {
-    mj::MatmulOp matmul = member;
-    Value scale = matmul.getWeightScale();
-    if (scale && isa<BlockArgument>(scale) && tensorOf(scale).getElementType().isF32() &&
-        tensorOf(scale).getDimSize(0) == set.columns.columns())
-      scales[scale] = w;
-  }
-  return scales;
 }
 
 LogicalResult SmallMatmulPrinter::printOnTensorCores() {
@@ -165,11 +119,7 @@ LogicalResult SmallMatmulPrinter::printOnTensorCores() {
   if (tile.slices > 1 && tile.splits == 1 && groups <= tile.lanes())
     printEarlyLoads(groups * tile.groupColumns);
   printer.line("matmul.stage(x);");
-  for (const ColumnSet &set : sets)
-    for (auto [scale, w] : findEarlyScales(set))
-      printer.setLeaf(scale, [w](ElementPrinter &, ArrayRef<std::string> indices) {
-        return formatv("matmul.columnScale({0}, {1})", w, indices[0]).str();
-      });
+  setEarlyScales();
   if (failed(printEpilogue(sets)))
     return failure();
   printer.line("matmul.run(x, epilogue);");

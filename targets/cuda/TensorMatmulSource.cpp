@@ -19,35 +19,13 @@ class TensorMatmulPrinter : public MatmulPrinter {
 public:
   using MatmulPrinter::MatmulPrinter;
   LogicalResult print();
-
-private:
-  /// The name of a map of `value`, a matrix that is an argument, whose boxes have `boxRows` rows.
-  std::string mapOf(Value value, int64_t boxRows);
-
-  int64_t stepK = 0;
 };
 } // namespace
-
-std::string TensorMatmulPrinter::mapOf(Value value, int64_t boxRows) {
-  unsigned number = cast<BlockArgument>(value).getArgNumber();
-  int64_t operand = llvm::find_if(context.operands,
-                                  [&](const exec::KernelOperand &candidate) {
-                                    return candidate.kind == exec::KernelOperand::tensor && candidate.index == number;
-                                  }) -
-                    context.operands.begin();
-  RankedTensorType type = tensorOf(value);
-  for (auto [index, map] : llvm::enumerate(source.tensorMaps))
-    if (map.operand == operand && map.boxRows == boxRows)
-      return context.tensorMap(index);
-  source.tensorMaps.push_back({operand, type.getDimSize(0), type.getDimSize(1), boxRows, stepK});
-  return context.tensorMap(source.tensorMaps.size() - 1);
-}
 
 LogicalResult TensorMatmulPrinter::print() {
   TensorMatmulTile tile(context.kernel.getSchedule());
   if (!isa<BlockArgument>(first.getX()))
     return context.kernel.emitOpError("computes the input of a matmul of many rows; the GPU's kernels read it");
-  stepK = tile.stepK();
   int64_t weights = widest(), rowTiles = llvm::divideCeil(rows, tile.m);
   source.threads = TensorMatmulTile::kThreads;
   source.sharedBytes = tile.sharedBytes(weights);
@@ -63,7 +41,7 @@ LogicalResult TensorMatmulPrinter::print() {
   start.line("Matmul matmul;");
   start.line("matmul.shared = shared;");
   start.line(formatv("matmul.rank = blockIdx.x % {0};", tile.splits));
-  start.line(formatv("matmul.x = &{0};", mapOf(first.getX(), tile.m)));
+  start.line(formatv("matmul.x = &{0};", mapOf(first.getX(), tile.m, tile.stepK())));
   // Blocks that run at a time have few columns, whose weights they share, and many rows.
   start.line(formatv("const int tile = blockIdx.x / {0}, block = tile / {1};", tile.splits, rowTiles));
   start.line(formatv("matmul.row = tile % {0} * {1};", rowTiles, tile.m));
@@ -73,7 +51,7 @@ LogicalResult TensorMatmulPrinter::print() {
     start.line(formatv("matmul.column = {0} * {1};", block, tile.n));
     start.line(formatv("matmul.end = {0};", n));
     for (int64_t w = 0; w < weights; ++w)
-      start.line(formatv("matmul.weights[{0}] = &{1};", w, mapOf(weightOf(set, w), tile.n)));
+      start.line(formatv("matmul.weights[{0}] = &{1};", w, mapOf(weightOf(set, w), tile.n, tile.stepK())));
   });
   start.line("matmul.start();");
   if (failed(printEpilogue(sets, /*fetchesEights=*/tile.splits == 1)))

@@ -6,6 +6,7 @@
 #include "targets/cuda/LineRegion.h"
 #include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Schedules.h"
+#include "targets/cuda/StreamedMatmulTile.h"
 
 using namespace mlir;
 using namespace mjolnir;
@@ -39,6 +40,8 @@ static std::optional<Needs> findNeeds(mj::ScheduleAttr schedule, Block &body) {
     return number("stages")
                ? Needs{matmul, {"columns", "group_columns", "slices", "splits", "stage_k", "stages", "threads"}}
                : Needs{matmul, {"columns", "splits", "threads"}};
+  if (name == kStreamedMatmulSchedule)
+    return Needs{matmul, {"blocks", "columns", "group_columns", "splits", "stages", "threads", "window"}};
   if (name == kLargeMatmulSchedule)
     return Needs{matmul, {"splits", "stages", "threads", "tile_k", "tile_m", "tile_n"}};
   if (name == kTensorMatmulSchedule)
@@ -101,6 +104,14 @@ LogicalResult cuda::verifySchedule(Operation *op, mj::ScheduleAttr schedule, Blo
              << name << "' with held = " << number("held")
              << ": threads hold weights where blocks copy x (shares), each warp has one group of columns, and its part "
                 "of K falls into pieces of 64 bytes; select-schedules chooses the parameters of a schedule";
+  }
+  if (name == kStreamedMatmulSchedule) {
+    MatmulShape shape = getMatmulShape(findMatmulColumns(body));
+    if (!StreamedMatmulTile(schedule).fits(shape))
+      return op->emitOpError("has the schedule '")
+             << name << "' for " << shape.rows << " rows of " << shape.k << " elements by weights of "
+             << shape.weightBytes << " bytes an element, which its tiles do not divide; it is for up to "
+             << StreamedMatmulTile::kMostRows << " rows and weights in f8, and select-schedules chooses its parameters";
   }
   if (name == kDecodeAttentionSchedule)
     return verifyDecodeAttention(op, schedule, *body.getOps<mj::AttentionOp>().begin());

@@ -125,8 +125,8 @@ public:
         repeatInputs();
       return;
     }
-    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it. Not every launch
-    // needs a new set: what they touch together has to be more than what is wanted.
+    // Each set of inputs has pages of its own; steps of several layers share a page and lie apart in it. Not every
+    // launch needs a new set: what they touch together has to be more than what is wanted.
     uint64_t turns = (count + steps.size() - 1) / steps.size(), enough = wanted / (touched * steps.size()) + 1;
     uint64_t sets = usesPool ? std::min({turns, enough, kMostSets}) : 1;
     makePools(uint32_t(one.pages() * sets));
@@ -146,7 +146,8 @@ public:
         next += format::alignUp(operand->bytes(), Alignment);
       }
       graph.launch(launch.kernel(), package.program().kernels()->Get(launch.kernel())->name()->c_str(), launch.tiles(),
-                   launch.dependent() && options.dependentLaunches, operands.data(), operands.size());
+                   i > 0 && startsEarly(steps[i % steps.size()]) && options.dependentLaunches, operands.data(),
+                   operands.size());
     }
   }
 
@@ -172,6 +173,11 @@ public:
 
 private:
   static constexpr uint64_t kMostSets = 64;
+
+  /// Whether a launch may start before the one before it ends, as within a run of the entry. Of the first step a
+  /// package cannot say so, since nothing comes before it there; here the same kernel does, which waits and writes
+  /// elsewhere.
+  bool startsEarly(size_t step) const { return launchOf(step).dependent() || step == 0; }
 
   const fb::Launch &launchOf(size_t step) const {
     return *package.entry(entry).steps()->Get(uint32_t(step))->kind_as_Launch();

@@ -42,6 +42,12 @@ __device__ inline void waitFor(uint64_t *barrier, uint32_t parity) {
                : "memory");
 }
 
+/// Orders this thread's reads of shared memory before copies there that it asks for.
+__device__ inline void fenceReads() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+/// Asks for the line at p to be brought to the cache that all blocks read through.
+__device__ inline void prefetchToCache(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
 /// `bytes` neighbouring bytes, a multiple of 16 at addresses aligned to 16.
 __device__ inline void copyBulk(void *to, const void *from, uint32_t bytes, uint64_t *barrier) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(

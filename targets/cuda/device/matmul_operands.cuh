@@ -3,7 +3,7 @@
 // What matmuls of few rows read: elements of weights as the tensor cores take them, and rows of x in memory, under a
 // norm, or computed.
 #pragma once
-#include "prelude.cuh"
+#include "tensor_cores.cuh"
 
 /// Eight elements of a weight row as four pairs of bf16.
 struct Pairs {
@@ -24,22 +24,34 @@ __device__ inline Pairs loadPairs(const f8 *p) { return toPairs(loadStream8(p));
 __device__ inline Pairs loadSharedPairs(const bf16 *p) { return toPairs(*reinterpret_cast<const uint4 *>(p)); }
 __device__ inline Pairs loadSharedPairs(const f8 *p) { return toPairs(*reinterpret_cast<const uint2 *>(p)); }
 
-/// Eight bf16 of each lane, a warp's 256 neighbours, become f16: the power of two that brings the largest of them near
-/// the end of f16's range multiplies them, and what undoes that is returned. Exact, but for elements below 2^-32 of the
-/// largest, which get errors of 2^-41 of it at most.
-__device__ inline float scaleToF16(uint4 &eight) {
-  uint32_t words[4] = {eight.x, eight.y, eight.z, eight.w}, most = 0;
+/// The larger of each half of `most` and of the pairs of eight bf16, without signs.
+__device__ inline uint32_t largestOf(uint4 eight, uint32_t most) {
+  const uint32_t words[4] = {eight.x, eight.y, eight.z, eight.w};
   for (uint32_t word : words)
     most = maximumOfPairs(most, word & 0x7fff7fffu);
+  return most;
+}
+
+/// The power of two that brings bf16, the largest of which has the bits `most`, near the end of f16's range. Elements
+/// become f16 by it exactly, but for those below 2^-32 of the largest, which get errors of 2^-41 of it at most.
+struct F16Scale {
+  uint32_t exponent;
   // 16: what undoes the scaling is a normal number, too.
-  const uint32_t exponent = max(warpMaximum(max(most >> 16, most & 0xffffu)) >> 7, 16u);
-  const uint32_t scale = (269 - exponent) * 0x00800080u;
-  for (uint32_t &word : words) {
-    word = multiplyBf16(word, scale);
-    word = cores::packPair<f16>(__uint_as_float(word << 16), __uint_as_float(word & 0xffff0000u));
+  __device__ explicit F16Scale(uint32_t most) : exponent(max(most >> 7, 16u)) {}
+  __device__ uint32_t apply(uint32_t pair) const {
+    pair = multiplyBf16(pair, (269 - exponent) * 0x00800080u);
+    return cores::packPair<f16>(__uint_as_float(pair << 16), __uint_as_float(pair & 0xffff0000u));
   }
-  eight = {words[0], words[1], words[2], words[3]};
-  return __uint_as_float((exponent - 15) << 23);
+  __device__ uint4 apply(uint4 eight) const { return {apply(eight.x), apply(eight.y), apply(eight.z), apply(eight.w)}; }
+  __device__ float undo() const { return __uint_as_float((exponent - 15) << 23); }
+};
+
+/// Eight bf16 of each lane, a warp's 256 neighbours, become f16; what undoes their scale is returned.
+__device__ inline float scaleToF16(uint4 &eight) {
+  const uint32_t most = largestOf(eight, 0);
+  const F16Scale scale(warpMaximum(max(most >> 16, most & 0xffffu)));
+  eight = scale.apply(eight);
+  return scale.undo();
 }
 
 //===--- x ------------------------------------------------------------------===//

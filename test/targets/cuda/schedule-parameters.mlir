@@ -162,6 +162,21 @@ func.func @held(%a: tensor<32x1024xbf16>) -> tensor<32x128xbf16> attributes {mj.
 // -----
 
 module {
+mj.weight @w : tensor<4096x4096xf8E4M3FN> from "w"
+func.func @streamed(%a: tensor<4x4096xbf16>) -> tensor<4x4096xbf16> attributes {mj.entry} {
+  %w = mj.get_weight @w : tensor<4096x4096xf8E4M3FN>
+  // expected-error@+1 {{has the schedule 'cuda.streamed_matmul' for 4 rows of 4096 elements by weights of 1 bytes an element, which its tiles do not divide; it is for up to 16 rows and weights in f8}}
+  %0 = mj.fusion(%x = %a : tensor<4x4096xbf16>, %y = %w : tensor<4096x4096xf8E4M3FN>) -> tensor<4x4096xbf16> schedule #mj.schedule<"cuda.streamed_matmul", {blocks = 1 : i64, columns = 32 : i64, group_columns = 32 : i64, splits = 1 : i64, stages = 4 : i64, threads = 384 : i64, window = 2 : i64}> {
+    %1 = mj.matmul %x, %y {transpose_b} : tensor<4x4096xbf16>, tensor<4096x4096xf8E4M3FN> -> tensor<4x4096xbf16>
+    mj.yield %1 : tensor<4x4096xbf16>
+  }
+  return %0 : tensor<4x4096xbf16>
+}
+}
+
+// -----
+
+module {
 func.func @lanes(%a: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {mj.entry} {
   // expected-error@+1 {{has the schedule 'cuda.lines' of 3 lanes a line of 64 elements in blocks of 96 threads; lanes are a power of two that divides the threads, or all of them beyond a warp, and hold up to 8 vectors each}}
   %0 = mj.fusion(%x = %a : tensor<4x64xf32>) -> tensor<4x64xf32> schedule #mj.schedule<"cuda.lines", {lanes = 3 : i64, threads = 96 : i64}> {

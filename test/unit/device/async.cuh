@@ -89,6 +89,9 @@ inline void waitFor(uint64_t *p, uint32_t parity) {
   emulated::awaitCondition([=] { return emulated::barrierAt(p).phase != parity; });
 }
 
+inline void fenceReads() {}
+inline void prefetchToCache(const void *) {}
+
 inline void copyBulk(void *to, const void *from, uint32_t bytes, uint64_t *barrier) {
   emulated::offsetOf(to, bytes);
   emulated::offsetOf(barrier, sizeof(*barrier));

@@ -1,0 +1,145 @@
+// Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
+//
+// StreamedMatmul, thread by thread on the CPU, against products in double: rings that go round, boxes that registers
+// hold, columns that end within a box, blocks that divide K, rows in shared memory and in registers, under a norm.
+#include "streamed_matmul.cuh"
+
+#include "Matmuls.h"
+
+namespace {
+
+/// How a kernel has its tiles.
+struct Tile {
+  int groupColumns, groups, splits, warps, stages, window, held;
+};
+
+/// A Sink that also looks at the scales of columns.
+template <typename Matmul, typename Base> struct ScaledSink : Base {
+  const Matmul *matmul;
+  const std::vector<float> *scales;
+  void compute(int m, int n, const float (&known)[Matmul::Weights], float (&values)[Matmul::Weights]) const {
+    Base::compute(m, n, known, values);
+    for (int w = 0; w < Matmul::Weights; ++w)
+      ASSERT_EQ(matmul->columnScale(w, n), scales[w][n]) << n;
+  }
+};
+
+/// `rows` makes of a pointer to x what the kernel multiplies.
+template <int M, int N, int K, int Weights, Tile T, typename MakeRows>
+void run(const Operands<bf16, f8, M, N, K, Weights> &operands, Results<M, N, Weights> &results, MakeRows rows) {
+  using Matmul = StreamedMatmul<M, K, T.groupColumns, Weights, T.groups, T.splits, T.warps, T.stages, T.window, T.held>;
+  std::vector<float> scales[Weights];
+  TensorMap maps[Weights];
+  for (int w = 0; w < Weights; ++w) {
+    for (int n = 0; n < N; ++n)
+      scales[w].push_back(float(n + 1000 * w));
+    maps[w] = {reinterpret_cast<const uint8_t *>(operands.weights[w].data()), N, K, Matmul::BoxRows, 1};
+  }
+  for (int column = 0; column < N; column += Matmul::Columns)
+    emulated::launchCluster(T.splits, Matmul::Threads, Matmul::SharedBytes, 0, column + M + K, [&] {
+      Matmul matmul;
+      matmul.shared = emulated::sharedMemory();
+      matmul.split = blockIdx.x;
+      matmul.column = column, matmul.end = std::min(column + Matmul::Columns, N);
+      for (int w = 0; w < Weights; ++w) {
+        matmul.weights[w] = &maps[w];
+        matmul.fetchScales(w, scales[w].data());
+      }
+      matmul.start();
+      const auto x = rows(operands.x.data()); // here a kernel waits for its inputs
+      matmul.run(x, ScaledSink<Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
+    });
+}
+
+template <int M, int N, int K, int Weights, Tile T> void check() {
+  const Operands<bf16, f8, M, N, K, Weights> operands;
+  Results<M, N, Weights> results;
+  run<M, N, K, Weights, T>(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  operands.expectProducts(results);
+}
+
+/// Rows under a norm, in another order.
+template <int M, int N, int K, int Weights, Tile T> void checkNorm() {
+  Operands<bf16, f8, M, N, K, Weights> operands;
+  Results<M, N, Weights> results;
+  std::vector<bf16> norm(K);
+  std::mt19937 random(1);
+  fill(norm, random);
+  std::vector<int32_t> ids(M);
+  for (int m = 0; m < M; ++m)
+    ids[m] = M - 1 - m;
+  run<M, N, K, Weights, T>(operands, results,
+                           [&](const bf16 *x) { return NormedRows<K, bf16>{{x, ids.data()}, norm.data(), 0.25f}; });
+  const std::vector<bf16> x = operands.x;
+  for (int m = 0; m < M; ++m) {
+    double squares = 0;
+    for (int k = 0; k < K; ++k) {
+      const float value = toFloat(x[ids[m] * K + k]);
+      squares += double(value) * value;
+      operands.x[m * K + k] = to<bf16>(value * toFloat(norm[k]));
+    }
+    for (std::vector<float> &sums : results.sums)
+      for (int n = 0; n < N; ++n)
+        sums[m * N + n] = float(sums[m * N + n] * std::sqrt(squares / K + 0.25));
+  }
+  operands.expectProducts(results);
+}
+
+TEST(StreamedMatmulTest, RowsInSharedMemory) {
+  check<1, 40, 512, 1, Tile{16, 1, 1, 2, 2, 1, 0}>();
+  check<2, 32, 512, 1, Tile{32, 1, 1, 2, 2, 2, 2}>(); // all boxes before the wait
+  check<1, 64, 768, 1, Tile{32, 1, 1, 2, 3, 2, 1}>();
+  check<2, 48, 256, 2, Tile{16, 3, 1, 1, 3, 1, 0}>(); // a ring that goes round
+}
+TEST(StreamedMatmulTest, RowsInRegisters) {
+  check<3, 40, 512, 1, Tile{16, 2, 1, 2, 2, 1, 0}>();
+  check<8, 32, 1024, 1, Tile{32, 1, 1, 2, 5, 2, 1}>();
+  check<5, 34, 512, 2, Tile{16, 1, 1, 4, 2, 1, 0}>();
+  check<12, 64, 512, 1, Tile{16, 2, 1, 2, 3, 2, 0}>();
+  check<16, 48, 256, 1, Tile{48, 1, 1, 2, 2, 1, 1}>();
+}
+TEST(StreamedMatmulTest, BlocksThatDivideK) {
+  check<1, 40, 1024, 1, Tile{16, 2, 2, 2, 3, 1, 0}>();
+  check<7, 64, 1024, 1, Tile{32, 1, 2, 2, 3, 2, 1}>();
+  check<16, 62, 1024, 2, Tile{16, 2, 4, 2, 2, 1, 0}>();
+}
+TEST(StreamedMatmulTest, UnderANorm) {
+  checkNorm<2, 48, 512, 1, Tile{16, 3, 1, 2, 2, 1, 0}>();
+  checkNorm<6, 32, 512, 2, Tile{16, 1, 1, 2, 2, 2, 0}>();
+  checkNorm<13, 64, 1024, 1, Tile{32, 2, 2, 2, 2, 1, 0}>();
+}
+
+/// What is far outside of f16's range, and far apart from one warp's part of the row to the next's.
+TEST(StreamedMatmulTest, RangeOfBf16) {
+  constexpr int M = 3, N = 16, K = 512;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (int m = 0; m < M; ++m)
+    for (int k = 0; k < K; ++k) {
+      const int exponent = m == 0 ? 80 : m == 1 ? -110 : k / 128 % 2 * 60 - 60;
+      operands.x[m * K + k] = to<bf16>(std::ldexp(toFloat(operands.x[m * K + k]), exponent + k % 24));
+    }
+  Results<M, N, 1> results;
+  run<M, N, K, 1, Tile{16, 1, 1, 2, 2, 1, 0}>(operands, results,
+                                              [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  operands.expectProducts(results);
+}
+
+/// An infinity or a NaN makes the row's results what they are without codes, and no other row's.
+TEST(StreamedMatmulTest, NoNumbers) {
+  constexpr int M = 3, N = 16, K = 512;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (f8 &code : operands.weights[0])
+    code = {0x38}; // 1
+  operands.x[0 * K + 3] = to<bf16>(kInfinity);
+  operands.x[1 * K + 300] = {0x7fc0};
+  Results<M, N, 1> results;
+  run<M, N, K, 1, Tile{16, 1, 1, 2, 2, 1, 0}>(operands, results,
+                                              [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  for (int n = 0; n < N; ++n) {
+    EXPECT_EQ(results.sums[0][n], kInfinity);
+    EXPECT_TRUE(std::isnan(results.sums[0][N + n]));
+    EXPECT_TRUE(std::isfinite(results.sums[0][2 * N + n]));
+  }
+}
+
+} // namespace
