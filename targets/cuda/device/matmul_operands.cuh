@@ -46,6 +46,13 @@ struct F16Scale {
   __device__ float undo() const { return __uint_as_float((exponent - 15) << 23); }
 };
 
+/// Each element of `pairs` times that of `scale`, rounded to bf16.
+__device__ inline Pairs scaled(Pairs pairs, const Pairs &scale) {
+  for (int i = 0; i < 4; ++i)
+    pairs.p[i] = multiplyBf16(pairs.p[i], scale.p[i]);
+  return pairs;
+}
+
 /// Eight bf16 of each lane, a warp's 256 neighbours, become f16; what undoes their scale is returned.
 __device__ inline float scaleToF16(uint4 &eight) {
   const uint32_t most = largestOf(eight, 0);

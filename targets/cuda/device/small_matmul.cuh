@@ -10,7 +10,7 @@
 #pragma once
 #include "async.cuh"
 #include "epilogue.cuh"
-#include "matmul_operands.cuh"
+#include "small_matmul_rows.cuh"
 
 /// The columns [column, end) of `Weights` products of M rows of x, by a block: acc[w] = sum_k x(m, k) weights[w][n, k].
 ///
@@ -132,12 +132,13 @@ struct SmallMatmul {
   template <typename X> __device__ void stage(const X &rows) {
     if constexpr (HasCodes)
       cores::waitForCopies(); // a barrier of the block follows
+    const SmallMatmulRows<SmallMatmul> stager{*this};
     if constexpr (IsCopied)
-      copyRows(rows);
+      stager.copy(rows);
     else if constexpr (HasHalves)
-      loadHalves(rows);
+      stager.loadHalves(rows);
     else
-      loadRows(rows);
+      stager.load(rows);
     if constexpr (IsCopied && HasCodes && !HasHalves)
       __syncthreads();
   }
@@ -150,7 +151,7 @@ struct SmallMatmul {
     if constexpr (IsCopied)
       waitFor(barrierOfX(), 0);
     if constexpr (IsCopied && HasHalves)
-      scaleRows(rows);
+      SmallMatmulRows<SmallMatmul>{*this}.scale(rows);
     for (int round = 0; round < Rounds; ++round) {
       const int group = groupOf(round);
       float acc[Chains][Tiles][Octets][4] = {}, gram[OwnPairs16][2][4] = {}, sums[Tiles][Octets][4] = {};
@@ -214,120 +215,6 @@ struct SmallMatmul {
   }
 
 private:
-  template <typename X> __device__ void loadRows(const X &rows) {
-#pragma unroll 8
-    for (int task = warp(); task < M * Pieces; task += Warps) {
-      const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
-      float square = 0.0f;
-      if (k < PartK)
-        *reinterpret_cast<uint4 *>(x() + m * XStride + k) = rows.loadEight(m, split * PartK + k, square);
-      if constexpr (X::kIsNormed) {
-        square = warpSum(square);
-        if (lane() == 0)
-          squares()[task] = square;
-      }
-    }
-    __syncthreads();
-  }
-
-  /// The same of rows that become f16. All loads of a batch come before the first is needed.
-  template <typename X> __device__ void loadHalves(const X &rows) {
-    constexpr int All = (M * Pieces + Warps - 1) / Warps, Batch = All < 4 ? All : 4;
-#pragma unroll 1
-    for (int first = 0; first < All; first += Batch) {
-      uint4 eight[Batch];
-      float squares[Batch] = {};
-#pragma unroll
-      for (int i = 0; i < Batch; ++i) {
-        const int task = warp() + (first + i) * Warps, m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
-        eight[i] = {0, 0, 0, 0};
-        if (task < M * Pieces && k < PartK)
-          eight[i] = rows.loadEight(m, split * PartK + k, squares[i]);
-      }
-#pragma unroll
-      for (int i = 0; i < Batch; ++i) {
-        const int task = warp() + (first + i) * Warps, m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
-        if (task >= M * Pieces)
-          break;
-        if constexpr (X::kIsNormed) {
-          const float square = warpSum(squares[i]);
-          if (lane() == 0)
-            this->squares()[task] = square;
-        }
-        keepPiece(eight[i], m, task % Pieces, k);
-      }
-    }
-    __syncthreads();
-  }
-
-  /// Leaves a piece of row m, of which this thread has eight elements from k on, as f16.
-  __device__ void keepPiece(uint4 eight, int m, int piece, int k) {
-    const float factor = scaleToF16(eight);
-    if (k < PartK)
-      *reinterpret_cast<uint4 *>(x() + m * XStride + k) = eight;
-    if (lane() == 0)
-      factors()[piece * Octets * 8 + m] = factor;
-  }
-
-  /// Makes f16 of the rows that were copied.
-  template <typename X> __device__ void scaleRows(const X &rows) {
-    bool isScaled = false;
-    if constexpr (IsNormed)
-      isScaled = rows.weight != nullptr;
-#pragma unroll 4
-    for (int task = warp(); task < M * Pieces; task += Warps) {
-      const int m = task / Pieces, k = task % Pieces * 256 + lane() * 8;
-      uint4 eight = {0, 0, 0, 0};
-      if (k < PartK)
-        eight = *reinterpret_cast<const uint4 *>(x() + m * XStride + k);
-      if constexpr (IsNormed) {
-        const Pairs pairs = toPairs(eight);
-        float square = 0.0f;
-        for (uint32_t pair : pairs.p) {
-          const float low = __uint_as_float(pair << 16), high = __uint_as_float(pair & 0xffff0000u);
-          square = fmaf(low, low, fmaf(high, high, square));
-        }
-        square = warpSum(square);
-        if (lane() == 0)
-          squares()[task] = square;
-        if (isScaled && k < PartK) {
-          const Pairs all = scaled(pairs, loadSharedPairs(scales() + k));
-          eight = {all.p[0], all.p[1], all.p[2], all.p[3]};
-        }
-      }
-      keepPiece(eight, m, task % Pieces, k);
-    }
-    __syncthreads();
-  }
-
-  /// Starts the copies of this block's share of the rows, and of the norm's weight.
-  template <typename X> __device__ void copyRows(const X &rows) {
-    // The barriers of the others are ready.
-    if constexpr (Blocks > 1)
-      waitForCluster();
-    if (warp() > 0)
-      return;
-    const bf16 *weight = nullptr;
-    if constexpr (IsNormed)
-      weight = rows.weight;
-    if (lane() == 0) {
-      expectBytes(barrierOfX(), (M * PartK + (weight ? PartK : 0)) * 2);
-      if (weight)
-        copyBulk(scales(), weight + split * PartK, PartK * 2, barrierOfX());
-    }
-    __syncwarp();
-    // Clusters begin with different rows, so that the cache is not asked for the same ones by all at once.
-    constexpr int OwnRows = (M + Sharers - 1) / Sharers;
-    for (int i = lane(); i < OwnRows; i += 32)
-      if (const int m = (i + blockIdx.x / Blocks) % OwnRows * Sharers + share; m < M) {
-        const bf16 *from = rows.stored().at(m, split * PartK);
-        if constexpr (Sharers > 1)
-          copyBulkToMany(x() + m * XStride, from, PartK * 2, barrierOfX(), ((1 << Sharers) - 1) << split * Sharers);
-        else
-          copyBulk(x() + m * XStride, from, PartK * 2, barrierOfX());
-      }
-  }
-
   __device__ static int sizeOf(int chunk) { return chunk == Chunks - 1 ? PartK - (Chunks - 1) * StageK : StageK; }
 
   __device__ static void syncAll() {
@@ -497,12 +384,6 @@ private:
           acc[0][tile][octet][i] = acc[Chains - 1][tile][octet][i] = 0.0f;
         }
     }
-  }
-
-  __device__ static Pairs scaled(Pairs pairs, const Pairs &scale) {
-    for (int i = 0; i < 4; ++i)
-      pairs.p[i] = multiplyBf16(pairs.p[i], scale.p[i]);
-    return pairs;
   }
 
   /// The products of 16 rows of x by each of their octets. A row's registers are the same in both operands.
