@@ -44,14 +44,16 @@ int64_t StreamedMatmulTile::sharedBytes(const MatmulShape &shape) const {
          (columns * shape.widest + warps() * floats + received + (splits + warps()) * shape.rows) * 4;
 }
 
+int64_t StreamedMatmulTile::boxes(const MatmulShape &shape) const {
+  return shape.k / (splits * warps() * kBoxK) * (groupColumns * shape.widest / kBoxRows) * groups();
+}
+
 bool StreamedMatmulTile::fits(const MatmulShape &shape) const {
-  int64_t part = splits * warps() * kBoxK;
-  if (shape.weightBytes != 1 || shape.rows > kMostRows || threads % 32 || shape.k % part || groupColumns % kBoxRows ||
-      columns % groupColumns || columns % (2 * splits))
+  if (shape.weightBytes != 1 || shape.rows > kMostRows || threads % 32 || shape.k % (splits * warps() * kBoxK) ||
+      groupColumns % kBoxRows || columns % groupColumns || columns % (2 * splits))
     return false;
-  int64_t boxes = shape.k / part * (groupColumns * shape.widest / kBoxRows) * groups();
-  return stages <= boxes && warps() * stages * 8 <= 1024 && window <= stages &&
-         (held == 0 || (groups() == 1 && held <= stages && held + stages <= boxes));
+  return stages <= boxes(shape) && warps() * stages * 8 <= 1024 && window <= stages &&
+         (held == 0 || (groups() == 1 && held <= stages && held + stages <= boxes(shape)));
 }
 
 namespace {
@@ -94,10 +96,12 @@ private:
     StreamedMatmulTile tile;
     tile.blocks = 2, tile.threads = 256, tile.window = 2;
     tile.columns = tile.groupColumns = kPairColumns / shape.widest;
-    // With one row all of the weights may come before the wait, two launches ahead. What more rows take to come is late
-    // enough for the next launch's weights to stand in its way.
-    tile.late = shape.rows > 1;
-    tile.held = shape.rows > 1 ? 1 : 2;
+    // As many as registers are left beside x.
+    int64_t most = shape.rows <= 2 ? 3 : shape.rows <= 4 ? 2 : 1;
+    setStages(tile);
+    tile.held = std::clamp<int64_t>(tile.boxes(shape) - tile.stages, 0, most);
+    // Where all of the weights come before the wait, those of the next launch do not stand in their way.
+    tile.late = tile.stages + tile.held < tile.boxes(shape);
     add(tile);
   }
 
@@ -133,15 +137,20 @@ private:
     return blocks;
   }
 
-  /// As many stages as there is room for, where most multiprocessors get a block and none two.
-  void add(StreamedMatmulTile tile) {
-    constexpr int64_t mostRegisters = 64;
-    constexpr double leastFilled = 0.85;
+  /// As many stages as there is room for.
+  void setStages(StreamedMatmulTile &tile) const {
     // A KiB of each block's shared memory is the system's.
     int64_t budget = std::min(profile.sharedBytesPerBlock, profile.sharedBytesPerProcessor / tile.blocks - 1024);
     for (tile.stages = 16; tile.stages > 0; --tile.stages)
       if (tile.fits(shape) && tile.sharedBytes(shape) <= budget)
-        break;
+        return;
+  }
+
+  /// A tile, if most multiprocessors get a block and none two.
+  void add(StreamedMatmulTile tile) {
+    constexpr int64_t mostRegisters = 64;
+    constexpr double leastFilled = 0.85;
+    setStages(tile);
     int64_t blocks = countBlocks(tile);
     if (tile.stages > tile.window && registersOfX(tile) <= mostRegisters && blocks <= profile.processors &&
         blocks >= leastFilled * profile.processors)

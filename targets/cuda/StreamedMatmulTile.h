@@ -26,6 +26,8 @@ struct StreamedMatmulTile {
   static constexpr int64_t kMostRows = 16; ///< of x
   int64_t groups() const { return columns / groupColumns; }
   int64_t warps() const { return threads / 32; }
+  /// Boxes of a warp.
+  int64_t boxes(const MatmulShape &shape) const;
   /// Shared memory of a block: what StreamedMatmul::SharedBytes is.
   int64_t sharedBytes(const MatmulShape &shape) const;
   /// Whether the kernel's template takes the tile for that shape.

@@ -98,6 +98,31 @@ TEST_F(Candidates, SlicesOfSmallMatmulsDivideK) {
     EXPECT_EQ(cuda::getParameter(other, "stage_k") % (cuda::getParameter(other, "slices") * 32), 0);
 }
 
+/// With the window and the split of K, and the kernel that is not for codes alone.
+TEST_F(Candidates, StreamedMatmulsVaryWhatIsOnItsWay) {
+  list(R"(
+    func.func @matmul(%x: tensor<4x4096xbf16>, %w: tensor<14336x4096xf8E4M3FN>) -> tensor<4x14336xbf16> {
+      %a = mj.fusion(%0 = %x : tensor<4x4096xbf16>, %1 = %w : tensor<14336x4096xf8E4M3FN>) -> tensor<4x14336xbf16> {
+        %r = mj.matmul %0, %1 {transpose_b} : tensor<4x4096xbf16>, tensor<14336x4096xf8E4M3FN> -> tensor<4x14336xbf16>
+        mj.yield %r : tensor<4x14336xbf16>
+      }
+      return %a : tensor<4x14336xbf16>
+    })");
+  EXPECT_EQ(chosen.getName(), cuda::kStreamedMatmulSchedule);
+  std::set<int64_t> windows{cuda::getParameter(chosen, "window")}, splits;
+  bool hasSmall = false;
+  for (mj::ScheduleAttr other : others) {
+    hasSmall |= other.getName() == cuda::kSmallMatmulSchedule;
+    if (other.getName() == cuda::kStreamedMatmulSchedule) {
+      windows.insert(cuda::getParameter(other, "window"));
+      splits.insert(cuda::getParameter(other, "splits"));
+    }
+  }
+  EXPECT_TRUE(hasSmall);
+  EXPECT_EQ(windows, (std::set<int64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(splits, (std::set<int64_t>{1, 2}));
+}
+
 TEST_F(Candidates, TensorMatmulsAreOfOneTypeThatTheyMultiply) {
   auto matmul = [](llvm::StringRef element) {
     std::string text = R"(
