@@ -205,6 +205,7 @@ private:
     const int group = box / GroupBoxes, step = box % GroupBoxes / Tiles, row = box % Tiles * BoxRows,
               stage = box % Stages;
     const TensorMap *map = weights[0];
+#pragma unroll
     for (int w = 1; w < Weights; ++w)
       map = row / GroupColumns == w ? weights[w] : map;
     expectBytes(full(stage), BoxBytes);
@@ -375,6 +376,7 @@ private:
         for (int other = 0; other < Warps; ++other)
           sums[w] += sumsOf(other, group)[m * PartStride + w * GroupColumns + c];
       if constexpr (Splits > 1) {
+#pragma unroll
         for (int w = 0; w < Weights; ++w)
           storeRemote(received(split, w, m) + n % OwnColumns, n / OwnColumns, sums[w]);
       } else if (column + n < end) {
@@ -392,6 +394,7 @@ private:
       float sums[Weights] = {}, squares = 0.0f;
 #pragma unroll
       for (int other = 0; other < Splits; ++other) {
+#pragma unroll
         for (int w = 0; w < Weights; ++w)
           sums[w] += received(other, w, m)[c];
         if constexpr (X::kIsNormed)
