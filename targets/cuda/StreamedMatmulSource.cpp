@@ -57,13 +57,17 @@ LogicalResult StreamedMatmulPrinter::print() {
     for (int64_t w = 0; w < shape.widest; ++w)
       start.line(formatv("matmul.weights[{0}] = &{1};", w,
                          mapOf(weightOf(set, w), StreamedMatmulTile::kBoxRows, StreamedMatmulTile::kBoxK)));
-    for (auto [scale, w] : findEarlyScales(sets[set]))
-      start.line(formatv("matmul.fetchScales({0}, {1});", w, context.argument(scale)));
   });
+  start.line("matmul.start();");
+  if (llvm::any_of(sets, [&](const ColumnSet &set) { return !findEarlyScales(set).empty(); }))
+    printSets(start, tile.columns, [&](size_t set, StringRef, int64_t) {
+      for (auto [scale, w] : findEarlyScales(sets[set]))
+        start.line(formatv("matmul.fetchScales({0}, {1});", w, context.argument(scale)));
+    });
   if (!stored.ids)
     start.line(formatv("matmul.prefetchRows({0}, blockIdx.x, {1});", context.argument(stored.memory),
                        countMatmulBlocks(context.kernel.getSchedule(), context.block())));
-  start.line("matmul.start();");
+  start.line("matmul.fill();");
 
   printStoredRows(stored);
   if (tile.splits == 1 && tile.groups() == 1)

@@ -97,7 +97,7 @@ private:
     tile.blocks = 2, tile.threads = 256, tile.window = 2;
     tile.columns = tile.groupColumns = kPairColumns / shape.widest;
     // As many as registers are left beside x.
-    int64_t most = shape.rows <= 2 ? 3 : shape.rows <= 4 ? 2 : 1;
+    int64_t most = shape.rows <= 2 ? 3 : 1;
     setStages(tile);
     tile.held = std::clamp<int64_t>(tile.boxes(shape) - tile.stages, 0, most);
     // Where all of the weights come before the wait, those of the next launch do not stand in their way.

@@ -46,7 +46,7 @@ struct StreamedMatmul {
       BarrierBytes + Warps * Stages * BoxBytes + XBytes +
       (Columns * Weights + Warps * WarpFloats + ReceivedFloats + (Splits + Warps) * M) * 4;
   static_assert(GroupColumns % 16 == 0 && PartK % (Warps * BoxK) == 0 && Columns % (2 * Splits) == 0 && M <= 16);
-  static_assert(Warps * Stages * 8 <= BarrierBytes && Stages <= Boxes);
+  static_assert(Warps * Stages * 8 <= BarrierBytes && Window <= Stages && Stages <= Boxes);
   static_assert(Held == 0 || (Groups == 1 && Held <= Stages && Held + Stages <= Boxes));
 
   uint8_t *shared; // aligned to 1024 bytes
@@ -64,16 +64,24 @@ struct StreamedMatmul {
       for (int stage = 0; stage < Stages; ++stage)
         initBarrier(full(stage), 1);
       fenceBarriers();
-#pragma unroll 1
-      for (int box = 0; box < Stages; ++box) {
-        if (Window < Stages && box >= Window)
-          waitFor(full(box - Window), 0);
+      for (int box = 0; box < Window; ++box)
         fetch(box);
-      }
     }
     __syncwarp();
     if constexpr (Splits > 1)
       arriveInCluster();
+  }
+
+  /// Brings as many more as there is room for, as they come.
+  __device__ void fill() {
+    if (lane() == 0) {
+#pragma unroll 1
+      for (int box = Window; box < Stages; ++box) {
+        waitFor(full(box - Window), 0);
+        fetch(box);
+      }
+    }
+    __syncwarp();
 #pragma unroll
     for (int box = 0; box < Held; ++box) {
       waitFor(full(box), 0);
@@ -197,6 +205,7 @@ private:
     const int group = box / GroupBoxes, step = box % GroupBoxes / Tiles, row = box % Tiles * BoxRows,
               stage = box % Stages;
     const TensorMap *map = weights[0];
+#pragma unroll
     for (int w = 1; w < Weights; ++w)
       map = row / GroupColumns == w ? weights[w] : map;
     expectBytes(full(stage), BoxBytes);
@@ -367,6 +376,7 @@ private:
         for (int other = 0; other < Warps; ++other)
           sums[w] += sumsOf(other, group)[m * PartStride + w * GroupColumns + c];
       if constexpr (Splits > 1) {
+#pragma unroll
         for (int w = 0; w < Weights; ++w)
           storeRemote(received(split, w, m) + n % OwnColumns, n / OwnColumns, sums[w]);
       } else if (column + n < end) {
@@ -378,11 +388,13 @@ private:
   /// Adds what the blocks of the cluster have sent.
   template <typename X, typename Epilogue> __device__ void finish(const X &rows, Epilogue epilogue) {
     syncCluster();
+#pragma unroll 4
     for (int i = threadIdx.x; i < M * OwnColumns; i += Threads) {
       const int m = i / OwnColumns, c = i % OwnColumns, n = split * OwnColumns + c;
       float sums[Weights] = {}, squares = 0.0f;
 #pragma unroll
       for (int other = 0; other < Splits; ++other) {
+#pragma unroll
         for (int w = 0; w < Weights; ++w)
           sums[w] += received(other, w, m)[c];
         if constexpr (X::kIsNormed)

@@ -537,4 +537,39 @@ func.func @f8_f8_scaled_m33n136k528(%a0: tensor<33x528xbf16> {mj.name = "a0"}, %
   %v2 = mj.matmul %v0, %v1 scaled by %a2 {transpose_b, x_scale = 0.001428571 : f32} : tensor<33x528xf8E4M3FN>, tensor<136x528xf8E4M3FN>, tensor<136xf32> -> tensor<33x136xbf16>
   return %v2 : tensor<33x136xbf16>
 }
+func.func @f8_streamed_m1n4096k4096(%a0: tensor<1x4096xbf16> {mj.name = "a0"}, %a1: tensor<4096x4096xbf16> {mj.name = "a1"}, %a2: tensor<4096xf32> {mj.name = "a2"}) -> (tensor<1x4096xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4096x4096xbf16> -> tensor<4096x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<1x4096xbf16>, tensor<4096x4096xf8E4M3FN>, tensor<4096xf32> -> tensor<1x4096xbf16>
+  return %v1 : tensor<1x4096xbf16>
+}
+func.func @f8_streamed_m2n4094k4096(%a0: tensor<2x4096xbf16> {mj.name = "a0"}, %a1: tensor<4094x4096xbf16> {mj.name = "a1"}, %a2: tensor<4094xf32> {mj.name = "a2"}) -> (tensor<2x4094xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4094x4096xbf16> -> tensor<4094x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<2x4096xbf16>, tensor<4094x4096xf8E4M3FN>, tensor<4094xf32> -> tensor<2x4094xbf16>
+  return %v1 : tensor<2x4094xbf16>
+}
+func.func @f8_streamed_m3n4096k4096(%a0: tensor<3x4096xbf16> {mj.name = "a0"}, %a1: tensor<4096x4096xbf16> {mj.name = "a1"}, %a2: tensor<4096xf32> {mj.name = "a2"}) -> (tensor<3x4096xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4096x4096xbf16> -> tensor<4096x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<3x4096xbf16>, tensor<4096x4096xf8E4M3FN>, tensor<4096xf32> -> tensor<3x4096xbf16>
+  return %v1 : tensor<3x4096xbf16>
+}
+func.func @f8_streamed_m8n4090k4096(%a0: tensor<8x4096xbf16> {mj.name = "a0"}, %a1: tensor<4090x4096xbf16> {mj.name = "a1"}, %a2: tensor<4090xf32> {mj.name = "a2"}) -> (tensor<8x4090xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4090x4096xbf16> -> tensor<4090x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<8x4096xbf16>, tensor<4090x4096xf8E4M3FN>, tensor<4090xf32> -> tensor<8x4090xbf16>
+  return %v1 : tensor<8x4090xbf16>
+}
+func.func @f8_streamed_m12n6144k4096(%a0: tensor<12x4096xbf16> {mj.name = "a0"}, %a1: tensor<6144x4096xbf16> {mj.name = "a1"}, %a2: tensor<6144xf32> {mj.name = "a2"}) -> (tensor<12x6144xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<6144x4096xbf16> -> tensor<6144x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<12x4096xbf16>, tensor<6144x4096xf8E4M3FN>, tensor<6144xf32> -> tensor<12x6144xbf16>
+  return %v1 : tensor<12x6144xbf16>
+}
+func.func @f8_streamed_m5n6139k4096(%a0: tensor<5x4096xbf16> {mj.name = "a0"}, %a1: tensor<6139x4096xbf16> {mj.name = "a1"}, %a2: tensor<6139xf32> {mj.name = "a2"}) -> (tensor<5x6139xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<6139x4096xbf16> -> tensor<6139x4096xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<5x4096xbf16>, tensor<6139x4096xf8E4M3FN>, tensor<6139xf32> -> tensor<5x6139xbf16>
+  return %v1 : tensor<5x6139xbf16>
+}
+func.func @f8_streamed_m7n8190k8192(%a0: tensor<7x8192xbf16> {mj.name = "a0"}, %a1: tensor<8190x8192xbf16> {mj.name = "a1"}, %a2: tensor<8190xf32> {mj.name = "a2"}) -> (tensor<7x8190xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<8190x8192xbf16> -> tensor<8190x8192xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<7x8192xbf16>, tensor<8190x8192xf8E4M3FN>, tensor<8190xf32> -> tensor<7x8190xbf16>
+  return %v1 : tensor<7x8190xbf16>
+}
 }

@@ -41,11 +41,12 @@ void run(const Operands<bf16, f8, M, N, K, Weights> &operands, Results<M, N, Wei
       matmul.shared = emulated::sharedMemory();
       matmul.split = blockIdx.x;
       matmul.column = column, matmul.end = std::min(column + Matmul::Columns, N);
-      for (int w = 0; w < Weights; ++w) {
+      for (int w = 0; w < Weights; ++w)
         matmul.weights[w] = &maps[w];
-        matmul.fetchScales(w, scales[w].data());
-      }
       matmul.start();
+      for (int w = 0; w < Weights; ++w)
+        matmul.fetchScales(w, scales[w].data());
+      matmul.fill();
       const auto x = rows(operands.x.data()); // here a kernel waits for its inputs
       matmul.run(x, ScaledSink<Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
     });
