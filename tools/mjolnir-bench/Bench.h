@@ -109,6 +109,11 @@ public:
   uint32_t pages() const { return pages_; }
   uint32_t context() const { return context_; }     ///< of each sequence, after the step
   uint32_t sequences() const { return sequences_; } ///< that the step has
+  /// Whether it is a decode step, each sequence with a token behind those that it holds.
+  bool isDecode() const { return growing_.positions; }
+  /// Of a decode step, in run `i` of `runs`: as many tokens before it that the last run has the context asked for, and
+  /// each run a token more than the one before; where there are more runs than tokens, they begin anew.
+  void grow(uint32_t i, uint32_t runs);
 
 private:
   static constexpr uint64_t LargestOutput = 64 * 1024;
@@ -120,6 +125,10 @@ private:
   std::vector<std::vector<int64_t>> shapes_;
   std::vector<const DLTensor *> in_, out_;
   uint32_t pages_ = 0, context_ = 0, sequences_ = 0;
+  struct {
+    int32_t *positions = nullptr, *lengths = nullptr, *slots = nullptr, *windowSlots = nullptr;
+    uint32_t firstPage = 0, pageSize = 0, pagesEach = 0;
+  } growing_; ///< of a decode step
 };
 
 /// A package with a session that is made for one entry.
@@ -130,9 +139,10 @@ struct Runner {
   size_t entry;
   /// Runs once and waits: seconds on the device's own clock where there is one.
   double run();
+  enum class Runs { Apart, Continuing, Growing };
   /// Seconds a run takes of the host, and seconds from run to run, with the next one started before the last has ended,
-  /// which it continues or not.
-  std::pair<double, double> runAhead(uint32_t runs, bool continues);
+  /// which it continues or not, its sequences of the same length or longer by a token.
+  std::pair<double, double> runAhead(uint32_t runs, Runs how);
 };
 
 Json benchEntry(const runtime::Package &package, size_t entry, const Options &options, const Costs &costs,

@@ -117,7 +117,25 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
       std::copy_n(integers("slots"), source.tokens(), integers("window_slots"));
       std::copy_n(integers("block_tables"), source.sequences() * source.pages_per_sequence(),
                   integers("window_block_tables"));
+      growing_.windowSlots = integers("window_slots");
     }
+  if (isDecode) {
+    growing_.positions = integers("positions"), growing_.lengths = integers("context_lengths");
+    growing_.slots = integers("slots");
+    growing_.firstPage = firstPage, growing_.pageSize = pageSize, growing_.pagesEach = pagesEach;
+  }
+}
+
+void Inputs::grow(uint32_t i, uint32_t runs) {
+  const uint32_t span = std::min(runs, context_), position = context_ - span + i % span;
+  for (uint32_t b = 0; b < sequences_; ++b) {
+    const uint32_t page = growing_.firstPage + b * growing_.pagesEach + position / growing_.pageSize;
+    growing_.positions[b] = int32_t(position);
+    growing_.lengths[b] = int32_t(position + 1);
+    growing_.slots[b] = int32_t(page * growing_.pageSize + position % growing_.pageSize);
+    if (growing_.windowSlots)
+      growing_.windowSlots[b] = growing_.slots[b];
+  }
 }
 
 } // namespace mjolnir::bench

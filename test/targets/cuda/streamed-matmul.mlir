@@ -17,13 +17,8 @@ mj.weight @scale : tensor<4096xf32> from "scale"
 mj.weight @norm : tensor<4096xbf16> from "norm"
 
 // 32 columns for each of 128 of 132 multiprocessors, which two launches share. A warp has eight boxes: six in shared
-<<<<<<< HEAD
-// memory, and two in registers, so that the next launch may start with this one. Beside eight rows of x there is no room
-// for the last.
-=======
 // memory, and two in registers, so that the next launch may start with this one. Beside rows of x in registers there is
 // no room for the last.
->>>>>>> 52e20e46677344f4651ac0de098d03db47a9c41b
 // CHECK-LABEL: func.func @one_row
 // CHECK: schedule #mj.schedule<"cuda.streamed_matmul", {blocks = 2 : i64, columns = 32 : i64, group_columns = 32 : i64, held = 2 : i64, late = 0 : i64, splits = 1 : i64, stages = 6 : i64, threads = 256 : i64, window = 2 : i64}>
 // BLOCKS: exec.kernel @{{.*}} schedule <"cuda.streamed_matmul", {blocks = 2 {{.*}}> tiles 128 {{.*}} early [1, 2] 
