@@ -4,25 +4,13 @@
 // divide K, rows that are loaded, copied or under a norm, codes of weights as f16 and as bf16.
 #include "small_matmul.cuh"
 
-#include "Matmuls.h"
+#include "FewRows.h"
 
 namespace {
 
 /// How a kernel has its tiles.
 struct Tile {
   int groupColumns, groups, slices, splits, shares, warps, stageK, stages, held = 0;
-};
-
-/// A Sink that also looks at the scales of columns, where weights have some.
-template <typename Matmul, typename Base> struct ScaledSink : Base {
-  const Matmul *matmul;
-  const std::vector<float> *scales;
-  void compute(int m, int n, const float (&known)[Matmul::Weights], float (&values)[Matmul::Weights]) const {
-    Base::compute(m, n, known, values);
-    if constexpr (Matmul::HasCodes)
-      for (int w = 0; w < Matmul::Weights; ++w)
-        ASSERT_EQ(matmul->columnScale(w, n), scales[w][n]) << n;
-  }
 };
 
 /// `IsNormed`: x is under an RMS norm with weights. `rows` makes of a pointer to x what the kernel multiplies.
@@ -32,8 +20,7 @@ void run(const Operands<bf16, W, M, N, K, Weights> &operands, Results<M, N, Weig
                              T.stages, IsNormed, W, T.held>;
   std::vector<float> scales[Weights];
   for (int w = 0; w < Weights; ++w)
-    for (int n = 0; n < N; ++n)
-      scales[w].push_back(float(n + 1000 * w));
+    scales[w] = makeScales<N>(w);
   constexpr int Columns = T.groupColumns * T.groups;
   for (int column = 0; column < N; column += Columns * Matmul::Sharers)
     emulated::launchCluster(Matmul::Blocks, T.warps * 32, Matmul::SharedBytes, 0, column + M + K, [&] {
@@ -49,42 +36,19 @@ void run(const Operands<bf16, W, M, N, K, Weights> &operands, Results<M, N, Weig
       matmul.start();
       const auto x = rows(operands.x.data()); // here a kernel waits for its inputs
       matmul.stage(x);
-      matmul.run(x, ScaledSink<Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
+      matmul.run(x, ScaledSink<W, Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
     });
 }
 
 template <typename W, int M, int N, int K, int Weights, Tile T> void check() {
-  const Operands<bf16, W, M, N, K, Weights> operands;
-  Results<M, N, Weights> results;
-  run<W, M, N, K, Weights, T, false>(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
-  operands.expectProducts(results);
+  checkRows<W, M, N, K, Weights>([](const auto &operands, auto &results, auto rows) {
+    run<W, M, N, K, Weights, T, false>(operands, results, rows);
+  });
 }
-
-/// Rows under a norm, in another order.
 template <typename W, int M, int N, int K, int Weights, Tile T> void checkNorm() {
-  Operands<bf16, W, M, N, K, Weights> operands;
-  Results<M, N, Weights> results;
-  std::vector<bf16> norm(K);
-  std::mt19937 random(1);
-  fill(norm, random);
-  std::vector<int32_t> ids(M);
-  for (int m = 0; m < M; ++m)
-    ids[m] = M - 1 - m;
-  run<W, M, N, K, Weights, T, true>(
-      operands, results, [&](const bf16 *x) { return NormedRows<K, bf16>{{x, ids.data()}, norm.data(), 0.25f}; });
-  const std::vector<bf16> x = operands.x;
-  for (int m = 0; m < M; ++m) {
-    double squares = 0;
-    for (int k = 0; k < K; ++k) {
-      const float value = toFloat(x[ids[m] * K + k]);
-      squares += double(value) * value;
-      operands.x[m * K + k] = to<bf16>(value * toFloat(norm[k]));
-    }
-    for (std::vector<float> &sums : results.sums)
-      for (int n = 0; n < N; ++n)
-        sums[m * N + n] = float(sums[m * N + n] * std::sqrt(squares / K + 0.25));
-  }
-  operands.expectProducts(results);
+  checkRowsUnderANorm<W, M, N, K, Weights>([](const auto &operands, auto &results, auto rows) {
+    run<W, M, N, K, Weights, T, true>(operands, results, rows);
+  });
 }
 
 TEST(SmallMatmulTest, Bf16) {

@@ -4,24 +4,13 @@
 // hold, columns that end within a box, blocks that divide K, rows in shared memory and in registers, under a norm.
 #include "streamed_matmul.cuh"
 
-#include "Matmuls.h"
+#include "FewRows.h"
 
 namespace {
 
 /// How a kernel has its tiles.
 struct Tile {
   int groupColumns, groups, splits, warps, stages, window, held;
-};
-
-/// A Sink that also looks at the scales of columns.
-template <typename Matmul, typename Base> struct ScaledSink : Base {
-  const Matmul *matmul;
-  const std::vector<float> *scales;
-  void compute(int m, int n, const float (&known)[Matmul::Weights], float (&values)[Matmul::Weights]) const {
-    Base::compute(m, n, known, values);
-    for (int w = 0; w < Matmul::Weights; ++w)
-      ASSERT_EQ(matmul->columnScale(w, n), scales[w][n]) << n;
-  }
 };
 
 /// `rows` makes of a pointer to x what the kernel multiplies.
@@ -31,8 +20,7 @@ void run(const Operands<bf16, f8, M, N, K, Weights> &operands, Results<M, N, Wei
   std::vector<float> scales[Weights];
   TensorMap maps[Weights];
   for (int w = 0; w < Weights; ++w) {
-    for (int n = 0; n < N; ++n)
-      scales[w].push_back(float(n + 1000 * w));
+    scales[w] = makeScales<N>(w);
     maps[w] = {reinterpret_cast<const uint8_t *>(operands.weights[w].data()), N, K, Matmul::BoxRows, 1};
   }
   for (int column = 0; column < N; column += Matmul::Columns)
@@ -48,42 +36,17 @@ void run(const Operands<bf16, f8, M, N, K, Weights> &operands, Results<M, N, Wei
         matmul.fetchScales(w, scales[w].data());
       matmul.fill();
       const auto x = rows(operands.x.data()); // here a kernel waits for its inputs
-      matmul.run(x, ScaledSink<Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
+      matmul.run(x, ScaledSink<f8, Matmul, Sink<M, N, Weights, false>>{{&results}, &matmul, scales});
     });
 }
 
 template <int M, int N, int K, int Weights, Tile T> void check() {
-  const Operands<bf16, f8, M, N, K, Weights> operands;
-  Results<M, N, Weights> results;
-  run<M, N, K, Weights, T>(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
-  operands.expectProducts(results);
+  checkRows<f8, M, N, K, Weights>(
+      [](const auto &operands, auto &results, auto rows) { run<M, N, K, Weights, T>(operands, results, rows); });
 }
-
-/// Rows under a norm, in another order.
 template <int M, int N, int K, int Weights, Tile T> void checkNorm() {
-  Operands<bf16, f8, M, N, K, Weights> operands;
-  Results<M, N, Weights> results;
-  std::vector<bf16> norm(K);
-  std::mt19937 random(1);
-  fill(norm, random);
-  std::vector<int32_t> ids(M);
-  for (int m = 0; m < M; ++m)
-    ids[m] = M - 1 - m;
-  run<M, N, K, Weights, T>(operands, results,
-                           [&](const bf16 *x) { return NormedRows<K, bf16>{{x, ids.data()}, norm.data(), 0.25f}; });
-  const std::vector<bf16> x = operands.x;
-  for (int m = 0; m < M; ++m) {
-    double squares = 0;
-    for (int k = 0; k < K; ++k) {
-      const float value = toFloat(x[ids[m] * K + k]);
-      squares += double(value) * value;
-      operands.x[m * K + k] = to<bf16>(value * toFloat(norm[k]));
-    }
-    for (std::vector<float> &sums : results.sums)
-      for (int n = 0; n < N; ++n)
-        sums[m * N + n] = float(sums[m * N + n] * std::sqrt(squares / K + 0.25));
-  }
-  operands.expectProducts(results);
+  checkRowsUnderANorm<f8, M, N, K, Weights>(
+      [](const auto &operands, auto &results, auto rows) { run<M, N, K, Weights, T>(operands, results, rows); });
 }
 
 TEST(StreamedMatmulTest, RowsInSharedMemory) {

@@ -2,6 +2,8 @@
 //
 // The toy model of ToyProgram.h as kernels of a package: a shared object that needs nothing. Sizes are those of
 // ToyPackage.h.
+#include "../runtime/finish_run.h"
+
 #include <stdint.h>
 
 enum { PageSize = 4, PageInts = 16, PagesPerSequence = 24, Vocabulary = 2056 };
@@ -45,25 +47,4 @@ void toy_increment(void *const *operands, int64_t tile) {
   (void)tile;
   for (int i = 0; i < 6; ++i)
     ((float *)operands[1])[i] = ((const float *)operands[0])[i] + 1;
-}
-
-// What packages for device cuda have for the runtime: see FinishRun.h. Operands: from, to, pieces of 16 bytes; positions,
-// context_lengths, slots, window_slots, rows. A block has 128 of each.
-void mj_finish_run(void *const *operands, int64_t tile) {
-  const uint64_t *from = operands[0], pieces = (uint64_t)operands[2], rows = (uint64_t)operands[7];
-  volatile uint64_t *to = operands[1];
-  int32_t *positions = operands[3], *lengths = operands[4], *slots = operands[5], *windowSlots = operands[6];
-  for (uint64_t i = (uint64_t)tile * 128; i < (uint64_t)(tile + 1) * 128; ++i) {
-    if (i < pieces) {
-      to[2 * i] = from[2 * i];
-      to[2 * i + 1] = from[2 * i + 1];
-    }
-    if (i >= rows)
-      continue;
-    lengths[i] += lengths[i] > 0 ? 2 : 0;
-    positions[i] += slots[i] >= 0 ? 2 : 0;
-    slots[i] += slots[i] >= 0 ? 2 : 0;
-    if (windowSlots)
-      windowSlots[i] += windowSlots[i] >= 0 ? 2 : 0;
-  }
 }

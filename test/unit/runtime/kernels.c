@@ -1,6 +1,8 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // Kernels for the runtime's tests, built as packages hold them: a shared object that needs nothing.
+#include "finish_run.h"
+
 #include <stdint.h>
 
 enum { Row = 64, PageSize = 4, PageFloats = 64, HeadDim = 8, PagesPerSequence = 4, Vocabulary = 16 };
@@ -66,25 +68,4 @@ void test_show(void *const *operands, int64_t tile) {
     for (int i = 0; i < 16; ++i)
       rows[16 * (map + 1) + i] = ((const uint64_t *)operands[3 + map])[i];
   (void)tile;
-}
-
-// What packages for device cuda have for the runtime: see FinishRun.h. Operands: from, to, pieces of 16 bytes; positions,
-// context_lengths, slots, window_slots, rows. A block has 128 of each.
-void mj_finish_run(void *const *operands, int64_t tile) {
-  const uint64_t *from = operands[0], pieces = (uint64_t)operands[2], rows = (uint64_t)operands[7];
-  volatile uint64_t *to = operands[1];
-  int32_t *positions = operands[3], *lengths = operands[4], *slots = operands[5], *windowSlots = operands[6];
-  for (uint64_t i = (uint64_t)tile * 128; i < (uint64_t)(tile + 1) * 128; ++i) {
-    if (i < pieces) {
-      to[2 * i] = from[2 * i];
-      to[2 * i + 1] = from[2 * i + 1];
-    }
-    if (i >= rows)
-      continue;
-    lengths[i] += lengths[i] > 0 ? 2 : 0;
-    positions[i] += slots[i] >= 0 ? 2 : 0;
-    slots[i] += slots[i] >= 0 ? 2 : 0;
-    if (windowSlots)
-      windowSlots[i] += windowSlots[i] >= 0 ? 2 : 0;
-  }
 }
