@@ -261,19 +261,12 @@ private:
   /// of the shared memory anyway (o), it is slower by up to 7%.
   void chooseHolders() {
     constexpr int64_t mostPieces = 16, mostInRegisters = 12;
-    auto canHold = [&] { return tile.canHold(shape.rows, shape.k, shape.widest, shape.weightBytes); };
-    if (wishes.held) {
-      tile.held = *wishes.held;
-      if (tile.held && !canHold())
-        tile.held = 0;
-      return;
-    }
-    const int64_t half = profile.sharedBytesPerProcessor / 2,
+    const int64_t half = profile.sharedBytesPerProcessor / 2, staged = sharedBytes(),
                   pieces = tile.heldPieces(shape.k, shape.widest, shape.weightBytes);
-    if (!copiesX || hasHalves || tile.splits > 1 || pieces > mostPieces || sharedBytes() <= half)
-      return;
-    tile.held = std::min(pieces, mostInRegisters);
-    if (!canHold() || sharedBytes() > half)
+    const bool isWorthwhile = tile.splits == 1 && pieces <= mostPieces && staged > half;
+    tile.held = wishes.held.value_or(isWorthwhile ? std::min(pieces, mostInRegisters) : 0);
+    if (!tile.canHold(shape.rows, shape.k, shape.widest, shape.weightBytes) ||
+        sharedBytes() > (wishes.held ? profile.sharedBytesPerBlock : half))
       tile.held = 0;
   }
 

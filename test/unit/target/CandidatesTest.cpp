@@ -1,6 +1,7 @@
 // Part of Mjolnir, under the Apache License v2.0 with LLVM Exceptions.
 //
 // What a CUDA target lists beside the schedule that it chooses.
+#include "targets/cuda/MatmulSchedules.h"
 #include "targets/cuda/Profiles.h"
 #include "targets/cuda/Schedules.h"
 
@@ -96,6 +97,36 @@ TEST_F(Candidates, SlicesOfSmallMatmulsDivideK) {
     EXPECT_EQ(1024 % (slices * 32), 0) << slices;
   for (mj::ScheduleAttr other : others)
     EXPECT_EQ(cuda::getParameter(other, "stage_k") % (cuda::getParameter(other, "slices") * 32), 0);
+}
+
+/// Weights that threads hold where a block has 16 columns, and none where it has 128, which would not fit.
+TEST_F(Candidates, HeldWeightsFit) {
+  auto matmul = [](int64_t columns) {
+    std::string text = R"(
+    func.func @matmul(%x: tensor<32x2048xbf16>, %w: tensor<Nx2048xbf16>) -> tensor<32xNxbf16> {
+      %a = mj.fusion(%0 = %x : tensor<32x2048xbf16>, %1 = %w : tensor<Nx2048xbf16>) -> tensor<32xNxbf16> {
+        %r = mj.matmul %0, %1 {transpose_b} : tensor<32x2048xbf16>, tensor<Nx2048xbf16> -> tensor<32xNxbf16>
+        mj.yield %r : tensor<32xNxbf16>
+      }
+      return %a : tensor<32xNxbf16>
+    })";
+    for (size_t place; (place = text.find('N')) != std::string::npos;)
+      text.replace(place, 1, std::to_string(columns));
+    return text;
+  };
+  const int64_t most = cuda::getProfiles().front().sharedBytesPerBlock;
+  for (auto [columns, canBeHeld] : {std::pair(2048, true), std::pair(16384, false)}) {
+    list(matmul(columns));
+    EXPECT_EQ(chosen.getName(), cuda::kSmallMatmulSchedule);
+    bool isHeld = false;
+    for (mj::ScheduleAttr other : others) {
+      cuda::SmallMatmulTile tile(other);
+      isHeld |= tile.held > 0;
+      if (tile.held)
+        EXPECT_LE(tile.sharedBytes(32, 2048, 1, 2, false), most) << columns << " columns, " << tile.held << " held";
+    }
+    EXPECT_EQ(isHeld, canBeHeld) << columns << " columns";
+  }
 }
 
 /// With the window and the split of K, and the kernel that is not for codes alone.
