@@ -62,4 +62,36 @@ template <typename W, int M, int N, int K, int Weights, typename Run> void check
   operands.expectProducts(results);
 }
 
+/// Rows far outside of f16's range, and a third one whose elements are far apart: by powers of two, `exponentOf(k)`.
+template <int N, int K, typename Run, typename ExponentOf>
+void checkRowsOverTheRangeOfBf16(Run run, ExponentOf exponentOf) {
+  constexpr int M = 3;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (int m = 0; m < M; ++m)
+    for (int k = 0; k < K; ++k) {
+      const int exponent = m == 0 ? 80 : m == 1 ? -110 : exponentOf(k);
+      operands.x[m * K + k] = to<bf16>(std::ldexp(toFloat(operands.x[m * K + k]), exponent + k % 24));
+    }
+  Results<M, N, 1> results;
+  run(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  operands.expectProducts(results);
+}
+
+/// An infinity or a NaN makes the row's results what they are without codes, and no other row's.
+template <int N, int K, typename Run> void checkNoNumbers(Run run) {
+  constexpr int M = 3;
+  Operands<bf16, f8, M, N, K, 1> operands;
+  for (f8 &code : operands.weights[0])
+    code = {0x38}; // 1
+  operands.x[0 * K + 3] = to<bf16>(kInfinity);
+  operands.x[1 * K + 300] = {0x7fc0};
+  Results<M, N, 1> results;
+  run(operands, results, [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
+  for (int n = 0; n < N; ++n) {
+    EXPECT_EQ(results.sums[0][n], kInfinity);
+    EXPECT_TRUE(std::isnan(results.sums[0][N + n]));
+    EXPECT_TRUE(std::isfinite(results.sums[0][2 * N + n]));
+  }
+}
+
 #endif // MJOLNIR_TEST_UNIT_DEVICE_FEWROWS_H

@@ -96,36 +96,17 @@ TEST(SmallMatmulTest, HeldWeightsUnderANorm) {
 
 /// What is far outside of f16's range, and far apart from one piece of a row to the next.
 TEST(SmallMatmulTest, CodesAsHalvesOverTheRangeOfBf16) {
-  constexpr int M = 3, N = 16, K = 1024;
-  Operands<bf16, f8, M, N, K, 1> operands;
-  for (int m = 0; m < M; ++m)
-    for (int piece = 0; piece < K / 256; ++piece) {
-      const int exponent = m == 0 ? 80 : m == 1 ? -110 : piece * 30 - 60;
-      for (int k = piece * 256; k < (piece + 1) * 256; ++k)
-        operands.x[m * K + k] = to<bf16>(std::ldexp(toFloat(operands.x[m * K + k]), exponent + k % 24));
-    }
-  Results<M, N, 1> results;
-  run<f8, M, N, K, 1, Tile{16, 1, 2, 1, 0, 2, 512, 2}, false>(operands, results,
-                                                              [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
-  operands.expectProducts(results);
+  checkRowsOverTheRangeOfBf16<16, 1024>(
+      [](const auto &operands, auto &results, auto rows) {
+        run<f8, 3, 16, 1024, 1, Tile{16, 1, 2, 1, 0, 2, 512, 2}, false>(operands, results, rows);
+      },
+      [](int k) { return k / 256 * 30 - 60; });
 }
 
-/// An infinity or a NaN makes the row's results what they are without codes, and no other row's.
 TEST(SmallMatmulTest, CodesAsHalvesOfNoNumbers) {
-  constexpr int M = 3, N = 8, K = 512;
-  Operands<bf16, f8, M, N, K, 1> operands;
-  for (f8 &code : operands.weights[0])
-    code = {0x38}; // 1
-  operands.x[0 * K + 3] = to<bf16>(kInfinity);
-  operands.x[1 * K + 300] = {0x7fc0};
-  Results<M, N, 1> results;
-  run<f8, M, N, K, 1, Tile{8, 1, 2, 1, 0, 2, 256, 2}, false>(operands, results,
-                                                             [](const bf16 *x) { return StoredRows<K>{x, nullptr}; });
-  for (int n = 0; n < N; ++n) {
-    EXPECT_EQ(results.sums[0][n], kInfinity);
-    EXPECT_TRUE(std::isnan(results.sums[0][N + n]));
-    EXPECT_TRUE(std::isfinite(results.sums[0][2 * N + n]));
-  }
+  checkNoNumbers<8, 512>([](const auto &operands, auto &results, auto rows) {
+    run<f8, 3, 8, 512, 1, Tile{8, 1, 2, 1, 0, 2, 256, 2}, false>(operands, results, rows);
+  });
 }
 
 } // namespace
