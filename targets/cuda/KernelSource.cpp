@@ -191,8 +191,10 @@ LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &sour
   int64_t splits = context.parameter("splits"), count = logits.getDimSize(1);
   source.threads = context.parameter("threads");
   source.cluster = splits;
-  source.sharedBytes = (256 + 256 + source.threads / 32 + 4 + splits) * 8; // as Sampler::SharedBytes says
-  int64_t logitBytes = llvm::alignTo(llvm::divideCeil(count, splits), 4) * 4;
+  // As SampledLogits::SharedBytes says.
+  int64_t part = llvm::alignTo(llvm::divideCeil(count, splits), 4), words = part <= 1 << 18 ? 3 : 4;
+  source.sharedBytes = (2048 * words + 1024) * 4 + llvm::alignTo(source.threads / 32 + 4 + splits, 2) * 8;
+  int64_t logitBytes = part * 4;
   bool isStaged = source.sharedBytes + logitBytes <= context.profile.sharedBytesPerBlock;
   source.sharedBytes += isStaged ? logitBytes : 0;
   using Field = exec::SamplingField;
@@ -209,7 +211,7 @@ LogicalResult cuda::printSampleKernel(KernelContext &context, KernelSource &sour
                                 context.field(Field::top_k), context.field(mj::BatchField::context_lengths),
                                 context.field(Field::seeds))
                             .str();
-  context.os << formatv("  Sampler sampler{{{0} + int64_t(b) * {1}, shared, int(blockIdx.x % {2})};\n"
+  context.os << formatv("  Sampler sampler{{{{{0} + int64_t(b) * {1}, shared, int(blockIdx.x % {2})}};\n"
                         "  sampler.run(ownTemperature, ownTopK, ownTopP, ownSeed, ownContext, {3} + b);\n",
                         context.argument(sample.getLogits()), count, splits, context.result(0));
   return success();

@@ -248,25 +248,3 @@ def products(context):
                 value, us, kernels = found["--fp8"]
                 context.gate(f"{program.name} {entry}: fraction of read bandwidth", value, 0.85, at_least=True, us=us,
                              kernels=kernels, **more)
-
-
-SAMPLING = {"greedy": (), "top-k 50": ("--temperature=1", "--top-k=50"), "top-p 0.9": ("--temperature=1", "--top-p=0.9")}
-
-
-@check("sampling", 120, "figures")
-def sampling(context):
-    """Sampling from a large vocabulary: what it adds to a step, greedy and not."""
-    for program in figures.named(context, "sampling"):
-        (_, package), = program.variants
-        tokens = program.steps[0][1]
-        entries = ",".join(f"decode_b{batch}" for batch, _ in program.steps)
-        lines = {}
-        for name, options in SAMPLING.items():
-            found = bench_package(context, package, program.name, f"--context={tokens - 1}", "--entry", entries, "--predictions",
-                                  f"--runs={STEPS}", *options)
-            for row in found["entries"] if found else []:
-                lines.setdefault(row["sequences"], {})[f"{name} us"] = sum(
-                    kernel["launches"] * kernel["measured_microseconds"] for kernel in row["predictions"]["kernels"]
-                    if "sample" in kernel["kernel"])
-        for batch, line in lines.items():
-            context.figure(f"sampling of batch {batch}", line)

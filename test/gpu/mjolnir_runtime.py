@@ -176,9 +176,10 @@ class Session:
         Call(self, entry, [np.ascontiguousarray(inputs[binding.name]) for binding in entry.inputs], outputs).run()
         return {binding.name: array for binding, array in zip(entry.outputs, outputs)}
 
-    def ragged(self, name, sequences, want_logits=True):
+    def ragged(self, name, sequences, want_logits=True, sampling=None):
         """A step of a language model, as a Call. `sequences`: (tokens, position of the first, pages) each; the logits
-        of its last token are asked for. The outputs are next tokens [B] and, if wanted, logits [B, vocabulary]."""
+        of its last token are asked for. The outputs are next tokens [B] and, if wanted, logits [B, vocabulary].
+        `sampling` has "temperature", "top_k", "top_p", "seeds" of each sequence; without it the most likely is taken."""
         entry, size = self.package.entries[name], self.package.kv.page_size
         values = {"sequence_offsets": np.zeros(entry.sequences + 1), "top_p": np.ones(entry.sequences)}
         for key, shape in (("tokens", entry.tokens), ("positions", entry.tokens), ("context_lengths", entry.sequences),
@@ -196,6 +197,7 @@ class Session:
             values["block_tables"][b, :len(pages)] = pages
         for name in ("block_tables", "slots"):
             values["window_" + name] = values[name]
+        values.update({key: np.asarray(value) for key, value in (sampling or {}).items()})
         inputs = [values.get(binding.name, np.zeros(binding.shape)).astype(binding.dtype) for binding in entry.inputs]
         outputs = [np.zeros(entry.outputs[0].shape, entry.outputs[0].dtype)]
         for binding in entry.outputs[1:]:

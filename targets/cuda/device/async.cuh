@@ -115,6 +115,11 @@ __device__ inline float4 loadRemoteFour(const float *p, int rank) {
                : "r"(remoteAddress(p, rank)));
   return value;
 }
+__device__ inline uint32_t loadRemote(const uint32_t *p, int rank) {
+  uint32_t value;
+  asm volatile("ld.shared::cluster.u32 %0, [%1];" : "=r"(value) : "r"(remoteAddress(p, rank)));
+  return value;
+}
 __device__ inline uint64_t loadRemote(const uint64_t *p, int rank) {
   uint64_t value;
   asm volatile("ld.shared::cluster.u64 %0, [%1];" : "=l"(value) : "r"(remoteAddress(p, rank)));

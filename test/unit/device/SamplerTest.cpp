@@ -17,7 +17,7 @@ int draw(const float *logits, const SampleParameters &p, uint32_t seed) {
   int32_t next = -7;
   emulated::launchCluster(Splits, Threads, Sampler::SharedBytes, 0, seed, [&] {
     Sampler::begin();
-    Sampler sampler{logits, emulated::sharedMemory(), int(blockIdx.x % Splits)};
+    Sampler sampler{{logits, emulated::sharedMemory(), int(blockIdx.x % Splits)}};
     sampler.run(p.temperature, p.topK, p.topP, p.seed, p.context, &next);
   });
   return next;
@@ -50,6 +50,30 @@ template <int Threads, int Splits, int Count, bool IsStaged> void checkDraws() {
       p.context = 17 * repeat + 1;
       check<Threads, Splits, Count, IsStaged>(values, p);
     }
+}
+
+/// Logits that are so near each other, or so far apart, that a class has too many of them to be compared.
+template <int Threads, int Splits, int Count, bool IsStaged> void checkCrowded(float deviation, float outlier) {
+  std::mt19937 random(Count);
+  std::normal_distribution<float> normal(0, deviation);
+  std::vector<float> values(Count);
+  for (float &value : values)
+    value = normal(random);
+  values[Count / 3] = outlier;
+  values[Count / 2] = -INFINITY;
+  for (SampleParameters p : {SampleParameters{1.0f, 0, 0.6f, 5, 1},
+                             {0.5f, 1500, 1.0f, 6, 2},
+                             {1.0f, 700, 0.5f, 7, 3},
+                             {40.0f, Count - 1, 0.99f, 8, 4},
+                             {1e30f, 0, 0.5f, 9, 5}})
+    check<Threads, Splits, Count, IsStaged>(values, p);
+}
+
+TEST(SamplerTest, DrawsWhereManyLogitsAreOfOneClass) {
+  checkCrowded<64, 4, 2400, true>(1e-4f, 1e-3f);
+  checkCrowded<64, 1, 2400, false>(1e-4f, 1e-3f);
+  checkCrowded<64, 2, 2403, true>(3, 200);
+  checkCrowded<64, 2, 2403, true>(3, 1e30f);
 }
 
 TEST(SamplerTest, DrawsWhatTheReferenceDraws) {

@@ -188,5 +188,6 @@ template <typename T> inline void storeRemote(T *p, int rank, T value) {
   std::memcpy(block.shared + emulated::offsetOf(p, sizeof(T)), &value, sizeof(T));
 }
 inline float loadRemote(const float *p, int rank) { return emulated::loadRemote<float>(p, rank); }
+inline uint32_t loadRemote(const uint32_t *p, int rank) { return emulated::loadRemote<uint32_t>(p, rank); }
 inline uint64_t loadRemote(const uint64_t *p, int rank) { return emulated::loadRemote<uint64_t>(p, rank); }
 inline float4 loadRemoteFour(const float *p, int rank) { return emulated::loadRemote<float4>(p, rank); }

@@ -364,6 +364,12 @@ inline uint32_t __reduce_add_sync(uint32_t, uint32_t x) {
 inline int __popc(uint32_t x) { return __builtin_popcount(x); }
 inline int __clz(uint32_t x) { return x ? __builtin_clz(x) : 32; }
 inline void atomicAdd(unsigned long long *p, unsigned long long x) { *p += x; }
+inline uint32_t atomicAdd(uint32_t *p, uint32_t x) {
+  const uint32_t before = *p;
+  *p += x;
+  return before;
+}
+inline void atomicMax(uint32_t *p, uint32_t x) { *p = x > *p ? x : *p; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 /// Bytes of x (0 to 3) and y (4 to 7): byte i is the one that digit i of `order` says.
 inline uint32_t __byte_perm(uint32_t x, uint32_t y, uint32_t order) {
