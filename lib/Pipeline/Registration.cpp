@@ -16,6 +16,8 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 using namespace mjolnir;
 
@@ -74,10 +76,19 @@ void mjolnir::registerPassesAndTargets() {
     auto phase = static_cast<Phase>(index);
     std::string name = ("mjolnir-to-" + stringifyPhase(phase)).str();
     std::string help = ("From the phase before " + stringifyPhase(phase) + " to it").str();
-    // The registry keeps the strings.
-    auto *pipeline = new PassPipelineRegistration<PhaseOptions>(
-        *new std::string(name), *new std::string(help),
-        [phase](OpPassManager &manager, const PhaseOptions &options) { buildPhase(manager, phase, options.get()); });
-    (void)pipeline;
+    registerPassPipeline(
+        name, help,
+        [phase](OpPassManager &manager, StringRef text, function_ref<LogicalResult(const Twine &)> complain) {
+          PhaseOptions options;
+          if (failed(options.parseFromString(text)))
+            return failure();
+          for (const std::string &pass : options.without)
+            if (!llvm::is_contained(optionalPasses(), pass))
+              return complain("'" + pass + "' is no pass that can be left out; there are " +
+                              llvm::join(optionalPasses(), ", "));
+          buildPhase(manager, phase, options.get());
+          return success();
+        },
+        [](function_ref<void(const detail::PassOptions &)> see) { see(PhaseOptions()); });
   }
 }
