@@ -125,9 +125,16 @@ private:
   std::vector<std::vector<int64_t>> shapes_;
   std::vector<const DLTensor *> in_, out_;
   uint32_t pages_ = 0, context_ = 0, sequences_ = 0;
+  /// A sequence's pages follow each other, behind those of the sequence before.
+  struct {
+    uint32_t first = 0, size = 0, each = 0;
+    uint32_t pageOf(uint32_t sequence, uint32_t position) const { return first + sequence * each + position / size; }
+    int32_t slotOf(uint32_t sequence, uint32_t position) const {
+      return int32_t(pageOf(sequence, position) * size + position % size);
+    }
+  } kv_;
   struct {
     int32_t *positions = nullptr, *lengths = nullptr, *slots = nullptr, *windowSlots = nullptr;
-    uint32_t firstPage = 0, pageSize = 0, pagesEach = 0;
   } growing_; ///< of a decode step
 };
 

@@ -84,6 +84,7 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
                              std::to_string(limit ? std::min(limit, source.pages_per_sequence() * pageSize)
                                                   : source.pages_per_sequence() * pageSize));
   pages_ = sequences * pagesEach;
+  kv_.first = firstPage, kv_.size = pageSize, kv_.each = pagesEach;
   auto bits = [](float value) {
     int32_t result;
     std::memcpy(&result, &value, sizeof(result));
@@ -99,14 +100,13 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
     integers("context_lengths")[b] = int32_t(context_);
     integers("logit_rows")[b] = int32_t(b * rows + rows - 1);
     for (uint32_t k = 0; k < pagesEach; ++k)
-      integers("block_tables")[b * source.pages_per_sequence() + k] = int32_t(firstPage + b * pagesEach + k);
+      integers("block_tables")[b * source.pages_per_sequence() + k] = int32_t(kv_.pageOf(b, k * pageSize));
     for (uint32_t r = 0; r < rows; ++r) {
       uint32_t position = before + r, row = b * rows + r;
       // Other tokens at other positions, so that what is cached differs.
       integers("tokens")[row] = int32_t((uint64_t(row) * 7919 + uint64_t(position) * 104729) % vocabulary);
       integers("positions")[row] = int32_t(position);
-      integers("slots")[row] =
-          int32_t((firstPage + b * pagesEach + position / pageSize) * pageSize + position % pageSize);
+      integers("slots")[row] = kv_.slotOf(b, position);
     }
   }
   for (uint32_t b = sequences; b < source.sequences(); ++b)
@@ -122,17 +122,15 @@ void Inputs::fillRagged(const runtime::Package &package, size_t entry, uint32_t 
   if (isDecode) {
     growing_.positions = integers("positions"), growing_.lengths = integers("context_lengths");
     growing_.slots = integers("slots");
-    growing_.firstPage = firstPage, growing_.pageSize = pageSize, growing_.pagesEach = pagesEach;
   }
 }
 
 void Inputs::grow(uint32_t i, uint32_t runs) {
   const uint32_t span = std::min(runs, context_), position = context_ - span + i % span;
   for (uint32_t b = 0; b < sequences_; ++b) {
-    const uint32_t page = growing_.firstPage + b * growing_.pagesEach + position / growing_.pageSize;
     growing_.positions[b] = int32_t(position);
     growing_.lengths[b] = int32_t(position + 1);
-    growing_.slots[b] = int32_t(page * growing_.pageSize + position % growing_.pageSize);
+    growing_.slots[b] = kv_.slotOf(b, position);
     if (growing_.windowSlots)
       growing_.windowSlots[b] = growing_.slots[b];
   }
