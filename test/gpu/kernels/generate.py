@@ -370,9 +370,9 @@ def matmul_cases():
     for m, n, k in ((1, 136, 528), (3, 137, 512), (4, 4096, 1024), (8, 72, 1040), (9, 136, 528), (33, 136, 528)):
         yield matmul(f"f8_scaled_m{m}n{n}k{k}", m, n, k, "bf16", "f8E4M3FN", scaled=True)
         yield matmul(f"f8_f8_scaled_m{m}n{n}k{k}", m, n, k, "f8E4M3FN", "f8E4M3FN", scaled=True)
-    # Codes that stream: blocks that share a multiprocessor, or divide K; columns that end within a block.
+    # Codes that stream: blocks that share a multiprocessor, or divide K among two or four; columns that end within a block.
     for m, n, k in ((1, 4096, 4096), (2, 4094, 4096), (3, 4096, 4096), (8, 4090, 4096), (12, 6144, 4096), (5, 6139, 4096),
-                    (7, 8190, 8192)):
+                    (7, 8190, 8192), (1, 4096, 12288), (16, 4094, 12288)):
         yield matmul(f"f8_streamed_m{m}n{n}k{k}", m, n, k, "bf16", "f8E4M3FN", scaled=True)
 
 

@@ -572,4 +572,14 @@ func.func @f8_streamed_m7n8190k8192(%a0: tensor<7x8192xbf16> {mj.name = "a0"}, %
   %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<7x8192xbf16>, tensor<8190x8192xf8E4M3FN>, tensor<8190xf32> -> tensor<7x8190xbf16>
   return %v1 : tensor<7x8190xbf16>
 }
+func.func @f8_streamed_m1n4096k12288(%a0: tensor<1x12288xbf16> {mj.name = "a0"}, %a1: tensor<4096x12288xbf16> {mj.name = "a1"}, %a2: tensor<4096xf32> {mj.name = "a2"}) -> (tensor<1x4096xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4096x12288xbf16> -> tensor<4096x12288xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<1x12288xbf16>, tensor<4096x12288xf8E4M3FN>, tensor<4096xf32> -> tensor<1x4096xbf16>
+  return %v1 : tensor<1x4096xbf16>
+}
+func.func @f8_streamed_m16n4094k12288(%a0: tensor<16x12288xbf16> {mj.name = "a0"}, %a1: tensor<4094x12288xbf16> {mj.name = "a1"}, %a2: tensor<4094xf32> {mj.name = "a2"}) -> (tensor<16x4094xbf16>) attributes {mj.entry} {
+  %v0 = mj.quantize %a1 by 100.0 : tensor<4094x12288xbf16> -> tensor<4094x12288xf8E4M3FN>
+  %v1 = mj.matmul %a0, %v0 scaled by %a2 {transpose_b} : tensor<16x12288xbf16>, tensor<4094x12288xf8E4M3FN>, tensor<4094xf32> -> tensor<16x4094xbf16>
+  return %v1 : tensor<16x4094xbf16>
+}
 }

@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
 #include <set>
@@ -152,6 +153,29 @@ TEST_F(Candidates, StreamedMatmulsVaryWhatIsOnItsWay) {
   EXPECT_TRUE(hasSmall);
   EXPECT_EQ(windows, (std::set<int64_t>{1, 2, 3, 4}));
   EXPECT_EQ(splits, (std::set<int64_t>{1, 2}));
+}
+
+TEST_F(Candidates, StreamedMatmulsDivideKWhereWeightsOrRowsAreMany) {
+  auto splitsOf = [&](int64_t rows, int64_t n, int64_t k) {
+    std::string x = llvm::formatv("tensor<{0}x{1}xbf16>", rows, k), w = llvm::formatv("tensor<{0}x{1}xf8E4M3FN>", n, k),
+                y = llvm::formatv("tensor<{0}x{1}xbf16>", rows, n);
+    list(llvm::formatv(R"(
+    func.func @matmul(%x: {0}, %w: {1}) -> {2} {{
+      %a = mj.fusion(%0 = %x : {0}, %1 = %w : {1}) -> {2} {{
+        %r = mj.matmul %0, %1 {{transpose_b} : {0}, {1} -> {2}
+        mj.yield %r : {2}
+      }
+      return %a : {2}
+    })",
+                       x, w, y)
+             .str());
+    return chosen.getName() == cuda::kStreamedMatmulSchedule ? cuda::getParameter(chosen, "splits") : 0;
+  };
+  EXPECT_EQ(splitsOf(1, 14336, 4096), 1);  // 448 KiB a block
+  EXPECT_EQ(splitsOf(1, 65536, 4096), 2);  // many times what is on its way
+  EXPECT_EQ(splitsOf(8, 8192, 8192), 2);   // much of x
+  EXPECT_EQ(splitsOf(16, 4096, 12288), 4); // x does not fit otherwise
+  EXPECT_EQ(cuda::getParameter(chosen, "threads"), 12 * 32);
 }
 
 TEST_F(Candidates, TensorMatmulsAreOfOneTypeThatTheyMultiply) {
