@@ -88,8 +88,9 @@ public:
   }
 
 private:
-  static constexpr int64_t kShortest = 4096;  ///< K that gives each of 16 warps two boxes
-  static constexpr int64_t kPairColumns = 32; ///< of each of two blocks of a multiprocessor
+  static constexpr int64_t kShortest = 4096;    ///< K that gives each of 16 warps two boxes
+  static constexpr int64_t kPairColumns = 32;   ///< of each of two blocks of a multiprocessor
+  static constexpr int64_t kMostRegisters = 64; ///< of a thread that hold x
 
   /// Two blocks, of successive launches, on a multiprocessor. More rows than eight take so long to multiply that
   /// nothing is gained by weights that come meanwhile.
@@ -127,7 +128,8 @@ private:
     constexpr int64_t ringBytes = 192 << 10;
     if (tiles.size() == 2 && (registersOfX(tiles.front()) > 32 || bytesOfBlock(tiles.front()) > 3 * ringBytes))
       std::swap(tiles[0], tiles[1]);
-    if (tiles.empty())
+    tile.splits = 2;
+    if (tiles.empty() && registersOfX(tile) > kMostRegisters)
       listQuarters();
   }
 
@@ -173,11 +175,10 @@ private:
 
   /// A tile, if most multiprocessors get a block and none two.
   void add(StreamedMatmulTile tile) {
-    constexpr int64_t mostRegisters = 64;
     constexpr double leastFilled = 0.85;
     setStages(tile);
     int64_t blocks = countBlocks(tile);
-    if (tile.stages > tile.window && registersOfX(tile) <= mostRegisters && blocks <= profile.processors &&
+    if (tile.stages > tile.window && registersOfX(tile) <= kMostRegisters && blocks <= profile.processors &&
         blocks >= leastFilled * profile.processors)
       tiles.push_back(tile);
   }

@@ -9,6 +9,8 @@ mj.weight @square : tensor<4096x4096xf8E4M3FN> from "square"
 mj.weight @pair : tensor<2048x4096xf8E4M3FN> from "pair"
 mj.weight @wide : tensor<14336x4096xf8E4M3FN> from "wide"
 mj.weight @long : tensor<8192x8192xf8E4M3FN> from "long"
+mj.weight @deep : tensor<4096x12288xf8E4M3FN> from "deep"
+mj.weight @head : tensor<65536x4096xf8E4M3FN> from "head"
 mj.weight @middle : tensor<5120x4096xf8E4M3FN> from "middle"
 mj.weight @short : tensor<32768x2048xf8E4M3FN> from "short"
 mj.weight @small : tensor<1024x4096xf8E4M3FN> from "small"
@@ -70,6 +72,36 @@ func.func @many_elements(%a: tensor<16x8192xbf16>) -> tensor<16x8192xbf16> attri
     mj.yield %1 : tensor<16x8192xbf16>
   }
   return %0 : tensor<16x8192xbf16>
+}
+
+// Among four, where two could not hold it; each warp has 256 elements of K.
+// CHECK-LABEL: func.func @too_many_elements
+// CHECK: schedule #mj.schedule<"cuda.streamed_matmul", {blocks = 1 : i64, columns = 144 : i64, group_columns = 16 : i64, held = 0 : i64, late = 1 : i64, splits = 4 : i64, stages = 7 : i64, threads = 384 : i64, window = 1 : i64}>
+func.func @too_many_elements(%a: tensor<16x12288xbf16>) -> tensor<16x4096xbf16> attributes {mj.entry} {
+  %w = mj.get_weight @deep : tensor<4096x12288xf8E4M3FN>
+  %0 = mj.fusion(%x = %a : tensor<16x12288xbf16>, %y = %w : tensor<4096x12288xf8E4M3FN>) -> tensor<16x4096xbf16> {
+    %1 = mj.matmul %x, %y {transpose_b} : tensor<16x12288xbf16>, tensor<4096x12288xf8E4M3FN> -> tensor<16x4096xbf16>
+    mj.yield %1 : tensor<16x4096xbf16>
+  }
+  return %0 : tensor<16x4096xbf16>
+}
+
+// Few columns of a K so long that two blocks do not hold the weights: one. Many: warps that divide K between two blocks.
+// CHECK-LABEL: func.func @long_and_many
+// CHECK: schedule #mj.schedule<"cuda.streamed_matmul", {blocks = 1 : i64, columns = 32 : i64, group_columns = 16 : i64, held = 0 : i64, late = 0 : i64, splits = 1 : i64,
+// CHECK: schedule #mj.schedule<"cuda.streamed_matmul", {blocks = 1 : i64, columns = 1024 : i64, group_columns = 32 : i64, held = 0 : i64, late = 0 : i64, splits = 2 : i64,
+func.func @long_and_many(%a: tensor<1x12288xbf16>, %b: tensor<1x4096xbf16>) -> (tensor<1x4096xbf16>, tensor<1x65536xbf16>) attributes {mj.entry} {
+  %w = mj.get_weight @deep : tensor<4096x12288xf8E4M3FN>
+  %h = mj.get_weight @head : tensor<65536x4096xf8E4M3FN>
+  %0 = mj.fusion(%x = %a : tensor<1x12288xbf16>, %y = %w : tensor<4096x12288xf8E4M3FN>) -> tensor<1x4096xbf16> {
+    %2 = mj.matmul %x, %y {transpose_b} : tensor<1x12288xbf16>, tensor<4096x12288xf8E4M3FN> -> tensor<1x4096xbf16>
+    mj.yield %2 : tensor<1x4096xbf16>
+  }
+  %1 = mj.fusion(%x = %b : tensor<1x4096xbf16>, %y = %h : tensor<65536x4096xf8E4M3FN>) -> tensor<1x65536xbf16> {
+    %2 = mj.matmul %x, %y {transpose_b} : tensor<1x4096xbf16>, tensor<65536x4096xf8E4M3FN> -> tensor<1x65536xbf16>
+    mj.yield %2 : tensor<1x65536xbf16>
+  }
+  return %0, %1 : tensor<1x4096xbf16>, tensor<1x65536xbf16>
 }
 
 // Near misses: more rows than eight by few columns, more than 16, a short K, weights that fit, columns that leave
